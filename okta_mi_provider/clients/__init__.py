@@ -1,0 +1,1 @@
+"""HTTP clients for Okta and Metric Insights, free of Airflow."""

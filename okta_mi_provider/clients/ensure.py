@@ -1,0 +1,209 @@
+"""Writes to Metric Insights as *ensures*: what is so already, or became so although the answer was lost, is no failure.
+
+The server's refusals of duplicates have no published form, and an answer can get lost after the write. So
+neither is judged by its words: what MI has is read, and decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
+from okta_mi_provider.clients.metric_insights import SYSTEM, MetricInsightsClient
+from okta_mi_provider.sync.apply import Written
+from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.text import quoted
+
+log = logging.getLogger(__name__)
+
+#: How often a write is tried whose answers get lost.
+_ATTEMPTS = 4
+#: Pause before a write is tried again, in seconds, times the number of the attempt.
+_PAUSE_S = 0.5
+
+
+class ServerSurprise(BadAnswer):
+    """MI did something else than it was asked for, and would do so to everybody."""
+
+    fatal = True
+
+
+class EnsuringWriter:
+    """Makes sure that things are as they shall be in one MI server. May be used by several threads at once.
+
+    Args:
+        client: Sends the requests.
+    """
+
+    def __init__(self, client: MetricInsightsClient) -> None:
+        self._client = client
+        self._directory = _Directory(client)
+        self._creates = _CreateProbe(client)
+        self._updates = _UpdateProbe(client)
+
+    def create_group(self, name: str) -> Written:
+        """Makes sure that a group of this name exists.
+
+        Raises:
+            SyncError: If it does not exist and could not be created.
+        """
+
+        def found() -> Written | None:
+            existing = next((group for group in self._client.groups() if group.name == name), None)
+            return Written(existing.id, already=True) if existing else None
+
+        return self._ensure(lambda: Written(self._client.create_group(name)), found)
+
+    def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
+        """Makes sure that the user exists and is a member of the group, and of the Default Group if it is given.
+
+        One write, unless the server turns out not to take memberships along.
+
+        Raises:
+            SyncError: If it does not exist and could not be created, or is somebody else.
+        """
+        wanted = tuple({each.id: each for each in (group, default_group) if each}.values())
+
+        def create() -> Written:
+            user_id = self._client.create_user(user, group_id=group.id, default_group=default_group is not None)
+            self._join(user_id, self._creates.groups_left_out(user_id, wanted))
+            return Written(user_id)
+
+        def found() -> Written | None:
+            existing = self._directory.user_named(user.username)
+            if existing is None:
+                return None
+            if existing.email.casefold() != user.email.casefold():
+                raise BadAnswer(
+                    Call(SYSTEM, "POST", "/api/user"),
+                    f"a user {quoted(user.username)} with another e-mail address has appeared meanwhile",
+                    "The next run compares the two.",
+                )
+            present = self._client.groups_of(existing.id)
+            self._join(existing.id, (each for each in wanted if each.id not in present))
+            return Written(existing.id, already=True)
+
+        return self._ensure(create, found)
+
+    def update_user(self, user: TargetUser) -> Written:
+        """Makes sure that the user's attributes are these. Writing them twice does no harm.
+
+        Raises:
+            SyncError: If they could not be written.
+        """
+
+        def update() -> Written:
+            self._updates.check(user, self._client.update_user(user))
+            return Written(user.id)
+
+        return self._ensure(update, lambda: None)
+
+    def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        """Makes sure that the user is a member of the group.
+
+        Raises:
+            SyncError: If the user is none and could not be made one.
+        """
+
+        def add() -> Written:
+            self._client.add_member(user.id, group.id)
+            return Written(user.id)
+
+        def found() -> Written | None:
+            return Written(user.id, already=True) if group.id in self._client.groups_of(user.id) else None
+
+        return self._ensure(add, found)
+
+    def _join(self, user_id: str, groups: Iterable[TargetGroup]) -> None:
+        for group in groups:
+            self.add_member(TargetUser(user_id, "", "", "", "", ""), group)
+
+    def _ensure(self, write: Callable[[], Written], found: Callable[[], Written | None]) -> Written:
+        """Writes, and reads when the write was refused or its fate is unknown.
+
+        A write that is found to be done after its answer was lost counts as ours.
+        """
+        answer_lost = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return write()
+            except (Rejected, Unavailable) as error:
+                answer_lost = answer_lost or error.passing
+                if so_now := found():
+                    return so_now._replace(already=not answer_lost)
+                if not error.passing or attempt == _ATTEMPTS:
+                    raise
+                log.debug("Trying again: %s", error)
+                time.sleep(_PAUSE_S * attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+class _Directory:
+    """MI's users by name, read again only when what was read does not answer the question."""
+
+    def __init__(self, client: MetricInsightsClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._users: dict[str, TargetUser] = {}
+        self._read_at = 0.0
+
+    def user_named(self, username: str) -> TargetUser | None:
+        """The user of this name, ignoring case; None only if a read that began after this call has none."""
+        asked_at, key = time.monotonic(), username.casefold()
+        with self._lock:
+            if key not in self._users and self._read_at < asked_at:
+                began = time.monotonic()
+                self._users = {user.username.casefold(): user for user in self._client.users()}
+                self._read_at = began
+            return self._users.get(key)
+
+
+class _CreateProbe:
+    """Learns from the first user that is created whether the server takes memberships along."""
+
+    def __init__(self, client: MetricInsightsClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._left_out: tuple[TargetGroup, ...] | None = None
+
+    def groups_left_out(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
+        """Those of the wanted groups that a user who was just created is not in."""
+        with self._lock:
+            if self._left_out is None:
+                present = self._client.groups_of(user_id)
+                self._left_out = tuple(group for group in wanted if group.id not in present)
+            return self._left_out
+
+
+class _UpdateProbe:
+    """Looks at what the first update has done, so that a surprise happens to one user and not to all."""
+
+    def __init__(self, client: MetricInsightsClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._is_fine = False
+
+    def check(self, wanted: TargetUser, answered: TargetUser | None) -> None:
+        """Compares the user with what was sent, if nobody has done so yet.
+
+        Raises:
+            ServerSurprise: If they differ.
+        """
+        with self._lock:
+            if self._is_fine:
+                return
+            actual = answered or self._client.user(wanted.id)
+            # A server may keep addresses in lower case.
+            if actual.email.casefold() == wanted.email.casefold():
+                actual = replace(actual, email=wanted.email)
+            if actual != wanted:
+                raise ServerSurprise(
+                    Call(SYSTEM, "PUT", "/api/user/id/..."),
+                    f"after the first update {quoted(wanted.username)} is not as it was sent",
+                    "No more users were updated. See which attributes differ in MI, and report it with MI's version.",
+                )
+            self._is_fine = True

@@ -1,0 +1,252 @@
+"""One HTTP session to one server: timeouts, reused connections, no redirects, no writes in a dry run."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from okta_mi_provider import __version__
+from okta_mi_provider.clients.errors import (
+    BadAnswer,
+    Call,
+    ConfigurationError,
+    RateLimited,
+    Unavailable,
+    WriteInDryRun,
+)
+from okta_mi_provider.clients.urls import BaseUrl
+from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.text import one_line, quoted
+
+#: Longest that a connection may take to be made, in seconds, however long an answer may take.
+_CONNECT_TIMEOUT_S = 10.0
+#: First and longest pause before a request is tried again, in seconds.
+_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+
+_Result = TypeVar("_Result")
+
+
+def _is_passing(error: SyncError) -> bool:
+    return error.passing
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How to talk to a server.
+
+    Attributes:
+        timeout_s: Longest silence while waiting for an answer.
+        max_wait_s: Longest pause that a rate limit may impose before the caller is told instead.
+        verify: Check TLS certificates; or the path of a bundle of authorities to trust.
+        read_only: Refuse every request that could change something.
+        caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
+    """
+
+    timeout_s: float = 30.0
+    max_wait_s: float = 120.0
+    verify: bool | str = True
+    read_only: bool = False
+    caller: str = ""
+
+
+class HeaderAuth(AuthBase):
+    """Sends credentials in a header. Being an `auth`, it also keeps `.netrc` from replacing them."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self._name, self._value = name, value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._name] = self._value
+        return request
+
+
+@dataclass(slots=True)
+class HttpSession:
+    """Sends single requests to one server, and tells what became of them.
+
+    May be used by several threads at once; at most `connections` of them share a connection pool.
+    """
+
+    system: str
+    base: BaseUrl
+    transport: Transport
+    connections: int = 4
+    _session: requests.Session = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        bundle = self.transport.verify
+        if isinstance(bundle, str) and not Path(bundle).exists():
+            raise ConfigurationError(f"'verify' of {self.system} names {quoted(bundle)}, which does not exist here.")
+        caller = f" {self.transport.caller}" if self.transport.caller else ""
+        self._session = requests.Session()
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "User-Agent": f"okta-mi-provider/{__version__}{caller} python-requests/{requests.__version__}",
+            }
+        )
+        # Cookies would carry one thread's session into another's request.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self.connections)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: AuthBase | None,
+        query: str = "",
+        body: Mapping[str, Any] | None = None,
+        is_login: bool = False,
+    ) -> requests.Response:
+        """Sends one request, once, to the configured server and to nobody else.
+
+        Args:
+            method: HTTP method.
+            path: Below the base URL, with a slash in front.
+            auth: Puts the credentials in.
+            query: Query string, encoded.
+            body: Sent as JSON.
+            is_login: The request changes nothing although its method is one that could.
+
+        Returns:
+            The answer, whatever its status, completely read.
+
+        Raises:
+            WriteInDryRun: If the session is read-only and the request is not.
+            Unavailable: If there was no answer, or only a part of one.
+            ConfigurationError: If the server cannot prove who it is.
+        """
+        call = Call(self.system, method, path)
+        if self.transport.read_only and method != "GET" and not is_login:
+            raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
+        url = f"{self.base}{path}" + (f"?{query}" if query else "")
+        try:
+            return self._session.request(
+                method,
+                url,
+                data=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": "application/json"},
+                auth=auth,
+                timeout=(min(_CONNECT_TIMEOUT_S, self.transport.timeout_s), self.transport.timeout_s),
+                verify=self.transport.verify,
+                allow_redirects=False,
+            )
+        except requests.exceptions.SSLError as error:
+            if not isinstance(_innermost(error), ssl.SSLCertVerificationError):
+                raise Unavailable(call, _reason(error)) from None
+            raise ConfigurationError(
+                f"{self.system} at {self.base} did not get through the check of its certificate ({_reason(error)}). "
+                "If its authority is your own, set 'verify' to the path of its certificate."
+            ) from None
+        except requests.exceptions.Timeout:
+            raise Unavailable(call, f"nothing came for {self.transport.timeout_s:g} s") from None
+        except requests.exceptions.InvalidProxyURL:
+            raise ConfigurationError("The proxy in HTTP_PROXY or HTTPS_PROXY is not a URL.") from None
+        except OSError as error:
+            # Among these are requests' own errors for broken connections and cut-off answers.
+            raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
+
+    def call(self, response: requests.Response) -> Call:
+        """What an error may tell about the request behind an answer."""
+        request = response.request
+        path = (request.path_url or "").partition("?")[0]
+        request_id = response.headers.get("X-Okta-Request-Id") or response.headers.get("X-Request-Id")
+        return Call(self.system, request.method or "", path, response.status_code, request_id and one_line(request_id))
+
+    def retrying(
+        self,
+        attempt: Callable[[], _Result],
+        *,
+        retry: Callable[[SyncError], bool] = _is_passing,
+        attempts: int = 4,
+    ) -> _Result:
+        """Calls `attempt` until it succeeds, pausing as long as the failure asks for.
+
+        Args:
+            attempt: What to try.
+            retry: Whether a failure is worth another attempt.
+            attempts: After how many failures the last one is believed.
+
+        Raises:
+            SyncError: The last failure, when it is not worth another attempt or there were enough of them.
+        """
+        return Retrying(
+            stop=stop_after_attempt(attempts),
+            retry=retry_if_exception(lambda error: isinstance(error, SyncError) and retry(error)),
+            wait=self._pause,
+            reraise=True,
+        )(attempt)
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited):
+            return min(max(error.wait_s, 0.0), self.transport.max_wait_s)
+        return wait_exponential_jitter(initial=_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_PAUSE_S)(state)
+
+
+def json_body(response: requests.Response, call: Call) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        Unavailable: If there is none: something between us and the server has answered, or cut it off.
+    """
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError:
+        what = "an empty body" if not response.content else "something that is not JSON"
+        raise Unavailable(call, f"the answer is {what}") from None
+
+
+def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:
+    """The error for an answer that points elsewhere: credentials are never taken to another address."""
+    if 300 <= response.status_code < 400:
+        return BadAnswer(call, "it points to another address", "Redirects are not followed: check host and scheme.")
+    return None
+
+
+def words(text: object, *secrets: str) -> str:
+    """The other side's own words, fit for a message: on one line, shortened, without our secrets."""
+    result = str(text)
+    for secret in secrets:
+        result = result.replace(secret, "***") if secret else result
+    return one_line(result, 300)
+
+
+def secret(value: str | None, what: str) -> str:
+    """A token or key as it can be sent in a header. Blanks around it come from copying, and are dropped.
+
+    Raises:
+        ConfigurationError: If there is none, or it has characters that no token has. It is not shown.
+    """
+    text = (value or "").strip()
+    if not text:
+        raise ConfigurationError(f"{what} is missing.")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigurationError(
+            f"{what} has characters that no token has, such as blanks in the middle; copy it again."
+        )
+    return text
+
+
+def _innermost(error: BaseException) -> BaseException:
+    inner = error.__cause__ or error.__context__
+    return error if inner is None else _innermost(inner)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a connection failed, in the words of the operating system."""
+    inner = _innermost(error)
+    return one_line(str(getattr(inner, "strerror", None) or inner or type(inner).__name__))

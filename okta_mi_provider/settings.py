@@ -1,0 +1,344 @@
+"""Every option of one sync: its meaning, default, allowed values and spelling, defined once.
+
+The groups file, the command line and Airflow's run form are all generated from the fields of
+`SyncSettings`; nothing else in the package knows an option's default or its allowed values.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from typing import Any, NamedTuple
+
+#: Statuses that an Okta user can have, as the API spells them.
+OKTA_STATUSES = (
+    "ACTIVE", "DEPROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED", "SUSPENDED",
+)  # fmt: skip
+
+#: Statuses of people who shall have access. A lapsed password or a locked account is a matter of
+#: signing in, not of belonging to the group.
+MEMBER_STATUSES = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
+
+_SECRET_WORDS = ("token", "key", "password", "secret")
+
+
+class Problem(NamedTuple):
+    """One mistake in a mapping of settings: the key it stands under and what is wrong with it."""
+
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. `problems` lists every mistake that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    values: tuple[str, ...]
+
+    def parse(self, value: object) -> str:
+        # YAML 1.1 reads an unquoted `off` as false.
+        if value is False and "off" in self.values:
+            return "off"
+        if isinstance(value, str) and value in self.values:
+            return value
+        raise ValueError(f"{show(value)} is not allowed; allowed: {', '.join(self.values)}")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A set of words: a list, or one text with commas. Kept sorted as in `values`."""
+
+    values: tuple[str, ...]
+
+    def parse(self, value: object) -> tuple[str, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        allowed = f"allowed: a list of {', '.join(self.values)}"
+        if not isinstance(items, list | tuple) or not items:
+            raise ValueError(f"{show(value)} is not allowed; {allowed}")
+        words = [item.strip() if isinstance(item, str) else item for item in items]
+        wrong = [word for word in words if word not in self.values]
+        if wrong:
+            raise ValueError(f"{', '.join(map(show, wrong))} is not allowed; {allowed}")
+        return tuple(word for word in self.values if word in words)
+
+    def json_schema(self) -> dict[str, Any]:
+        items = {"type": "string", "enum": list(self.values)}
+        return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    def parse(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"{show(value)} is not allowed; allowed: true, false")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A whole number, from `least` up."""
+
+    least: int
+
+    def parse(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= self.least:
+            return value
+        raise ValueError(f"{show(value)} is not allowed; allowed: a whole number from {self.least} up")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that is not blank."""
+
+    def parse(self, value: object) -> str:
+        if isinstance(value, str) and value.strip():
+            return value
+        raise ValueError(f"{show(value)} is not allowed; allowed: a text that is not blank")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "pattern": r"\S"}
+
+
+Kind = Choice | Choices | Flag | Count | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How one option is spelt and explained, everywhere.
+
+    Attributes:
+        title: A few words, the label in Airflow's run form.
+        help: A sentence for the form, the command's help and the generated reference.
+        kind: What values are allowed.
+        flags: Spellings on the command line.
+        bare: The value that a flag stands for when it is given without one.
+        flag_values: For an option that is set by several flags: what each of them stands for.
+        in_form: Whether Airflow's run form offers it.
+    """
+
+    title: str
+    help: str
+    kind: Kind
+    flags: tuple[str, ...] = ()
+    bare: str | None = None
+    flag_values: Mapping[str, str] | None = None
+    in_form: bool = False
+
+
+def _option(default: Any, kind: Kind, title: str, help: str, *flags: str, **more: Any) -> Any:  # noqa: A002
+    return field(default=default, metadata={"option": Option(title, help, kind, flags, **more)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSettings:
+    """Every option of one sync. Immutable and valid once made by `from_mapping`.
+
+    Source of names, meanings and defaults: the vendor's `mi-okta-usersync provision`.
+    """
+
+    auto_create: str = _option(
+        "none",
+        Choice(("none", "groups", "all")),
+        "Create what is missing",
+        "none: sync only into a group that exists in MI, and create users in it; groups: also create a missing "
+        "group, but no users; all: create missing groups and users.",
+        "--auto-create",
+        "-a",
+        bare="all",
+        in_form=True,
+    )
+    user_type: str = _option(
+        "regular",
+        Choice(("regular", "administrator", "power_user")),
+        "Type of created users",
+        "Type of the users that are created. With force also given to existing users; administrators stay what "
+        "they are while they are protected.",
+        "--user-type",
+        "-t",
+        in_form=True,
+    )
+    dry_run: bool = _option(
+        False,
+        Flag(),
+        "Dry run",
+        "Read both sides, show the plan, write nothing: the client refuses every request that is not a read.",
+        "--dry-run",
+        "-n",
+        in_form=True,
+    )
+    force: bool = _option(
+        False,
+        Flag(),
+        "Force the update of related objects",
+        "Also give existing users the user type, and add them to the Default Group.",
+        "--force",
+        in_form=True,
+    )
+    sync_user_limit: int = _option(
+        10_000,
+        Count(1),
+        "Most users to sync",
+        "A group with more users to sync is refused before the first write; it is never cut short.",
+        "--sync-user-limit",
+        in_form=True,
+    )
+    summary: str = _option(
+        "counts",
+        Choice(("none", "counts", "full")),
+        "Summary",
+        "none: no summary at the end; counts: numbers, conflicts and failures; full: every affected user and group.",
+        flag_values={"--no-summary": "none", "-q": "none", "--full-summary": "full"},
+        in_form=True,
+    )
+    target_group: str | None = _option(
+        None,
+        Text(),
+        "MI group",
+        "Sync into this MI group instead of the one named like the Okta group.",
+        "--target-group",
+    )
+    skip_default_group: bool = _option(
+        False,
+        Flag(),
+        "Skip the Default Group",
+        "Do not put synced users into MI's Default Group.",
+        "--skip-default-group",
+    )
+    username_attr: str = _option(
+        "login", Text(), "Username attribute", "Okta profile attribute for the username.", "--username-attr"
+    )
+    first_name_attr: str = _option(
+        "firstName",
+        Text(),
+        "First name attribute",
+        "Okta profile attribute for the first name.",
+        "--first-name-attr",
+    )
+    last_name_attr: str = _option(
+        "lastName",
+        Text(),
+        "Last name attribute",
+        "Okta profile attribute for the last name.",
+        "--last-name-attr",
+    )
+    email_attr: str = _option(
+        "email", Text(), "E-mail attribute", "Okta profile attribute for the e-mail address.", "--email-attr"
+    )
+    statuses: tuple[str, ...] = _option(
+        MEMBER_STATUSES,
+        Choices(OKTA_STATUSES),
+        "Okta statuses that count",
+        "Members of the Okta group with another status are skipped and reported.",
+        "--statuses",
+    )
+    match_by: tuple[str, ...] = _option(
+        ("username",),
+        Choices(("username", "email")),
+        "Match users by",
+        "How a user of Okta is found in MI: by username, ignoring case, and then by an e-mail that only one user has.",
+        "--match-by",
+    )
+    protect_administrators: bool = _option(
+        True,
+        Flag(),
+        "Protect administrators",
+        "An administrator of MI is never demoted by a sync.",
+        "--protect-administrators",
+    )
+    prune: str = _option(
+        "off",
+        Choice(("off",)),
+        "Leavers",
+        "Nobody is removed from an MI group, as with the vendor's script.",
+    )
+    deprovision: str = _option(
+        "keep",
+        Choice(("keep",)),
+        "Deactivated users",
+        "Users that are deactivated in Okta keep their account in MI, as with the vendor's script.",
+    )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> SyncSettings:
+        """Checks a mapping, as read from YAML, JSON or the command line.
+
+        Keys that are not given, or are null while the default is null, get their default.
+
+        Raises:
+            SettingsError: With every unknown key and every value that is not allowed.
+        """
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        known = defaults()
+        for key, value in mapping.items():
+            if key not in known:
+                problems.append(unknown_key(key, known))
+            elif value is not None or known[key] is not None:
+                try:
+                    values[key] = options()[key].kind.parse(value)
+                except ValueError as error:
+                    problems.append(Problem(key, str(error)))
+        if values.get("match_by", ("username",))[0] != "username":
+            problems.append(
+                Problem("match_by", "username is always matched first; allowed: username, or username and email")
+            )
+        if problems:
+            raise SettingsError(problems)
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The settings as plain JSON types; `from_mapping` takes it back."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+@cache
+def options() -> Mapping[str, Option]:
+    """Every option by its name, in the order in which people should read them."""
+    return {each.name: each.metadata["option"] for each in fields(SyncSettings)}
+
+
+@cache
+def defaults() -> Mapping[str, Any]:
+    """The default of every option by its name."""
+    return {each.name: each.default for each in fields(SyncSettings) if each.default is not MISSING}
+
+
+def unknown_key(key: object, known: Iterable[str]) -> Problem:
+    """A sentence for a key that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(key), names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(names)}"
+    if not near and any(word in str(key).lower() for word in _SECRET_WORDS):
+        hint = "secrets belong into the Airflow connection or the environment, never in here"
+    return Problem(str(key), f"unknown key; {hint}")
+
+
+def show(value: object) -> str:
+    """A value as it may stand in a message: on one line, and not longer than that."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,192 @@
+"""Writes a plan: bounded concurrency, one outcome for each change, nobody's failure stops anybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+
+#: When more than this share of at least so many writes has failed, the rest is not tried: whatever is
+#: wrong is wrong for everybody.
+BRAKE_SHARE, BRAKE_FROM = 0.4, 20
+
+
+class Status(StrEnum):
+    """What became of a change."""
+
+    PLANNED = "planned"
+    """Not tried."""
+    DONE = "done"
+    ALREADY = "already"
+    """Somebody else had done it; a read has proved it."""
+    FAILED = "failed"
+
+
+class Written(NamedTuple):
+    """What a writer has to say of a write that did not fail.
+
+    Attributes:
+        target_id: MI id of the user or group.
+        already: Nothing had to be done; a read has proved it.
+    """
+
+    target_id: str
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change.
+
+    Attributes:
+        passing: The failure may be gone when the change is tried again.
+        target_id: MI id of the group or user, where the write went well.
+    """
+
+    change: Change
+    status: Status
+    error: str | None = None
+    passing: bool = False
+    target_id: str | None = None
+
+
+class TargetWriter(Protocol):
+    """Whoever can write to MI. Every method is an *ensure*: what is so already is no failure.
+
+    Every method may be called by several threads at once, and raises a `SyncError` when it failed.
+    """
+
+    def create_group(self, name: str) -> Written:
+        """Makes sure that a group of this name exists."""
+
+    def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
+        """Makes sure that the user exists and is a member of both groups."""
+
+    def update_user(self, user: TargetUser) -> Written:
+        """Makes sure that the user's attributes are these."""
+
+    def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        """Makes sure that the user is a member of the group."""
+
+
+def apply(plan: Plan, writer: TargetWriter, concurrency: int) -> Iterator[Outcome]:
+    """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
+
+    Args:
+        plan: What to write.
+        writer: Whom to tell.
+        concurrency: Most writes in flight, at least 1.
+
+    Raises:
+        SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
+    """
+    group = plan.target_group
+    for outcome in create_groups(plan, writer):
+        yield outcome
+        group = TargetGroup(outcome.target_id or "", group.name)
+    yield from upsert_users(plan, group, writer, concurrency)
+
+
+def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:
+    """Creates the MI group if the plan says so.
+
+    Raises:
+        SyncError: After the outcome, when it failed: without the group nothing else can be done.
+    """
+    for change in plan.changes:
+        if change.kind is ChangeKind.CREATE_GROUP:
+            outcome, error = _attempt(change, lambda change: writer.create_group(change.group))
+            yield outcome
+            if error:
+                raise error
+
+
+def upsert_users(
+    plan: Plan,
+    group: TargetGroup,
+    writer: TargetWriter,
+    concurrency: int,
+    *,
+    settled: Collection[str] = (),
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
+    """Creates and updates the users of a plan and puts them into the group.
+
+    Args:
+        plan: What to write.
+        group: The MI group, which exists.
+        writer: Whom to tell.
+        concurrency: Most writes in flight, at least 1.
+        settled: Keys of changes that need not be tried again.
+        stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
+
+    Raises:
+        SyncError: After the outcomes of what was in flight, when the rest cannot succeed or was not worth trying.
+    """
+    groups = {each.name: each for each in (plan.default_group, group) if each}
+
+    def write(change: Change) -> Written:
+        user = change.after
+        assert user is not None, "only a change of a user gets here"  # noqa: S101
+        if change.kind is ChangeKind.CREATE_USER:
+            return writer.create_user(user, group, plan.default_group)
+        if change.kind is ChangeKind.UPDATE_USER:
+            return writer.update_user(user)
+        return writer.add_member(user, groups[change.group])
+
+    todo = [
+        change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
+    ]
+    yield from _in_flight(todo, write, concurrency, stopped)
+
+
+def _in_flight(
+    changes: Iterable[Change],
+    write: Callable[[Change], Written],
+    concurrency: int,
+    stopped: Callable[[], bool],
+) -> Iterator[Outcome]:
+    tried = failed = 0
+    fatal: SyncError | None = None
+    waiting = iter(changes)
+    running: set[Future[tuple[Outcome, SyncError | None]]] = set()
+    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="mi-write") as pool:
+        while True:
+            if not fatal and not stopped():
+                # Twice as many as are in flight, so that no thread waits for this one.
+                for change in islice(waiting, 2 * concurrency - len(running)):
+                    running.add(pool.submit(_attempt, change, write))
+            if not running:
+                break
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                outcome, error = future.result()
+                tried += 1
+                failed += error is not None
+                if error and error.fatal:
+                    fatal = error
+                elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
+                    fatal = TooManyFailures(
+                        f"{failed} of {tried} writes failed, so the rest was not tried. The last reason: {error}"
+                    )
+                yield outcome
+            if fatal or stopped():
+                running = {future for future in running if not future.cancel()}
+    if fatal:
+        raise fatal
+
+
+def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcome, SyncError | None]:
+    try:
+        written = write(change)
+    except SyncError as error:
+        return Outcome(change, Status.FAILED, str(error), error.passing), error
+    status = Status.ALREADY if written.already else Status.DONE
+    return Outcome(change, status, target_id=written.target_id), None

@@ -1,0 +1,23 @@
+"""What can go wrong in a sync, sorted by what happens next."""
+
+from __future__ import annotations
+
+
+class SyncError(Exception):
+    """A sync, or a part of it, that could not be done. The message says what, to whom, and what to do.
+
+    Attributes:
+        passing: Trying again later can help (the other side is busy or away).
+        fatal: Nothing else of this run can succeed either (the credentials are refused).
+    """
+
+    passing = False
+    fatal = False
+
+
+class PlanRefused(SyncError):
+    """A plan that breaks a limit. Nothing of it has been written."""
+
+
+class TooManyFailures(SyncError):
+    """So many writes failed that the rest was not tried."""

@@ -1,0 +1,90 @@
+"""What the two sides look like to a sync. Plain values; how they are read is the clients' business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: The type of an MI user who may do everything.
+ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """A group of Okta: its immutable id and its name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUser:
+    """A member of an Okta group, with the profile attributes that were asked for, as texts.
+
+    An attribute that Okta does not have, or that is not a text or a number, is "".
+    """
+
+    id: str
+    status: str
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """A group of MI. The id is "" as long as the group does not exist."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetUser:
+    """A user of MI. The id is "" as long as the user does not exist."""
+
+    id: str
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    type: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One group of an Okta org with all of its members, whatever their status."""
+
+    org: str
+    group: SourceGroup
+    users: tuple[SourceUser, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An MI server: all users and groups, and the members of those groups that a sync looks at.
+
+    Attributes:
+        members: User ids by group id, for the groups that were read.
+        default_group: The group that MI puts new users into, if the server has one.
+    """
+
+    host: str
+    users: tuple[TargetUser, ...] = ()
+    groups: tuple[TargetGroup, ...] = ()
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    default_group: TargetGroup | None = None
+
+    def group_named(self, name: str) -> TargetGroup | None:
+        """The group with exactly this name."""
+        return next((group for group in self.groups if group.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both sides of one sync, read completely: whoever is not in it does not exist."""
+
+    source: Source
+    target: Target

@@ -1,0 +1,178 @@
+"""A plan: what a sync would write, and what it found worth saying. A value that can be shown, stored and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from okta_mi_provider.sync.errors import PlanRefused
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
+from okta_mi_provider.sync.text import quoted
+
+
+class ChangeKind(StrEnum):
+    """What a change does, in the order in which changes are applied."""
+
+    CREATE_GROUP = "create_group"
+    UPDATE_USER = "update_user"
+    CREATE_USER = "create_user"
+    ADD_MEMBER = "add_member"
+
+
+class FindingClass(StrEnum):
+    """How much a finding matters."""
+
+    CONFLICT = "conflict"
+    """Needs a person. Nothing is written for it, and the run ends as failed."""
+    NOTICE = "notice"
+    """Worth knowing: skipped, protected."""
+
+
+#: What an MI user consists of for a sync, besides the username, which is never changed.
+USER_FIELDS = ("email", "first_name", "last_name", "type")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write: what is, and what shall be.
+
+    Attributes:
+        group: Name of the MI group that the change is about.
+        source_id: Okta id of the user, if it is about one.
+        before: The MI user as read; None if there is none yet.
+        after: The MI user as it shall be; None if the change is about a group only.
+    """
+
+    kind: ChangeKind
+    group: str
+    source_id: str | None = None
+    before: TargetUser | None = None
+    after: TargetUser | None = None
+
+    @property
+    def user(self) -> str | None:
+        """Username of the MI user."""
+        return self.after.username if self.after else None
+
+    @property
+    def key(self) -> str:
+        """Tells this change from every other one of the same plan."""
+        return json.dumps([self.kind, self.group, self.user])
+
+    @property
+    def fields(self) -> dict[str, list[str | None]]:
+        """Old and new value of each attribute that differs."""
+        if self.after is None:
+            return {}
+        pairs = {name: [getattr(self.before, name, None), getattr(self.after, name)] for name in USER_FIELDS}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a diff found that is not a change."""
+
+    kind: str
+    message: str
+    user: str | None = None
+    cls: FindingClass = FindingClass.NOTICE
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as in the JSON report."""
+        return {"class": self.cls, "kind": self.kind, "user": self.user, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one sync would write, sorted, and the state it was made from in numbers.
+
+    Attributes:
+        target_group: Its id is "" if the group does not exist.
+        default_group: Set if created users shall be put into it as well.
+        source_users: Members that Okta lists, whatever their status.
+        users_in_scope: Those of them that have a status to sync.
+        unchanged: Users whose record in MI is as it shall be.
+        skipped: Users that are left alone, for a reason that a finding gives.
+    """
+
+    org: str
+    source_group: SourceGroup
+    host: str
+    target_group: TargetGroup
+    default_group: TargetGroup | None
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    source_users: int
+    users_in_scope: int
+    unchanged: int
+    skipped: int
+    conflicts: int
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the canonical JSON, in hex: the same plan has the same one."""
+        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def count(self, kind: ChangeKind) -> int:
+        """How many changes there are of a kind."""
+        return Counter(change.kind for change in self.changes)[kind]
+
+    def raise_if_unsafe(self, *, sync_user_limit: int) -> None:
+        """Refuses the plan as a whole when it breaks a limit.
+
+        Raises:
+            PlanRefused: With the numbers, and what to do.
+        """
+        check_user_limit(self.users_in_scope, sync_user_limit, f"Okta group {quoted(self.source_group.name)} has")
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain JSON types; `from_json` takes it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """A plan as `to_json` gave it."""
+        return cls(
+            **{
+                **data,
+                "source_group": SourceGroup(**data["source_group"]),
+                "target_group": TargetGroup(**data["target_group"]),
+                "default_group": data["default_group"] and TargetGroup(**data["default_group"]),
+                "changes": tuple(_change(each) for each in data["changes"]),
+                "findings": tuple(Finding(**{**each, "cls": FindingClass(each["cls"])}) for each in data["findings"]),
+            }
+        )
+
+
+def check_user_limit(users: int, limit: int, subject: str) -> None:
+    """Refuses more users than `sync_user_limit` allows; they are never cut short.
+
+    Args:
+        users: How many there are to sync.
+        limit: How many there may be.
+        subject: Who has them, with a verb: the beginning of the message.
+
+    Raises:
+        PlanRefused: With both numbers.
+    """
+    if users > limit:
+        raise PlanRefused(
+            f"{subject} {users:,} users to sync, more than sync_user_limit allows ({limit:,}). Nothing was written. "
+            f"If the number is right, set sync_user_limit to at least {users}."
+        )
+
+
+def _change(data: Mapping[str, Any]) -> Change:
+    return Change(
+        kind=ChangeKind(data["kind"]),
+        group=data["group"],
+        source_id=data["source_id"],
+        before=data["before"] and TargetUser(**data["before"]),
+        after=data["after"] and TargetUser(**data["after"]),
+    )

@@ -1,0 +1,174 @@
+"""A report for people: as text, as Markdown, as CSV. Every name in it is other people's text, and escaped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass
+from okta_mi_provider.sync.report import Report, State
+from okta_mi_provider.sync.text import one_line, plural, quoted
+
+#: How many conflicts and failures a summary that is not full names, each.
+BRIEF = 10
+
+_HEADLINES = {
+    State.DONE: "done",
+    State.FAILED: "FAILED",
+    State.REFUSED: "REFUSED, nothing was written",
+}
+_DID = {
+    ChangeKind.CREATE_GROUP: ("create group", "created group"),
+    ChangeKind.CREATE_USER: ("create user", "created user"),
+    ChangeKind.UPDATE_USER: ("update user", "updated user"),
+    ChangeKind.ADD_MEMBER: ("add to group", "added to group"),
+}
+
+
+def as_text(report: Report, *, full: bool) -> str:
+    """The summary as plain text.
+
+    Args:
+        report: What to tell.
+        full: Name every affected user and group; otherwise only conflicts and failures, and not all of many.
+    """
+    return "\n".join(_text_lines(report, full=full)) + "\n"
+
+
+def as_markdown(report: Report, *, full: bool) -> str:
+    """The summary as Markdown, for a page that shows it. Arguments as for `as_text`."""
+    rows = [f"| {label} | {number:,} |" for label, number in _numbers(report)]
+    lines = [f"### {_md(_title(report))}", "", "| | |", "|---|---:|", *rows]
+    if report.error:
+        lines += ["", f"**{_md(report.error)}**"]
+    for heading, entries in _sections(report, full=full):
+        lines += ["", f"#### {heading}", "", *(f"* {_md(entry)}" for entry in entries)]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """Every change and finding as a row, for a spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["class", "kind", "user", "group", "fields", "status", "message"])
+    for change in report.changes:
+        outcome = report.outcomes.get(change.key)
+        message = outcome.error if outcome else None
+        row = [
+            "change",
+            change.kind,
+            change.user,
+            change.group,
+            _fields(change),
+            report.status(change),
+            message,
+        ]
+        writer.writerow(map(_cell, row))
+    for finding in report.findings:
+        group = report.target_group.name
+        writer.writerow(map(_cell, [finding.cls, finding.kind, finding.user, group, None, None, finding.message]))
+    return out.getvalue()
+
+
+def describe(change: Change, status: Status) -> str:
+    """A change as a line: what was done, to whom, old -> new."""
+    would, did = _DID[change.kind]
+    verb = {Status.DONE: did, Status.ALREADY: f"{did} already", Status.PLANNED: f"would {would}"}.get(
+        status, f"FAILED to {would}"
+    )
+    if change.kind is ChangeKind.CREATE_GROUP:
+        return f"{verb} {quoted(change.group)}"
+    if change.kind is ChangeKind.ADD_MEMBER:
+        return f"{verb} {quoted(change.group)}: {quoted(change.user or '')}"
+    return f"{verb} {quoted(change.user or '')}: {_fields(change)}"
+
+
+def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
+    yield _title(report)
+    numbers = _numbers(report)
+    label_width = max(len(label) for label, _ in numbers)
+    number_width = max(len(f"{number:,}") for _, number in numbers)
+    for label, number in numbers:
+        yield f"  {label:<{label_width}}  {number:>{number_width},}"
+    if report.error:
+        yield f"  {one_line(report.error, 2000)}"
+    for heading, entries in _sections(report, full=full):
+        yield f"  {heading}:"
+        for entry in entries:
+            yield f"    {entry}"
+
+
+def _title(report: Report) -> str:
+    run = "Dry run" if report.dry_run else "Sync"
+    return (
+        f"{run} of Okta group {quoted(report.source_group.name)} into MI group {quoted(report.target_group.name)}: "
+        f"{_HEADLINES[report.state]}"
+    )
+
+
+def _numbers(report: Report) -> list[tuple[str, int]]:
+    counts = report.counts()
+    users, would = counts["users"], "would be " if report.dry_run else ""
+    return [
+        ("users in Okta", users["source"]),
+        (f"users {would}created", users["created"]),
+        (f"users {would}updated", users["updated"]),
+        ("users unchanged", users["unchanged"]),
+        ("users skipped", users["skipped"]),
+        ("conflicts", users["conflicts"]),
+        ("users failed", users["failed"]),
+        (f"groups {would}created", counts["groups"]["created"]),
+        (f"memberships {would}added", counts["memberships"]["added"]),
+    ]
+
+
+def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
+    failures = [f"{describe(each.change, each.status)} - {one_line(each.error or '', 500)}" for each in report.failures]
+    conflicts = [one_line(each.message, 1000) for each in report.conflicts]
+    # Without the full list a notice about a single user is a number; one about the group is still told.
+    notices = [
+        one_line(each.message, 1000)
+        for each in report.findings
+        if each.cls is FindingClass.NOTICE and (full or each.user is None)
+    ]
+    changes = [
+        describe(change, report.status(change))
+        for change in report.changes
+        if report.status(change) is not Status.FAILED
+    ]
+    yield from _section("Failed", failures, full=full)
+    yield from _section("Conflicts", conflicts, full=full)
+    yield from _section("Notices", notices, full=full)
+    if full:
+        yield from _section("Changes", changes, full=full)
+
+
+def _section(heading: str, entries: list[str], *, full: bool) -> Iterator[tuple[str, list[str]]]:
+    if not entries:
+        return
+    hidden = 0 if full else max(0, len(entries) - BRIEF)
+    shown = entries[: len(entries) - hidden]
+    if hidden:
+        shown = [*shown, f"... and {plural(hidden, 'more', 'more')}; the full summary names them"]
+    yield heading, shown
+
+
+def _fields(change: Change) -> str:
+    def side(value: str | None) -> str:
+        return "none" if value is None else quoted(value)
+
+    return ", ".join(f"{name} {side(old)} -> {side(new)}" for name, (old, new) in change.fields.items())
+
+
+def _md(text: str) -> str:
+    """Text inside Markdown: nothing in it is markup, HTML or a link."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>&:@])", r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def _cell(value: str | None) -> str:
+    """A cell that a spreadsheet takes for a text, never for a formula."""
+    text = "" if value is None else one_line(str(value), 1000)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} or text[:1].isspace() else text

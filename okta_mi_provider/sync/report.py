@@ -1,0 +1,160 @@
+"""What a sync did, or would do: one value, and its JSON form that people script on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, FindingClass, Plan
+
+#: Version of the JSON report. Keys are added without changing it, never renamed or removed.
+SCHEMA = 1
+
+
+class State(StrEnum):
+    """How a sync ended."""
+
+    DONE = "done"
+    """Everything is as it shall be, or would be. Notices may remain."""
+    FAILED = "failed"
+    """Something failed, or conflicts remain."""
+    REFUSED = "refused"
+    """A limit was broken; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One sync of one group.
+
+    Attributes:
+        plan: None if it did not come to a plan.
+        outcomes: What became of the changes that were tried, by the change's key.
+        error: Why the sync as a whole did not get through.
+        refused: The plan broke a limit.
+        notices: Findings that come from how the sync was run, not from the plan.
+    """
+
+    org: str
+    source_group: SourceGroup
+    host: str
+    target_group: TargetGroup
+    dry_run: bool
+    plan: Plan | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    error: str | None = None
+    refused: bool = False
+    notices: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of_plan(
+        cls,
+        plan: Plan,
+        outcomes: Iterable[Outcome] = (),
+        *,
+        dry_run: bool,
+        error: str | None = None,
+        refused: bool = False,
+        notices: tuple[Finding, ...] = (),
+    ) -> Report:
+        """The report of a sync that came to a plan."""
+        by_key = {outcome.change.key: outcome for outcome in outcomes}
+        created = next(
+            (each.target_id for each in by_key.values() if each.change.kind is ChangeKind.CREATE_GROUP), None
+        )
+        group = TargetGroup(plan.target_group.id or created or "", plan.target_group.name)
+        return cls(plan.org, plan.source_group, plan.host, group, dry_run, plan, by_key, error, refused, notices)
+
+    @property
+    def state(self) -> State:
+        """How the sync ended."""
+        if self.refused:
+            return State.REFUSED
+        trouble = self.error or self.plan is None or self.plan.conflicts or self.failures
+        return State.FAILED if trouble else State.DONE
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes of the plan, in its order."""
+        return self.plan.changes if self.plan else ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: conflicts first."""
+        return (*(self.plan.findings if self.plan else ()), *self.notices)
+
+    @property
+    def conflicts(self) -> tuple[Finding, ...]:
+        """What needs a person."""
+        return tuple(each for each in self.findings if each.cls is FindingClass.CONFLICT)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """Outcomes that failed, in the order of the plan."""
+        outcomes = (self.outcomes.get(change.key) for change in self.changes)
+        return tuple(each for each in outcomes if each and each.status is Status.FAILED)
+
+    def status(self, change: Change) -> Status:
+        """What became of a change."""
+        outcome = self.outcomes.get(change.key)
+        return outcome.status if outcome else Status.PLANNED
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The numbers of the JSON report. A dry run counts what would be done, any other what was done."""
+        counted = Status.PLANNED if self.dry_run else Status.DONE
+        done = [change.kind for change in self.changes if self.status(change) is counted]
+        created, updated = done.count(ChangeKind.CREATE_USER), done.count(ChangeKind.UPDATE_USER)
+        already = [
+            change
+            for change in self.changes
+            if change.kind in {ChangeKind.CREATE_USER, ChangeKind.UPDATE_USER} and self.status(change) is Status.ALREADY
+        ]
+        plan = self.plan
+        return {
+            "users": {
+                "source": plan.source_users if plan else 0,
+                "created": created,
+                "updated": updated,
+                "unchanged": (plan.unchanged if plan else 0) + len(already),
+                "skipped": plan.skipped if plan else 0,
+                "conflicts": plan.conflicts if plan else 0,
+                "failed": len({each.change.user for each in self.failures if each.change.user}),
+                "disabled": 0,
+            },
+            "groups": {"created": done.count(ChangeKind.CREATE_GROUP)},
+            "memberships": {"added": created + done.count(ChangeKind.ADD_MEMBER), "removed": 0},
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON report, `schema` 1."""
+        return {
+            "schema": SCHEMA,
+            "source": {
+                "org": self.org,
+                "group": {"id": self.source_group.id or None, "name": self.source_group.name},
+            },
+            "target": {
+                "host": self.host,
+                "group": {"id": self.target_group.id or None, "name": self.target_group.name},
+            },
+            "dry_run": self.dry_run,
+            "state": self.state,
+            "plan_digest": self.plan.digest if self.plan else None,
+            "counts": self.counts(),
+            "changes": [
+                {
+                    "kind": change.kind,
+                    "user": change.user,
+                    "group": change.group,
+                    "fields": change.fields,
+                    "status": self.status(change),
+                    "error": outcome.error if (outcome := self.outcomes.get(change.key)) else None,
+                }
+                for change in self.changes
+            ],
+            "findings": [finding.to_json() for finding in self.findings],
+            "error": self.error,
+        }
