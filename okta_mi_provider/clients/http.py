@@ -242,7 +242,7 @@ def secret(value: str | None, what: str) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    inner = error.__cause__ or error.__context__
+    inner = error.__context__ if error.__cause__ is None else error.__cause__
     return error if inner is None else _innermost(inner)
 
 

@@ -76,13 +76,16 @@ class TargetWriter(Protocol):
         """Makes sure that the user is a member of the group."""
 
 
-def apply(plan: Plan, writer: TargetWriter, concurrency: int) -> Iterator[Outcome]:
+def apply(
+    plan: Plan, writer: TargetWriter, concurrency: int, *, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
 
     Args:
         plan: What to write.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
+        stopped: As for `upsert_users`.
 
     Raises:
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
@@ -91,7 +94,7 @@ def apply(plan: Plan, writer: TargetWriter, concurrency: int) -> Iterator[Outcom
     for outcome in create_groups(plan, writer):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
-    yield from upsert_users(plan, group, writer, concurrency)
+    yield from upsert_users(plan, group, writer, concurrency, stopped=stopped)
 
 
 def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:

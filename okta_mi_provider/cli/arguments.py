@@ -1,0 +1,145 @@
+"""The options of `provision`, spelt as the vendor's script spells them, for any `argparse` parser.
+
+Options of a sync come from `settings.options()`; only what concerns the connections and this command is
+defined here. Each argument is a pair of flags and keywords, so that our own parser and Airflow's can take it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from okta_mi_provider.settings import Choice, Count, Flag, Option, defaults, options
+
+#: Stands for `--okta-token` without a value.
+PROMPT = object()
+
+#: Environment variables that secrets are taken from.
+OKTA_TOKEN_VARIABLE = "OKTA_API_TOKEN"  # noqa: S105
+MI_KEY_VARIABLE = "MI_APPLICATION_KEY"
+MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
+
+
+class Argument(NamedTuple):
+    """One argument: what `add_argument` takes."""
+
+    flags: tuple[str, ...]
+    keywords: dict[str, Any]
+
+
+def provision_arguments() -> Iterator[Argument]:
+    """All arguments of `provision`."""
+    yield Argument(
+        ("group",),
+        {"nargs": "*", "metavar": "GROUP", "default": [], "help": "exact name, or id, of an Okta group to sync"},
+    )
+    yield from _connection_arguments()
+    for name, option in options().items():
+        yield from _option_arguments(name, option)
+    yield Argument(("--verbose", "-v"), _flag("verbose", "diagnostics on stderr, besides the normal output"))
+    yield Argument(
+        ("--max-concurrency",),
+        {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
+    )
+    yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
+
+
+def settings_from(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings among parsed arguments, as a mapping for `SyncSettings.from_mapping`."""
+    given = {name: getattr(args, name, None) for name in options()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _connection_arguments() -> Iterator[Argument]:
+    texts = {
+        ("--okta-host", "-H"): ("HOST", "Okta org, such as https://acme.okta.com"),
+        ("--okta-conn-id",): ("ID", "Airflow connection to take Okta's host and token from"),
+        ("--mi-host",): ("HOST", "Metric Insights server, such as https://mi.example.org"),
+        ("--mi-user",): ("USER", "administrator of MI that the application acts for"),
+        ("--mi-application-id",): (
+            "ID",
+            f"external application of MI; its key is taken from {MI_KEY_VARIABLE}. Not needed with a personal token in "
+            f"{MI_TOKEN_VARIABLE}",
+        ),
+        ("--mi-conn-id",): ("ID", "Airflow connection to take MI's host and credentials from"),
+    }
+    token_help = f"Okta API token; without a value it is asked for, without the option taken from {OKTA_TOKEN_VARIABLE}"
+    yield Argument(("--okta-token", "-P"), {"nargs": "?", "metavar": "TOKEN", "action": _Prompted, "help": token_help})
+    for flags, (metavar, text) in texts.items():
+        yield Argument(flags, {"metavar": metavar, "help": text})
+    yield Argument(("--allow-http",), _flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
+    default = defaults()[name]
+    text = option.help.replace("%", "%%")
+    match option.kind:
+        case _ if option.flag_values:
+            flags_of: dict[str, list[str]] = {}
+            for flag, value in option.flag_values.items():
+                flags_of.setdefault(value, []).append(flag)
+            meanings = dict(part.split(": ", 1) for part in option.help.rstrip(".").split("; "))
+            for value, flags in flags_of.items():
+                yield Argument(tuple(flags), {**_constant(name, value), "help": meanings[value]})
+        case Flag() if default:
+            yield Argument(
+                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, f"do not: {text}", value=False)
+            )
+        case Flag():
+            yield Argument(option.flags, _flag(name, text))
+        case Choice(values) if option.bare:
+            yield Argument(
+                option.flags,
+                {
+                    "nargs": "?",
+                    "action": _choice_or_group(name, option.bare, values),
+                    "metavar": "{all,groups}",
+                    "help": text,
+                },
+            )
+        case Choice(values) if option.flags:
+            yield Argument(option.flags, {"choices": values, "default": None, "help": f"{text} Default: {default}."})
+        case Count():
+            yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
+        case _ if option.flags:
+            shown = ",".join(default) if isinstance(default, tuple) else default
+            tail = f" Default: {shown}." if shown else ""
+            yield Argument(option.flags, {"metavar": name.split("_")[-1].upper(), "help": f"{text}{tail}"})
+
+
+def _flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:
+    return {**_constant(dest, value), "help": text}
+
+
+def _constant(dest: str, value: object) -> dict[str, Any]:
+    """An option without a value. Airflow's parser knows no `store_const`, so the constant is in the action."""
+
+    class Constant(argparse.Action):
+        def __init__(self, option_strings: list[str], dest: str, **more: Any) -> None:
+            super().__init__(option_strings, dest, **{**more, "nargs": 0})
+
+        def __call__(self, parser: object, namespace: argparse.Namespace, *_: object) -> None:  # noqa: ARG002
+            setattr(namespace, self.dest, value)
+
+    return {"action": Constant, "dest": dest}
+
+
+class _Prompted(argparse.Action):
+    """A value, or the wish to be asked for it."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, *_: object) -> None:  # noqa: ARG002
+        setattr(namespace, self.dest, PROMPT if values is None else values)
+
+
+def _choice_or_group(name: str, bare: str, values: tuple[str, ...]) -> type[argparse.Action]:
+    """An option whose value may be left out right before a group name: what is no value is a group."""
+
+    class ChoiceOrGroup(argparse.Action):
+        def __call__(self, parser: object, namespace: argparse.Namespace, word: Any, *_: object) -> None:  # noqa: ARG002
+            is_value = word in values and word != defaults()[name]
+            setattr(namespace, name, word if is_value else bare)
+            if word is not None and not is_value:
+                namespace.groups_before = [*getattr(namespace, "groups_before", []), word]
+
+    return ChoiceOrGroup

@@ -1,0 +1,121 @@
+"""Clients for both sides, from the options of a command and its environment, or from Airflow connections."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+
+from okta_mi_provider.cli.arguments import MI_KEY_VARIABLE, MI_TOKEN_VARIABLE, OKTA_TOKEN_VARIABLE, PROMPT
+from okta_mi_provider.clients.ensure import EnsuringWriter
+from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.http import Transport
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
+from okta_mi_provider.clients.okta import OktaClient, ssws
+from okta_mi_provider.clients.urls import metric_insights_url, okta_url
+from okta_mi_provider.sync.run import Sides
+
+#: Requests in flight on MI, where nobody says otherwise: its database deadlocks under many.
+_MAX_CONCURRENCY = 4
+
+
+def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
+    """Both sides of a sync, as the arguments say. Nothing is sent yet.
+
+    Raises:
+        ConfigurationError: If something is missing, contradictory or cannot be right.
+    """
+    if args.max_concurrency is not None and args.max_concurrency < 1:
+        raise ConfigurationError(f"--max-concurrency must be at least 1, not {args.max_concurrency}.")
+    okta = _okta(args, os.environ, read_only=read_only)
+    target = _metric_insights(args, os.environ, read_only=read_only)
+    return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
+
+
+def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
+    if args.okta_conn_id:
+        _not_both("--okta-conn-id", {"--okta-host": args.okta_host, "--okta-token": args.okta_token})
+        from okta_mi_provider.hooks.okta import OktaHook
+
+        return OktaHook(args.okta_conn_id).client(read_only=read_only)
+    if not args.okta_host:
+        raise ConfigurationError("Which Okta org? Give --okta-host, or --okta-conn-id for an Airflow connection.")
+    base = okta_url(args.okta_host, allow_http=args.allow_http or False)
+    if args.okta_token is PROMPT:
+        token, origin = _ask("Okta API token: "), "the prompt"
+    elif args.okta_token is not None:
+        token, origin = args.okta_token, "--okta-token"
+    else:
+        token, origin = environment.get(OKTA_TOKEN_VARIABLE, ""), OKTA_TOKEN_VARIABLE
+    if not token.strip():
+        raise ConfigurationError(
+            f"No Okta API token: set {OKTA_TOKEN_VARIABLE}, or give --okta-token to be asked for it."
+        )
+    return OktaClient(base, ssws(token, origin), credentials=origin, transport=Transport(read_only=read_only))
+
+
+def _metric_insights(
+    args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool
+) -> MetricInsightsClient:
+    if args.mi_conn_id:
+        own = {
+            "--mi-host": args.mi_host,
+            "--mi-user": args.mi_user,
+            "--mi-application-id": args.mi_application_id,
+        }
+        _not_both("--mi-conn-id", own)
+        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
+
+        hook = MetricInsightsHook(args.mi_conn_id)
+        return hook.client(read_only=read_only, max_concurrency=args.max_concurrency)
+    if not args.mi_host:
+        raise ConfigurationError(
+            "Which Metric Insights server? Give --mi-host, or --mi-conn-id for an Airflow connection."
+        )
+    base = metric_insights_url(args.mi_host, allow_http=args.allow_http or False)
+    login, credentials = _login(args, environment)
+    return MetricInsightsClient(
+        base,
+        login,
+        credentials=credentials,
+        transport=Transport(read_only=read_only),
+        max_concurrency=args.max_concurrency or _MAX_CONCURRENCY,
+    )
+
+
+def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Login, str]:
+    """The way into MI: an application if one is named, else the personal token."""
+    key, token = environment.get(MI_KEY_VARIABLE, "").strip(), environment.get(MI_TOKEN_VARIABLE, "").strip()
+    if args.mi_application_id:
+        if not key:
+            raise ConfigurationError(
+                f"No key for the application {args.mi_application_id!r} of MI: set {MI_KEY_VARIABLE}."
+            )
+        if not args.mi_user:
+            raise ConfigurationError(
+                "Which MI user shall the application act for? Give --mi-user, an administrator of MI."
+            )
+        return Application(args.mi_application_id, key, args.mi_user, credentials=MI_KEY_VARIABLE), MI_KEY_VARIABLE
+    if token:
+        return PersonalToken(token, credentials=MI_TOKEN_VARIABLE), MI_TOKEN_VARIABLE
+    raise ConfigurationError(
+        f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id and "
+        f"--mi-user and set {MI_KEY_VARIABLE}."
+    )
+
+
+def _ask(prompt: str) -> str:
+    """A secret from the terminal, not echoed; without a terminal, a line of standard input."""
+    try:
+        return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError:
+        return ""
+
+
+def _not_both(conn_option: str, others: Mapping[str, object]) -> None:
+    given = [option for option, value in others.items() if value is not None]
+    if given:
+        raise ConfigurationError(f"{conn_option} and {', '.join(given)} exclude each other.")

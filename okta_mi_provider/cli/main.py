@@ -1,0 +1,70 @@
+"""`okta-mi`: the entry point. What a command needs is imported when it runs, so that help is immediate."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from okta_mi_provider import __version__
+from okta_mi_provider.cli.arguments import provision_arguments
+from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that the arguments name.
+
+    Returns:
+        The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(words)
+    # Group names may stand between options, where argparse does not look for them.
+    stray = [word for word in rest if word.startswith("-")] or (rest if args.command != "provision" else [])
+    wrong_value = [word for word in words if word.startswith("--auto-create=") and word.partition("=")[2] not in _AUTO]
+    if stray or wrong_value:
+        args.parser.error(
+            f"unknown arguments: {' '.join(stray)}" if stray else f"{wrong_value[0]}: allowed: all, groups"
+        )
+    if args.command == "provision":
+        args.group = [*args.group, *rest]
+        from okta_mi_provider.cli.provision import run
+    else:
+        from okta_mi_provider.simulators.command import run
+    return run(args)
+
+
+_AUTO = ("all", "groups")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="okta-mi", description="Keeps Metric Insights groups and users in step with Okta.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"okta-mi {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    provision = commands.add_parser(
+        "provision",
+        help="sync groups of Okta into Metric Insights",
+        description="Makes sure that each named Okta group exists in Metric Insights, and that its users do and are "
+        "its members. Exit code: 0 done, 1 something failed or conflicts remain, 2 wrong usage, settings or "
+        "credentials, 3 refused by a limit before any write.",
+        allow_abbrev=False,
+    )
+    for flags, keywords in provision_arguments():
+        provision.add_argument(*flags, **keywords)
+    simulate = commands.add_parser(
+        "simulate",
+        help="serve a simulated Okta org and Metric Insights server on this machine",
+        description="Serves a simulated Okta org and Metric Insights server on this machine, for trying things out.",
+        allow_abbrev=False,
+    )
+    add_simulate_arguments(simulate)
+    for command in (provision, simulate):
+        command.set_defaults(parser=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""`provision`: sync groups of Okta into Metric Insights, as the vendor's `mi-okta-usersync provision` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from okta_mi_provider.cli.arguments import PROMPT, settings_from
+from okta_mi_provider.cli.connections import sides
+from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
+from okta_mi_provider.cli.interrupt import stop_on_signal
+from okta_mi_provider.cli.lock import one_at_a_time
+from okta_mi_provider.cli.progress import ProgressBar
+from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
+from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
+from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.render import as_text
+from okta_mi_provider.sync.report import Report, State
+from okta_mi_provider.sync.run import Result, Sides, Watcher, provision
+
+log = logging.getLogger("okta_mi_provider")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit code; see `exit_codes`.
+    """
+    try:
+        settings = SyncSettings.from_mapping(settings_from(args))
+        with _diagnostics(verbose=bool(args.verbose or settings.dry_run)):
+            groups = _groups(args)
+            check_writable(args.report)
+            both = sides(args, read_only=settings.dry_run)
+            with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
+                results = _sync(both, groups, settings)
+            write_report(args.report, [result.report for result in results])
+            if settings.summary != "none":
+                sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
+            return exit_code(results)
+    except SettingsError as error:
+        spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
+        return _complain("\n".join(map(str, spelt)))
+    except SyncError as error:
+        return _complain(str(error))
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """What the process tells whoever called it."""
+    if any(isinstance(result.cause, ConfigurationError | AuthError | Forbidden) for result in results):
+        return BAD_USAGE
+    states = {result.report.state for result in results}
+    if State.FAILED in states:
+        return FAILED
+    return REFUSED if State.REFUSED in states else OK
+
+
+def check_writable(path: str | None) -> None:
+    """Finds out before the sync that its report could not be written.
+
+    Raises:
+        ConfigurationError: If it could not.
+    """
+    if path is None:
+        return
+    folder = Path(path).resolve().parent
+    if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"--report {path}: cannot write a file there.")
+
+
+def write_report(path: str | None, reports: Sequence[Report]) -> None:
+    """Writes the JSON report of one group, or a list of several. Whole or not at all, readable by the owner only."""
+    if path is None:
+        return
+    documents = [report.to_json() for report in reports]
+    target = Path(path).resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(documents[0] if len(documents) == 1 else documents, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    Path(name).replace(target)
+
+
+def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:
+    selectors = [GroupSelector(name=group) for group in groups]
+    with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
+        results = list(provision(both, selectors, settings, watcher=bar or Watcher(), stopped=stopped))
+    for result in results:
+        if result.report.error:
+            log.error("%s", result.report.error)
+        for failure in result.report.failures:
+            log.warning("Failed: %s: %s", failure.change.user or failure.change.group, failure.error)
+    return results
+
+
+def _groups(args: argparse.Namespace) -> list[str]:
+    groups = [*getattr(args, "groups_before", []), *args.group]
+    if not groups:
+        hint = (
+            " The word after --okta-token was taken for the token; to be asked for it, write the option last."
+            if isinstance(args.okta_token, str) and args.okta_token is not PROMPT
+            else ""
+        )
+        raise ConfigurationError(f"Which group? Give the name of at least one Okta group.{hint}")
+    if blank := [group for group in groups if not group.strip()]:
+        raise ConfigurationError(f"{blank[0]!r} is not the name of a group.")
+    return list(dict.fromkeys(groups))
+
+
+def _spelling(key: str) -> str:
+    """An option as people write it on the command line."""
+    option = options().get(key)
+    return option.flags[0] if option and option.flags else key
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"okta-mi provision: {message}\n")
+    return BAD_USAGE
+
+
+@contextmanager
+def _diagnostics(*, verbose: bool) -> Iterator[None]:
+    """Sends our log to stderr while the command runs; all of it if it shall be verbose."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    before = (log.level, log.propagate)
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
