@@ -21,8 +21,10 @@ def get_okta_mi_cli_commands() -> list[GroupCommand]:
                     name="provision",
                     help="Sync groups of Okta into Metric Insights",
                     func=_provision,
-                    args=[Arg(flags, **keywords)  # type: ignore[no-untyped-call]
- for flags, keywords in provision_arguments()],
+                    args=[
+                        Arg(flags, **keywords)  # type: ignore[no-untyped-call]
+                        for flags, keywords in provision_arguments()
+                    ],
                 )
             ],
         )

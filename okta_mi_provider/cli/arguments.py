@@ -21,6 +21,10 @@ MI_KEY_VARIABLE = "MI_APPLICATION_KEY"
 MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
 
 
+#: What `--auto-create` takes for its value; any other word behind it is a group.
+AUTO_CREATE = ("all", "groups")
+
+
 class Argument(NamedTuple):
     """One argument: what `add_argument` takes."""
 
@@ -31,8 +35,8 @@ class Argument(NamedTuple):
 def provision_arguments() -> Iterator[Argument]:
     """All arguments of `provision`."""
     yield Argument(
-        ("group",),
-        {"nargs": "*", "metavar": "GROUP", "default": [], "help": "exact name, or id, of an Okta group to sync"},
+        ("groups",),
+        {"nargs": "*", "metavar": "GROUP", "action": _Groups, "help": "exact name or id of an Okta group to sync"},
     )
     yield from _connection_arguments()
     for name, option in options().items():
@@ -59,8 +63,10 @@ def _connection_arguments() -> Iterator[Argument]:
         ("--mi-user",): ("USER", "administrator of MI that the application acts for"),
         ("--mi-application-id",): (
             "ID",
-            f"external application of MI; its key is taken from {MI_KEY_VARIABLE}. Not needed with a personal token in "
-            f"{MI_TOKEN_VARIABLE}",
+            (
+                f"external application of MI; its key is taken from {MI_KEY_VARIABLE}. Not needed with a personal token "
+                f"in {MI_TOKEN_VARIABLE}"
+            ),
         ),
         ("--mi-conn-id",): ("ID", "Airflow connection to take MI's host and credentials from"),
     }
@@ -88,12 +94,12 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
             )
         case Flag():
             yield Argument(option.flags, _flag(name, text))
-        case Choice(values) if option.bare:
+        case Choice() if option.bare:
             yield Argument(
                 option.flags,
                 {
                     "nargs": "?",
-                    "action": _choice_or_group(name, option.bare, values),
+                    "action": _choice_or_group(name, option.bare),
                     "metavar": "{all,groups}",
                     "help": text,
                 },
@@ -105,7 +111,7 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
         case _ if option.flags:
             shown = ",".join(default) if isinstance(default, tuple) else default
             tail = f" Default: {shown}." if shown else ""
-            yield Argument(option.flags, {"metavar": name.split("_")[-1].upper(), "help": f"{text}{tail}"})
+            yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
 
 
 def _flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:
@@ -132,14 +138,25 @@ class _Prompted(argparse.Action):
         setattr(namespace, self.dest, PROMPT if values is None else values)
 
 
-def _choice_or_group(name: str, bare: str, values: tuple[str, ...]) -> type[argparse.Action]:
+class _Groups(argparse.Action):
+    """Group names, wherever they stand."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, *_: object) -> None:  # noqa: ARG002
+        add_groups(namespace, values or [])
+
+
+def add_groups(namespace: argparse.Namespace, groups: list[str]) -> None:
+    """Puts group names behind those that were found before."""
+    namespace.groups = [*(getattr(namespace, "groups", None) or []), *groups]
+
+
+def _choice_or_group(name: str, bare: str) -> type[argparse.Action]:
     """An option whose value may be left out right before a group name: what is no value is a group."""
 
     class ChoiceOrGroup(argparse.Action):
         def __call__(self, parser: object, namespace: argparse.Namespace, word: Any, *_: object) -> None:  # noqa: ARG002
-            is_value = word in values and word != defaults()[name]
-            setattr(namespace, name, word if is_value else bare)
-            if word is not None and not is_value:
-                namespace.groups_before = [*getattr(namespace, "groups_before", []), word]
+            setattr(namespace, name, word if word in AUTO_CREATE else bare)
+            if word is not None and word not in AUTO_CREATE:
+                add_groups(namespace, [word])
 
     return ChoiceOrGroup

@@ -102,8 +102,8 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
     if token:
         return PersonalToken(token, credentials=MI_TOKEN_VARIABLE), MI_TOKEN_VARIABLE
     raise ConfigurationError(
-        f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id and "
-        f"--mi-user and set {MI_KEY_VARIABLE}."
+        f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id "
+        f"and --mi-user and set {MI_KEY_VARIABLE}."
     )
 
 

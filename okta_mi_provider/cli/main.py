@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from okta_mi_provider import __version__
-from okta_mi_provider.cli.arguments import provision_arguments
+from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups, provision_arguments
 from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
 
 
@@ -17,25 +17,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
-    args, rest = parser.parse_known_args(words)
-    # Group names may stand between options, where argparse does not look for them.
-    stray = [word for word in rest if word.startswith("-")] or (rest if args.command != "provision" else [])
-    wrong_value = [word for word in words if word.startswith("--auto-create=") and word.partition("=")[2] not in _AUTO]
-    if stray or wrong_value:
-        args.parser.error(
-            f"unknown arguments: {' '.join(stray)}" if stray else f"{wrong_value[0]}: allowed: all, groups"
-        )
+    args = parse(sys.argv[1:] if argv is None else argv)
     if args.command == "provision":
-        args.group = [*args.group, *rest]
         from okta_mi_provider.cli.provision import run
     else:
         from okta_mi_provider.simulators.command import run
     return run(args)
 
 
-_AUTO = ("all", "groups")
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line. Wrong usage exits with 2."""
+    args, rest = _parser().parse_known_args(words)
+    if args.command == "provision":
+        # argparse looks for positional arguments in one place only; group names may stand between options.
+        after_options = words[words.index("--") + 1 :] if "--" in words else []
+        strange = [word for word in rest if word.startswith("-") and word not in after_options]
+        add_groups(args, [word for word in rest if word not in strange])
+    else:
+        strange = rest
+    wrong = [word for word in words if word.startswith("--auto-create=") and word.partition("=")[2] not in AUTO_CREATE]
+    if strange or wrong:
+        args.parser.error(f"unknown arguments: {' '.join(strange)}" if strange else f"{wrong[0]}: allowed: all, groups")
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -103,7 +103,7 @@ def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Re
 
 
 def _groups(args: argparse.Namespace) -> list[str]:
-    groups = [*getattr(args, "groups_before", []), *args.group]
+    groups: list[str] = args.groups or []
     if not groups:
         hint = (
             " The word after --okta-token was taken for the token; to be asked for it, write the option last."

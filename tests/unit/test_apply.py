@@ -1,0 +1,176 @@
+"""Writing a plan: who is tried, who is not, and what is said of each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.apply import Outcome, Status, Written, apply, upsert_users
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.model import Snapshot, TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import Plan
+from tests.unit.worlds import MI_SALES, any_settings, mi_user, okta_user, settings, snapshot, worlds
+
+
+class Refused(SyncError):
+    pass
+
+
+class TokenDied(SyncError):
+    fatal = True
+
+
+class FakeMI:
+    """Takes every write, except from those users who shall fail."""
+
+    def __init__(self, *, failing: dict[str, SyncError] | None = None, group_error: SyncError | None = None) -> None:
+        self.failing = failing or {}
+        self.group_error = group_error
+        self.calls: list[tuple[str, str, str]] = []
+        self.peak = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def create_group(self, name: str) -> Written:
+        self.calls.append(("create_group", "", name))
+        if self.group_error:
+            raise self.group_error
+        return Written("55")
+
+    def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
+        return self._write("create_user", user, f"{group.id}+{default_group.id if default_group else ''}")
+
+    def update_user(self, user: TargetUser) -> Written:
+        return self._write("update_user", user, "")
+
+    def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        return self._write("add_member", user, group.id)
+
+    def _write(self, what: str, user: TargetUser, where: str) -> Written:
+        with self._lock:
+            self._now += 1
+            self.peak = max(self.peak, self._now)
+            self.calls.append((what, user.username, where))
+        try:
+            if user.username in self.failing:
+                raise self.failing[user.username]
+            return Written(user.id or "new")
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+def _plan(*names: str, group: TargetGroup | None = MI_SALES) -> Plan:
+    return diff(snapshot([okta_user(name) for name in names], group=group), settings(auto_create="all"))
+
+
+def _all(outcomes: Iterator[Outcome]) -> tuple[list[Outcome], SyncError | None]:
+    got: list[Outcome] = []
+    try:
+        got.extend(outcomes)
+    except SyncError as error:
+        return got, error
+    return got, None
+
+
+def test_the_group_comes_first_and_its_new_id_is_used() -> None:
+    mi = FakeMI()
+    outcomes, error = _all(apply(_plan("ana", group=None), mi, 4))
+    assert error is None
+    assert mi.calls == [("create_group", "", "Sales"), ("create_user", "ana", "55+1")]
+    assert [outcome.status for outcome in outcomes] == [Status.DONE, Status.DONE]
+
+
+def test_without_the_group_nobody_is_tried() -> None:
+    mi = FakeMI(group_error=Refused("no"))
+    outcomes, error = _all(apply(_plan("ana", "bob", group=None), mi, 4))
+    assert isinstance(error, Refused)
+    assert [outcome.status for outcome in outcomes] == [Status.FAILED]
+    assert mi.calls == [("create_group", "", "Sales")]
+
+
+def test_lesson_10_a_failing_user_stops_nobody_and_has_a_reason() -> None:
+    mi = FakeMI(failing={"bob": Refused("bad e-mail")})
+    outcomes, error = _all(apply(_plan("ana", "bob", "cy"), mi, 2))
+    assert error is None
+    assert {(each.change.user, each.status.value, each.error) for each in outcomes} == {
+        ("ana", "done", None),
+        ("bob", "failed", "bad e-mail"),
+        ("cy", "done", None),
+    }
+
+
+def test_a_dead_token_ends_it_after_the_writes_under_way() -> None:
+    names = [f"u{number:03}" for number in range(200)]
+    mi = FakeMI(failing={"u010": TokenDied("401")})
+    outcomes, error = _all(apply(_plan(*names), mi, 4))
+    assert isinstance(error, TokenDied)
+    assert len(mi.calls) == len(outcomes) < 40
+
+
+def test_the_brake_stops_what_fails_for_everybody() -> None:
+    names = [f"u{number:03}" for number in range(500)]
+    mi = FakeMI(failing={name: Refused("database is read-only") for name in names})
+    outcomes, error = _all(apply(_plan(*names), mi, 4))
+    assert isinstance(error, TooManyFailures)
+    assert "database is read-only" in str(error)
+    assert 20 <= len(outcomes) == len(mi.calls) < 40
+
+
+def test_the_brake_lets_a_third_of_failures_pass() -> None:
+    names = [f"u{number:03}" for number in range(300)]
+    mi = FakeMI(failing={name: Refused("no") for name in names[::3]})
+    outcomes, error = _all(apply(_plan(*names), mi, 1))
+    assert error is None
+    assert Counter(outcome.status.value for outcome in outcomes) == {"done": 200, "failed": 100}
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_writes_are_in_flight_than_allowed(limit: int) -> None:
+    mi = FakeMI()
+    list(apply(_plan(*(f"u{number}" for number in range(60))), mi, limit))
+    assert 1 <= mi.peak <= limit
+
+
+def test_what_is_settled_is_not_tried_again() -> None:
+    plan, mi = _plan("ana", "bob"), FakeMI()
+    settled = {change.key for change in plan.changes if change.user == "ana"}
+    list(upsert_users(plan, MI_SALES, mi, 1, settled=settled))
+    assert [user for _, user, _ in mi.calls] == ["bob"]
+
+
+def test_a_stop_begins_no_new_write() -> None:
+    mi = FakeMI()
+    outcomes = list(apply(_plan(*(f"u{number}" for number in range(100))), mi, 2, stopped=lambda: len(mi.calls) >= 5))
+    assert len(outcomes) == len(mi.calls) < 12
+
+
+def test_leaving_in_the_middle_leaves_no_write_running() -> None:
+    mi = FakeMI()
+    stream = apply(_plan(*(f"u{number}" for number in range(100))), mi, 2)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    before = len(mi.calls)
+    assert before < 20
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mi-write")]
+
+
+def test_the_default_group_is_joined_with_force_by_its_own_id() -> None:
+    plan = diff(snapshot([okta_user("ana")], [mi_user("ana")]), settings(force=True))
+    mi = FakeMI()
+    list(apply(plan, mi, 1))
+    assert mi.calls == [("add_member", "ana", "1"), ("add_member", "ana", "5")]
+
+
+@given(worlds(), any_settings())
+def test_every_change_is_tried_exactly_once(world: Snapshot, chosen: SyncSettings) -> None:
+    plan, mi = diff(world, chosen), FakeMI()
+    outcomes = list(apply(plan, mi, 3))
+    assert sorted(outcome.change.key for outcome in outcomes) == sorted(change.key for change in plan.changes)
+    assert len(mi.calls) == len(plan.changes)

@@ -1,0 +1,143 @@
+"""What holds for every diff, whatever both sides look like."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.diff import diff, in_scope
+from okta_mi_provider.sync.model import Snapshot, Target
+from okta_mi_provider.sync.plan import ChangeKind, FindingClass, Plan
+from okta_mi_provider.sync.project import project
+from tests.unit.worlds import any_settings, worlds
+
+
+def _conflicting(plan: Plan) -> set[str | None]:
+    return {finding.user for finding in plan.findings if finding.cls is FindingClass.CONFLICT}
+
+
+@given(worlds(), any_settings())
+def test_what_is_applied_is_not_planned_again(world: Snapshot, settings: SyncSettings) -> None:
+    first = diff(world, settings)
+    after = replace(world, target=project(world.target, first))
+    second = diff(after, settings)
+    # Only somebody who was in conflict may be planned now: another one's address may have become free.
+    again = {change.source_id for change in second.changes}
+    assert again <= {user.id for user in world.source.users if user.username in _conflicting(first)}
+
+
+@given(worlds(), any_settings())
+def test_applying_again_and_again_comes_to_rest(world: Snapshot, settings: SyncSettings) -> None:
+    for _ in range(len(world.source.users) + 2):
+        plan = diff(world, settings)
+        if not plan.changes:
+            break
+        world = replace(world, target=project(world.target, plan))
+    assert diff(world, settings).changes == ()
+
+
+@given(worlds(), any_settings())
+def test_after_apply_everybody_in_scope_is_a_member_or_has_a_finding(world: Snapshot, settings: SyncSettings) -> None:
+    plan = diff(world, settings)
+    after = project(world.target, plan)
+    group = after.group_named(settings.target_group or world.source.group.name)
+    told = {finding.user for finding in plan.findings}
+    if group is None:
+        assert [finding.kind for finding in plan.findings] == ["group_missing"]
+        return
+    members = after.members[group.id]
+    by_name = {user.username.casefold(): user for user in after.users if user.id in members}
+    by_email = {user.email.casefold(): user for user in after.users if user.id in members}
+    for user in world.source.users:
+        if in_scope(user, settings) and user.username not in told and user.id not in told:
+            assert user.username.casefold() in by_name or user.email.casefold() in by_email
+
+
+@given(worlds(), any_settings(), st.randoms(use_true_random=False))
+def test_the_order_of_what_was_read_does_not_matter(
+    world: Snapshot, settings: SyncSettings, chance: random.Random
+) -> None:
+    def shuffled(items: tuple) -> tuple:  # type: ignore[type-arg]
+        return tuple(chance.sample(items, len(items)))
+
+    other = Snapshot(
+        replace(world.source, users=shuffled(world.source.users)),
+        replace(world.target, users=shuffled(world.target.users), groups=shuffled(world.target.groups)),
+    )
+    assert diff(world, settings) == diff(other, settings)
+    assert diff(world, settings).digest == diff(other, settings).digest
+
+
+@given(worlds(), any_settings())
+def test_nobody_who_is_not_in_scope_is_written(world: Snapshot, settings: SyncSettings) -> None:
+    allowed = {user.id for user in world.source.users if in_scope(user, settings) and user.username and user.email}
+    plan = diff(world, settings)
+    assert {change.source_id for change in plan.changes if change.source_id} <= allowed
+    conflicts = _conflicting(plan)
+    names = {user.id: user.username for user in world.source.users}
+    assert not {names[change.source_id] for change in plan.changes if change.source_id} & conflicts
+
+
+@given(worlds(), any_settings())
+def test_nobody_is_removed_renamed_enabled_or_disabled(world: Snapshot, settings: SyncSettings) -> None:
+    after = project(world.target, diff(world, settings))
+    for before in world.target.users:
+        now = next(user for user in after.users if user.id == before.id)
+        assert (now.username, now.enabled) == (before.username, before.enabled)
+    for group_id, members in world.target.members.items():
+        assert members <= after.members[group_id]
+
+
+@given(worlds(), any_settings())
+def test_a_protected_administrator_stays_one(world: Snapshot, settings: SyncSettings) -> None:
+    after = project(world.target, diff(world, replace(settings, protect_administrators=True)))
+    types = {user.id: user.type for user in after.users}
+    assert all(types[user.id] == "administrator" for user in world.target.users if user.type == "administrator")
+
+
+@given(worlds(), any_settings())
+def test_types_of_existing_users_change_only_with_force(world: Snapshot, settings: SyncSettings) -> None:
+    plan = diff(world, replace(settings, force=False))
+    assert not [each for each in plan.changes if each.before and "type" in each.fields]
+    assert not [
+        each for each in plan.changes if each.kind is ChangeKind.ADD_MEMBER and each.group != plan.target_group.name
+    ]
+
+
+@given(worlds(), any_settings())
+def test_the_counts_add_up_to_the_members_of_the_okta_group(world: Snapshot, settings: SyncSettings) -> None:
+    plan = diff(world, settings)
+    created, updated = plan.count(ChangeKind.CREATE_USER), plan.count(ChangeKind.UPDATE_USER)
+    assert plan.source_users == len(world.source.users)
+    assert plan.source_users == created + updated + plan.unchanged + plan.skipped + plan.conflicts
+    assert plan.skipped >= 0
+
+
+@given(worlds(), any_settings())
+def test_no_two_users_share_a_username_after_apply(world: Snapshot, settings: SyncSettings) -> None:
+    def doubles(target: Target) -> int:
+        return len(target.users) - len({user.username.casefold() for user in target.users})
+
+    assert doubles(project(world.target, diff(world, settings))) == doubles(world.target)
+
+
+@given(worlds(), any_settings())
+def test_nobody_gets_an_address_that_belongs_to_somebody_else(world: Snapshot, settings: SyncSettings) -> None:
+    taken = {}
+    for user in world.target.users:
+        taken.setdefault(user.email.casefold(), set()).add(user.id)
+    for change in diff(world, settings).changes:
+        if change.kind is ChangeKind.CREATE_USER or "email" in change.fields:
+            assert change.after is not None
+            assert taken.get(change.after.email.casefold(), set()) <= {change.after.id}
+
+
+@given(worlds(), any_settings())
+def test_a_plan_survives_the_store(world: Snapshot, settings: SyncSettings) -> None:
+    plan = diff(world, settings)
+    assert Plan.from_json(plan.to_json()) == plan
+    assert len({change.key for change in plan.changes}) == len(plan.changes)

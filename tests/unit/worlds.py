@@ -1,0 +1,116 @@
+"""Small worlds for the tests of the sync: makers of both sides, and hypothesis strategies for any of them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
+from okta_mi_provider.sync.model import Snapshot, Source, SourceGroup, SourceUser, Target, TargetGroup, TargetUser
+
+SALES = SourceGroup("00gSALES", "Sales")
+DEFAULT_GROUP = TargetGroup("1", "Default Group")
+MI_SALES = TargetGroup("5", "Sales")
+
+
+def okta_user(name: str, **changes: str) -> SourceUser:
+    values = {
+        "id": f"00u-{name}",
+        "status": "ACTIVE",
+        "username": name,
+        "email": f"{name}@example.com",
+        "first_name": name.title(),
+        "last_name": "Doe",
+    }
+    return SourceUser(**{**values, **changes})
+
+
+def mi_user(name: str, user_id: str = "", **changes: object) -> TargetUser:
+    values = {
+        "id": user_id or f"id-{name}",
+        "username": name,
+        "email": f"{name}@example.com",
+        "first_name": name.title(),
+        "last_name": "Doe",
+        "type": "regular",
+    }
+    return TargetUser(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def snapshot(
+    source: list[SourceUser],
+    target: list[TargetUser] = [],  # noqa: B006
+    *,
+    members: set[str] | None = None,
+    group: TargetGroup | None = MI_SALES,
+    default_members: set[str] = set(),  # noqa: B006
+) -> Snapshot:
+    """Okta's group Sales, and an MI with or without a group of that name."""
+    groups = (DEFAULT_GROUP, *([group] if group else []))
+    of_groups = {DEFAULT_GROUP.id: frozenset(default_members)}
+    if group:
+        of_groups[group.id] = frozenset(members or ())
+    mi = Target("https://mi.example.org", tuple(target), groups, of_groups, DEFAULT_GROUP)
+    return Snapshot(Source("https://acme.okta.com", SALES, tuple(source)), mi)
+
+
+def settings(**values: object) -> SyncSettings:
+    return SyncSettings.from_mapping(values)
+
+
+# Few names, so that they collide; spelt so that case folding is not lower(): ß folds to ss, İ to two characters.
+_NAMES = st.sampled_from(["ana", "ANA", "bob", "straße", "STRASSE", "İpek", "cy", ""])
+_EMAILS = st.sampled_from(["a@x.org", "A@X.ORG", "b@x.org", "c@x.org", "d@x.org", ""])
+_TEXTS = st.sampled_from(["", "Ana", "O'Brien", "李", "x,y\n"])
+
+
+def okta_users() -> st.SearchStrategy[list[SourceUser]]:
+    user = st.builds(
+        SourceUser,
+        id=st.uuids().map(str),
+        status=st.sampled_from([*OKTA_STATUSES, "ACTIVE", "ACTIVE", "NEW_ONE", ""]),
+        username=_NAMES,
+        email=_EMAILS,
+        first_name=_TEXTS,
+        last_name=_TEXTS,
+    )
+    return st.lists(user, max_size=8, unique_by=lambda each: each.id)
+
+
+def mi_users() -> st.SearchStrategy[list[TargetUser]]:
+    user = st.builds(
+        TargetUser,
+        id=st.integers(2, 999).map(str),
+        username=_NAMES.filter(bool),
+        email=_EMAILS,
+        first_name=_TEXTS,
+        last_name=_TEXTS,
+        type=st.sampled_from(["regular", "power_user", "administrator", "odd"]),
+        enabled=st.booleans(),
+    )
+    return st.lists(user, max_size=8, unique_by=lambda each: each.id)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Snapshot:
+    target = draw(mi_users())
+    ids = st.sets(st.sampled_from([user.id for user in target])) if target else st.just(set())
+    return snapshot(
+        draw(okta_users()),
+        target,
+        group=draw(st.sampled_from([MI_SALES, None])),
+        members=draw(ids),
+        default_members=draw(ids),
+    )
+
+
+def any_settings() -> st.SearchStrategy[SyncSettings]:
+    return st.builds(
+        SyncSettings,
+        auto_create=st.sampled_from(["none", "groups", "all"]),
+        user_type=st.sampled_from(["regular", "administrator", "power_user"]),
+        force=st.booleans(),
+        skip_default_group=st.booleans(),
+        match_by=st.sampled_from([("username",), ("username", "email")]),
+        protect_administrators=st.booleans(),
+        target_group=st.sampled_from([None, "Sales", "Default Group", "Other"]),
+    )
