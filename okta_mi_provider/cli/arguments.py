@@ -63,10 +63,7 @@ def _connection_arguments() -> Iterator[Argument]:
         ("--mi-user",): ("USER", "administrator of MI that the application acts for"),
         ("--mi-application-id",): (
             "ID",
-            (
-                f"external application of MI; its key is taken from {MI_KEY_VARIABLE}. Not needed with a personal token "
-                f"in {MI_TOKEN_VARIABLE}"
-            ),
+            f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
         ),
         ("--mi-conn-id",): ("ID", "Airflow connection to take MI's host and credentials from"),
     }

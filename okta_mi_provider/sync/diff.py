@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
 from okta_mi_provider.sync.match import Pair, match
@@ -93,7 +93,7 @@ class _Room:
                 yield Change(ChangeKind.CREATE_USER, self.group.name, source.id, after=self._new(source))
             return
         wanted = self._wanted(source, existing)
-        if wanted != existing:
+        if wanted is not existing:
             yield Change(ChangeKind.UPDATE_USER, self.group.name, source.id, existing, wanted)
         if existing.id not in self.members:
             yield Change(ChangeKind.ADD_MEMBER, self.group.name, source.id, wanted, wanted)
@@ -103,28 +103,30 @@ class _Room:
 
     def notices(self, pair: Pair) -> Iterator[Finding]:
         source, existing = pair
-        who = quoted(source.username)
         if existing is None:
             if self.settings.auto_create == "groups":
-                yield Finding(
+                yield self._notice(
                     "not_created",
-                    f"{who} does not exist in MI and is not created: auto_create is 'groups'; 'all' creates users too.",
-                    source.username,
+                    source,
+                    "does not exist in MI and is not created: auto_create is 'groups'; 'all' creates users too.",
                 )
             return
         if not existing.enabled:
-            yield Finding(
+            yield self._notice(
                 "disabled_in_mi",
-                f"{who} is disabled in MI and stays so. Enable the user there if that is not intended.",
-                source.username,
+                source,
+                "is disabled in MI and stays so. Enable the user there if that is not intended.",
             )
         if self._protected(existing):
-            yield Finding(
+            yield self._notice(
                 "protected",
-                f"{who} is an administrator of MI and stays one, although force would set the type "
+                source,
+                f"is an administrator of MI and stays one, although force would set the type "
                 f"{self.settings.user_type}. With protect_administrators: false it would.",
-                source.username,
             )
+
+    def _notice(self, kind: str, source: SourceUser, message: str) -> Finding:
+        return Finding(kind, f"{quoted(source.username)} {message}", source.username)
 
     def _new(self, source: SourceUser) -> TargetUser:
         return TargetUser(
@@ -138,14 +140,12 @@ class _Room:
 
     def _wanted(self, source: SourceUser, existing: TargetUser) -> TargetUser:
         retype = self.settings.force and not self._protected(existing)
-        return replace(
-            existing,
-            # A server may keep addresses in lower case: another spelling is no difference.
-            email=existing.email if existing.email.casefold() == source.email.casefold() else source.email,
-            first_name=source.first_name,
-            last_name=source.last_name,
-            type=self.settings.user_type if retype else existing.type,
-        )
+        # A server may keep addresses in lower case: another spelling is no difference.
+        email = existing.email if existing.email.casefold() == source.email.casefold() else source.email
+        wanted = (email, source.first_name, source.last_name, self.settings.user_type if retype else existing.type)
+        if wanted == (existing.email, existing.first_name, existing.last_name, existing.type):
+            return existing
+        return TargetUser(existing.id, existing.username, *wanted, existing.enabled)
 
     def _protected(self, existing: TargetUser) -> bool:
         demoted = self.settings.force and existing.type == ADMINISTRATOR != self.settings.user_type

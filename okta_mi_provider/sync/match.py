@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.plan import Finding, FindingClass
 from okta_mi_provider.sync.text import quoted
+
+#: How many people a message names.
+_MOST_NAMES = 5
 
 _User = TypeVar("_User", SourceUser, TargetUser)
 
@@ -41,12 +43,12 @@ def match(source: Iterable[SourceUser], target: Iterable[TargetUser], match_by: 
         target: All users of MI.
         match_by: "username", or "username" and "email".
     """
-    users = tuple(source)
+    users, existing = tuple(source), tuple(target)
     sides = _Sides(
-        source_by_username=_grouped(users, lambda user: user.username),
-        source_by_email=_grouped(users, lambda user: user.email),
-        target_by_username=_grouped(target, lambda user: user.username),
-        target_by_email=_grouped(target, lambda user: user.email),
+        source_by_username=_Index((user.username, user) for user in users),
+        source_by_email=_Index((user.email, user) for user in users),
+        target_by_username=_Index((user.username, user) for user in existing),
+        target_by_email=_Index((user.email, user) for user in existing),
         by_email="email" in match_by,
     )
     pairs: list[Pair] = []
@@ -60,32 +62,60 @@ def match(source: Iterable[SourceUser], target: Iterable[TargetUser], match_by: 
     return Matching(tuple(pairs), tuple(conflicts))
 
 
+class _Index(Generic[_User]):
+    """Users by one of their keys, ignoring case. Blank keys are nobody's."""
+
+    def __init__(self, keyed: Iterable[tuple[str, _User]]) -> None:
+        # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
+        self._users: dict[str, _User] = {}
+        self._twins: dict[str, list[_User]] = {}
+        self._names: dict[str, str] = {}
+        for key, user in keyed:
+            folded = key.casefold()
+            if folded and (first := self._users.setdefault(folded, user)) is not user:
+                self._twins.setdefault(folded, [first]).append(user)
+
+    def having(self, key: str) -> Sequence[_User]:
+        """Everybody with this key."""
+        folded = key.casefold()
+        if folded in self._twins:
+            return self._twins[folded]
+        user = self._users.get(folded)
+        return () if user is None else (user,)
+
+    def names(self, key: str) -> str:
+        """Everybody with this key, for a message; made once, however many of them get it."""
+        folded = key.casefold()
+        if folded not in self._names:
+            self._names[folded] = _people(self.having(key))
+        return self._names[folded]
+
+
 @dataclass(frozen=True, slots=True)
 class _Sides:
     """Both sides, indexed by the two keys."""
 
-    source_by_username: Mapping[str, Sequence[SourceUser]]
-    source_by_email: Mapping[str, Sequence[SourceUser]]
-    target_by_username: Mapping[str, Sequence[TargetUser]]
-    target_by_email: Mapping[str, Sequence[TargetUser]]
+    source_by_username: _Index[SourceUser]
+    source_by_email: _Index[SourceUser]
+    target_by_username: _Index[TargetUser]
+    target_by_email: _Index[TargetUser]
     by_email: bool
 
     def counterpart(self, user: SourceUser) -> TargetUser | Finding | None:
         """The MI user, None if there is none, or the conflict that forbids to tell."""
-        username, email = user.username.casefold(), user.email.casefold()
-        for what, key, twins in (
-            ("username", user.username, self.source_by_username[username]),
-            ("email", user.email, self.source_by_email[email]),
+        for what, words, key, index in (
+            ("username", "username", user.username, self.source_by_username),
+            ("email", "e-mail address", user.email, self.source_by_email),
         ):
-            if len(twins) > 1:
+            if len(twins := index.having(key)) > 1:
                 return _conflict(
                     user,
                     f"duplicate_source_{what}",
-                    f"{len(twins)} users of the Okta group have the {_WORDS[what]} {quoted(key)}: {_people(twins)}. "
+                    f"{len(twins)} users of the Okta group have the {words} {quoted(key)}: {index.names(key)}. "
                     "Give each of them one of their own in Okta, or take the wrong ones out of the group.",
                 )
-        same_name = self.target_by_username.get(username, ())
-        same_email = self.target_by_email.get(email, ())
+        same_name = self.target_by_username.having(user.username)
+        same_email = self.target_by_email.having(user.email)
         if len(same_name) > 1 or (self.by_email and not same_name and len(same_email) > 1):
             return _conflict(
                 user,
@@ -95,11 +125,11 @@ class _Sides:
             )
         if same_name:
             found = same_name[0]
-        elif self.by_email and same_email and not self.source_by_username.get(same_email[0].username.casefold()):
+        elif self.by_email and same_email and not self.source_by_username.having(same_email[0].username):
             found = same_email[0]
         else:
             found = None
-        others = [other for other in same_email if other is not found]
+        others = tuple(other for other in same_email if other is not found)
         if others:
             return _conflict(
                 user,
@@ -111,17 +141,6 @@ class _Sides:
         return found
 
 
-_WORDS = {"username": "username", "email": "e-mail address"}
-
-
-def _grouped(users: Iterable[_User], key: Callable[[_User], str]) -> dict[str, list[_User]]:
-    groups: dict[str, list[_User]] = defaultdict(list)
-    for user in users:
-        if value := key(user):
-            groups[value.casefold()].append(user)
-    return groups
-
-
 def _conflict(user: SourceUser, kind: str, message: str) -> Finding:
     return Finding(kind, message, user.username, FindingClass.CONFLICT)
 
@@ -130,5 +149,8 @@ def _person(user: SourceUser | TargetUser) -> str:
     return f"{quoted(user.username)} ({user.id})"
 
 
-def _people(users: Iterable[SourceUser | TargetUser]) -> str:
-    return ", ".join(sorted(_person(user) for user in users))
+def _people(users: Sequence[SourceUser | TargetUser]) -> str:
+    """Some of them by name: a thousand who share an address would fill a thousand messages."""
+    names = sorted(_person(user) for user in users)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -133,7 +133,15 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON types; `from_json` takes it back."""
-        return asdict(self)
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            **plain,
+            "source_group": asdict(self.source_group),
+            "target_group": asdict(self.target_group),
+            "default_group": self.default_group and asdict(self.default_group),
+            "changes": [_plain(change) for change in self.changes],
+            "findings": [_plain(finding) for finding in self.findings],
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
@@ -166,6 +174,12 @@ def check_user_limit(users: int, limit: int, subject: str) -> None:
             f"{subject} {users:,} users to sync, more than sync_user_limit allows ({limit:,}). Nothing was written. "
             f"If the number is right, set sync_user_limit to at least {users}."
         )
+
+
+def _plain(value: Change | Finding | TargetUser) -> dict[str, Any]:
+    """A flat value as a mapping; `asdict` would copy every text of a large plan."""
+    plain = {name: getattr(value, name) for name in value.__slots__}
+    return {name: _plain(each) if isinstance(each, TargetUser) else each for name, each in plain.items()}
 
 
 def _change(data: Mapping[str, Any]) -> Change:

@@ -197,3 +197,11 @@ class TestPlan:
         one, two = (diff(snapshot([okta_user(name)]), settings()) for name in ("ana", "bob"))
         assert one.digest != two.digest
         assert one.digest == diff(snapshot([okta_user("ana")]), settings()).digest
+
+
+def test_a_crowd_with_one_address_is_told_briefly_to_each() -> None:
+    crowd = [okta_user(f"u{number:04}", email="office@example.com") for number in range(3000)]
+    plan = diff(snapshot(crowd), settings())
+    assert plan.conflicts == 3000
+    assert {len(finding.message) < 500 for finding in plan.findings} == {True}
+    assert "and 2995 more" in plan.findings[0].message
