@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
 from okta_mi_provider.sync.match import Pair, match
-from okta_mi_provider.sync.model import ADMINISTRATOR, Snapshot, SourceUser, TargetGroup, TargetUser
+from okta_mi_provider.sync.model import (
+    ADMINISTRATOR,
+    Snapshot,
+    Source,
+    SourceGroup,
+    SourceUser,
+    TargetGroup,
+    TargetUser,
+)
 from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, Plan
 from okta_mi_provider.sync.text import one_line, plural, quoted
 
@@ -21,6 +29,7 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     name = settings.target_group or source.group.name
     group = target.group_named(name)
     in_scope, findings = _scope(source.users, settings)
+    findings += _member_count(source)
     default_group = None if settings.skip_default_group else target.default_group
 
     changes: list[Change] = []
@@ -57,7 +66,7 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     order = {kind: rank for rank, kind in enumerate(ChangeKind)}
     return Plan(
         org=source.org,
-        source_group=source.group,
+        source_group=SourceGroup(source.group.id, source.group.name),
         host=target.host,
         target_group=group or TargetGroup("", name),
         default_group=default_group,
@@ -212,6 +221,20 @@ def _group_missing(name: str, snapshot: Snapshot) -> Finding:
         f"MI has no group {quoted(name)}{hint}; nothing was synced for {plural(len(snapshot.source.users), 'user')}. "
         "Create it in MI, or set auto_create to 'groups' or 'all'.",
     )
+
+
+def _member_count(source: Source) -> Iterator[Finding]:
+    """Wonders about a list that is far from as long as Okta says the group is.
+
+    No error: Okta does not document what it counts, and counts late.
+    """
+    said, listed = source.group.user_count, len(source.users)
+    if said is not None and abs(said - listed) > max(5, said // 10):
+        yield Finding(
+            "member_count",
+            f"Okta lists {plural(listed, 'member')} of {quoted(source.group.name)}, but counts {said:,}. The count may be "
+            "late; if it stays so, compare with the group in Okta's admin console.",
+        )
 
 
 def _empty_source(snapshot: Snapshot) -> Finding:

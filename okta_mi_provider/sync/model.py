@@ -11,10 +11,16 @@ ADMINISTRATOR = "administrator"
 
 @dataclass(frozen=True, slots=True)
 class SourceGroup:
-    """A group of Okta: its immutable id and its name."""
+    """A group of Okta.
+
+    Attributes:
+        id: Never changes.
+        user_count: How many users Okta says it has, some time ago; None if it does not say.
+    """
 
     id: str
     name: str
+    user_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

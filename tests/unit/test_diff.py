@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from okta_mi_provider.sync.diff import diff
@@ -205,3 +207,12 @@ def test_a_crowd_with_one_address_is_told_briefly_to_each() -> None:
     assert plan.conflicts == 3000
     assert {len(finding.message) < 500 for finding in plan.findings} == {True}
     assert "and 2995 more" in plan.findings[0].message
+
+
+@pytest.mark.parametrize(("said", "told"), [(None, False), (3, False), (8, False), (9, True), (500, True)])
+def test_lesson_02_a_member_count_far_from_what_okta_counts_is_a_notice(said: int | None, told: bool) -> None:
+    world = snapshot([okta_user(name) for name in ("ana", "bob", "cy")])
+    group = replace(world.source.group, user_count=said)
+    plan = diff(replace(world, source=replace(world.source, group=group)), settings())
+    assert ("member_count" in {finding.kind for finding in plan.findings}) is told
+    assert len(plan.changes) == 3
