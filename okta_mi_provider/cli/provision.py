@@ -25,6 +25,7 @@ from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Watcher, provision
+from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger("okta_mi_provider")
 
@@ -98,7 +99,7 @@ def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Re
         if result.report.error:
             log.error("%s", result.report.error)
         for failure in result.report.failures:
-            log.warning("Failed: %s: %s", failure.change.user or failure.change.group, failure.error)
+            log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
     return results
 
 

@@ -28,7 +28,7 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     source, target = snapshot.source, snapshot.target
     name = settings.target_group or source.group.name
     group = target.group_named(name)
-    in_scope, findings = _scope(source.users, settings)
+    inside, findings = _scope(source.users, settings)
     findings += _member_count(source)
     default_group = None if settings.skip_default_group else target.default_group
 
@@ -40,9 +40,9 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     else:
         if group is None:
             changes.append(Change(ChangeKind.CREATE_GROUP, name))
-        if not in_scope:
+        if not inside:
             findings.append(_empty_source(snapshot))
-        valid, invalid = _valid(in_scope, settings)
+        valid, invalid = _valid(inside, settings)
         matching = match(valid, target.users, settings.match_by)
         findings += [*invalid, *matching.conflicts]
         conflicts = len(matching.conflicts)
@@ -73,7 +73,7 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
         changes=tuple(sorted(changes, key=lambda each: (order[each.kind], each.user or "", each.group))),
         findings=tuple(sorted(findings, key=lambda each: (each.cls, each.kind, each.user or "", each.message))),
         source_users=len(source.users),
-        users_in_scope=len(in_scope),
+        users_in_scope=len(inside),
         unchanged=unchanged,
         skipped=skipped,
         conflicts=conflicts,
@@ -232,8 +232,8 @@ def _member_count(source: Source) -> Iterator[Finding]:
     if said is not None and abs(said - listed) > max(5, said // 10):
         yield Finding(
             "member_count",
-            f"Okta lists {plural(listed, 'member')} of {quoted(source.group.name)}, but counts {said:,}. The count may be "
-            "late; if it stays so, compare with the group in Okta's admin console.",
+            f"Okta lists {plural(listed, 'member')} of {quoted(source.group.name)}, but counts {said:,}. The count may "
+            "be late; if it stays so, compare with the group in Okta's admin console.",
         )
 
 

@@ -41,7 +41,9 @@ def as_text(report: Report, *, full: bool) -> str:
 def as_markdown(report: Report, *, full: bool) -> str:
     """The summary as Markdown, for a page that shows it. Arguments as for `as_text`."""
     rows = [f"| {label} | {number:,} |" for label, number in _numbers(report)]
-    lines = [f"### {_md(_title(report))}", "", "| | |", "|---|---:|", *rows]
+    lines = [f"### {_md(_title(report))}"]
+    if report.plan:
+        lines += ["", "| | |", "|---|---:|", *rows]
     if report.error:
         lines += ["", f"**{_md(report.error)}**"]
     for heading, entries in _sections(report, full=full):
@@ -88,9 +90,10 @@ def describe(change: Change, status: Status) -> str:
 
 def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
     yield _title(report)
-    numbers = _numbers(report)
-    label_width = max(len(label) for label, _ in numbers)
-    number_width = max(len(f"{number:,}") for _, number in numbers)
+    # Without a plan nothing was counted, and zeros would tell a lie.
+    numbers = _numbers(report) if report.plan else []
+    label_width = max((len(label) for label, _ in numbers), default=0)
+    number_width = max((len(f"{number:,}") for _, number in numbers), default=0)
     for label, number in numbers:
         yield f"  {label:<{label_width}}  {number:>{number_width},}"
     if report.error:
