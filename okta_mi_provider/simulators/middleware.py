@@ -1,0 +1,126 @@
+"""What happens to a request before and around its handler: latency, faults, limits, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from okta_mi_provider.simulators.faults import DEFAULT_HANG_S, FaultRule
+from okta_mi_provider.simulators.system import CONTROL_PREFIX, SimulatedSystem
+from okta_mi_provider.simulators.traffic import Exchange
+
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class TrafficMiddleware:
+    """Puts a simulated system between the wire and the handlers; control calls pass untouched."""
+
+    def __init__(self, app: ASGIApp, system: SimulatedSystem) -> None:
+        self._app = app
+        self._system = system
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path.startswith(CONTROL_PREFIX):
+            await self._app(scope, receive, send)
+            return
+        system, method = self._system, scope["method"]
+        exchange = system.traffic.begin(
+            method, path, scope["query_string"].decode("latin-1"), write=system.is_write(method, path)
+        )
+        try:
+            if method not in _WITHOUT_BODY:
+                receive = await _read_body(receive)
+            await self._serve(exchange, scope, receive, send)
+        finally:
+            system.traffic.end(exchange)
+
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        system = self._system
+        if system.knobs.latency_ms:
+            await asyncio.sleep(system.knobs.latency_ms / 1000)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                headers = system.answer_headers(exchange.path, message["headers"])
+                message = {**message, "headers": headers}
+            await send(message)
+
+        rule = system.faults.take(exchange.method, exchange.path)
+        if rule is None:
+            refusal = system.admit(exchange.method, exchange.path, exchange.in_flight)
+            await (refusal or self._app)(scope, receive, answer)
+        else:
+            exchange.fault = rule.fault
+            await self._fail(rule, scope, receive, answer)
+
+    async def _fail(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+        match rule.fault:
+            case "hang":
+                await asyncio.sleep(DEFAULT_HANG_S if rule.seconds is None else rule.seconds)
+                await self._app(scope, receive, send)
+            case "hang_after":
+                messages = await self._carry_out(scope, receive)
+                await asyncio.sleep(DEFAULT_HANG_S if rule.seconds is None else rule.seconds)
+                for message in messages:
+                    await send(message)
+            case "truncated":
+                await _send_half(await self._carry_out(scope, receive), send)
+            case "reset_before":
+                await _reset_connection(scope, receive)
+            case "reset_after":
+                await self._carry_out(scope, receive)
+                await _reset_connection(scope, receive)
+            case _:
+                if rule.after_effect:
+                    await self._carry_out(scope, receive)
+                await self._system.fault_answer(rule)(scope, receive, send)
+
+    async def _carry_out(self, scope: Scope, receive: Receive) -> list[Message]:
+        """Run the handler and keep its answer back."""
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, keep)
+        return messages
+
+
+async def _read_body(receive: Receive) -> Receive:
+    """Read the whole body now, so that a client that leaves during a wait cannot take its request back.
+
+    Returns:
+        A channel that delivers what was read, then what is still to come.
+    """
+    read: deque[Message] = deque()
+    while not read or read[-1].get("more_body", False):
+        read.append(await receive())
+
+    async def replay() -> Message:
+        return read.popleft() if read else await receive()
+
+    return replay
+
+
+async def _send_half(messages: list[Message], send: Send) -> None:
+    """Promise the whole body, send half of it and leave: the server then closes the connection."""
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    await send(messages[0])
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+
+async def _reset_connection(scope: Scope, receive: Receive) -> None:
+    """Break the connection without a byte of an answer (TCP reset)."""
+    transport: asyncio.Transport = scope["state"]["transport"]
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

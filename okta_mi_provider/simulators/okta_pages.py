@@ -1,0 +1,126 @@
+"""Okta's paging: limits, opaque cursors and ``Link`` headers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote_plus
+
+from fastapi import Request
+
+from okta_mi_provider.simulators.knobs import OktaKnobs
+from okta_mi_provider.simulators.okta_errors import OktaError
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+SortKey = tuple[str, str]
+"""The value a list is sorted by ("" unless ``sortBy`` is used), then the id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of ids, and the cursor of the next one."""
+
+    ids: list[str]
+    limit: int
+    next_cursor: str | None
+
+
+def read_limit(request: Request, default: int, maximum: int, knobs: OktaKnobs) -> int:
+    """Return the number of rows asked for.
+
+    Raises:
+        OktaError: 400 if it is no positive number or, by knob, too high; 500 above `fail_above_limit`.
+    """
+    text = request.query_params.get("limit")
+    if text is None:
+        return min(default, maximum)
+    if not _NUMBER.fullmatch(text) or int(text) < 1:
+        raise OktaError(400, "E0000001", "Api validation failed: limit", [f"limit: {text!r} is not a positive number"])
+    limit = int(text)
+    if knobs.fail_above_limit is not None and limit > knobs.fail_above_limit:
+        raise OktaError(500, "E0000009", "Internal Server Error")
+    if limit > maximum and knobs.over_max_limit == "reject":
+        raise OktaError(400, "E0000001", "Api validation failed: limit", [f"limit: must not be above {maximum}"])
+    return min(limit, maximum)
+
+
+def cut_page(
+    rows: Sequence[SortKey], *, mode: str, cursor: str | None, limit: int, knobs: OktaKnobs, descending: bool = False
+) -> Page:
+    """Return the page of `rows`, which are sorted, that begins after `cursor`.
+
+    A cursor names the last row seen, so that pages stay complete while rows come and go. It works
+    only in the `mode` (list, search, filter ...) in which it was made.
+
+    Raises:
+        OktaError: 400 E0000029, the cursor was not made by this list.
+    """
+    if cursor is None:
+        start = 0
+    else:
+        last = _read_cursor(cursor, mode)
+        start = _first_after(rows, last, descending=descending)
+    size = limit if knobs.page_cap is None else min(limit, knobs.page_cap)
+    page = rows[start : start + size]
+    more = start + size < len(rows)
+    next_cursor = _make_cursor(mode, page[-1]) if more else None
+    if knobs.repeat_next and (more or cursor is not None):
+        next_cursor = cursor or next_cursor
+    return Page([row_id for _, row_id in page], limit, next_cursor)
+
+
+def link_headers(
+    request: Request, base_url: str, page: Page, knobs: OktaKnobs, *, kept: Sequence[str]
+) -> list[tuple[bytes, bytes]]:
+    """Return the ``Link`` headers of a page: ``self``, then ``next`` if there is more.
+
+    `kept` are the parameters of the request that a link repeats behind ``after`` and ``limit``.
+    """
+    path = base_url + request.url.path
+    query = [("limit", str(page.limit))]
+    query += [(name, request.query_params[name]) for name in kept if name in request.query_params]
+    after = request.query_params.get("after")
+    own = [("after", after), *query] if after is not None else query
+    links = [f'<{path}?{_encode(own)}>; rel="self"']
+    if page.next_cursor is not None:
+        target = path if knobs.next_host is None else knobs.next_host.rstrip("/") + request.url.path
+        links.append(f'<{target}?{_encode([("after", page.next_cursor), *query])}>; rel="next"')
+    if knobs.link_header == "one_line":
+        links = [", ".join(links)]
+    return [(b"link", link.encode("ascii")) for link in links]
+
+
+def _encode(query: Sequence[tuple[str, Any]]) -> str:
+    return "&".join(f"{name}={quote_plus(str(value))}" for name, value in query)
+
+
+def _first_after(rows: Sequence[SortKey], last: SortKey, *, descending: bool) -> int:
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        passed = rows[middle] >= last if descending else rows[middle] <= last
+        if passed:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _make_cursor(mode: str, row: SortKey) -> str:
+    return base64.urlsafe_b64encode(json.dumps([mode, *row]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, mode: str) -> SortKey:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found_mode, sort_value, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError):
+        found_mode, sort_value, row_id = None, "", ""
+    if found_mode != mode:
+        raise OktaError(400, "E0000029", "Invalid paging request.", ["Invalid cursor."])
+    return str(sort_value), str(row_id)
