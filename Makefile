@@ -1,0 +1,82 @@
+# Everything runs in $(VENV), which `make setup` creates and keeps up to date.
+#
+#   make setup      environment only; free when nothing has changed
+#   make test       linters, type checks, all tests (what CI runs)
+#   make test-unit  the tests that take less than a minute
+#   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
+#   make bench      the figures of docs/performance.md
+#   make format     puts the code into the form that `make test` demands
+#   make lock       newest versions into constraints.txt
+#   make build      sdist and wheel into dist/
+#   make clean      removes everything that is not in Git
+#
+# Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
+
+PYTHON  ?= python3
+VENV    ?= .venv
+AIRFLOW ?= 3.3.2
+KEEP    ?= 1
+USERS   ?=
+
+BIN     := $(VENV)/bin
+UV      := $(BIN)/python scripts/uv_like_pip.py
+READY   := $(VENV)/.ready
+HAVE_UV := $(VENV)/.have-uv
+
+# Fast ones first.
+UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
+SLOW_TESTS  := $(wildcard tests/airflow)
+NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
+OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test test-unit demo bench format lock build clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(READY)
+
+$(HAVE_UV): constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, $(PYTHON) is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@touch $@
+
+$(READY): $(HAVE_UV) pyproject.toml constraints.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python \
+	  --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy okta_mi_provider demo scripts
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
+
+test-unit: setup
+	$(BIN)/python -m pytest $(UNIT_TESTS)
+
+demo: setup
+	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(HAVE_UV)
+	echo "apache-airflow==$(AIRFLOW)" | $(UV) pip compile - pyproject.toml --group pyproject.toml:dev \
+	  --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file constraints.txt
+
+build: setup
+	$(UV) build
+
+clean:
+	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
