@@ -25,7 +25,7 @@ HAVE_UV := $(VENV)/.have-uv
 
 # Fast ones first.
 UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
-SLOW_TESTS  := $(wildcard tests/airflow)
+SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
 NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
