@@ -87,7 +87,7 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 yield Argument(tuple(flags), {**_constant(name, value), "help": meanings[value]})
         case Flag() if default:
             yield Argument(
-                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, f"do not: {text}", value=False)
+                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, f"turn this off: {text}", value=False)
             )
         case Flag():
             yield Argument(option.flags, _flag(name, text))

@@ -38,6 +38,7 @@ def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
 def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
     if args.okta_conn_id:
         _not_both("--okta-conn-id", {"--okta-host": args.okta_host, "--okta-token": args.okta_token})
+        _look_into_airflows_database()
         from okta_mi_provider.hooks.okta import OktaHook
 
         return OktaHook(args.okta_conn_id).client(read_only=read_only)
@@ -67,6 +68,7 @@ def _metric_insights(
             "--mi-application-id": args.mi_application_id,
         }
         _not_both("--mi-conn-id", own)
+        _look_into_airflows_database()
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
         hook = MetricInsightsHook(args.mi_conn_id)
@@ -105,6 +107,11 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
         f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id "
         f"and --mi-user and set {MI_KEY_VARIABLE}."
     )
+
+
+def _look_into_airflows_database() -> None:
+    """Outside of a task Airflow looks for connections in its database only if told so, as its own commands do."""
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
 def _ask(prompt: str) -> str:
