@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from okta_mi_provider import __version__
 from okta_mi_provider.clients.errors import (
@@ -32,6 +32,9 @@ from okta_mi_provider.sync.text import one_line, quoted
 _CONNECT_TIMEOUT_S = 10.0
 #: First and longest pause before a request is tried again, in seconds.
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+
+#: Twice as long each time, and never two clients in step.
+_BACK_OFF = wait_exponential(multiplier=_PAUSE_S, max=_LONGEST_PAUSE_S) + wait_random(0, _PAUSE_S)
 
 _Result = TypeVar("_Result")
 
@@ -194,7 +197,7 @@ class HttpSession:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, RateLimited):
             return min(max(error.wait_s, 0.0), self.transport.max_wait_s)
-        return wait_exponential_jitter(initial=_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_PAUSE_S)(state)
+        return _BACK_OFF(state)
 
 
 def json_body(response: requests.Response, call: Call) -> Any:
