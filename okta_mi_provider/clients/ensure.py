@@ -90,7 +90,7 @@ class EnsuringWriter:
         return self._ensure(create, found)
 
     def update_user(self, user: TargetUser) -> Written:
-        """Makes sure that the user's attributes are these. Writing them twice does no harm.
+        """Makes sure that the user's attributes are these.
 
         Raises:
             SyncError: If they could not be written.
@@ -100,7 +100,10 @@ class EnsuringWriter:
             self._updates.check(user, self._client.update_user(user))
             return Written(user.id)
 
-        return self._ensure(update, lambda: None)
+        def found() -> Written | None:
+            return Written(user.id, already=True) if _same(self._client.user(user.id), user) else None
+
+        return self._ensure(update, found)
 
     def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
         """Makes sure that the user is a member of the group.
@@ -197,13 +200,16 @@ class _UpdateProbe:
             if self._is_fine:
                 return
             actual = answered or self._client.user(wanted.id)
-            # A server may keep addresses in lower case.
-            if actual.email.casefold() == wanted.email.casefold():
-                actual = replace(actual, email=wanted.email)
-            if actual != wanted:
+            if not _same(actual, wanted):
                 raise ServerSurprise(
                     Call(SYSTEM, "PUT", "/api/user/id/..."),
                     f"after the first update {quoted(wanted.username)} is not as it was sent",
                     "No more users were updated. See which attributes differ in MI, and report it with MI's version.",
                 )
             self._is_fine = True
+
+
+def _same(actual: TargetUser, wanted: TargetUser) -> bool:
+    """Whether a user is as it shall be. A server may keep addresses in lower case."""
+    same_address = actual.email.casefold() == wanted.email.casefold()
+    return same_address and replace(actual, email=wanted.email) == wanted

@@ -271,8 +271,8 @@ class MetricInsightsClient:
         failed_inside = isinstance(answer, dict) and str(answer.get("status", "")).upper() == "ERROR"
         if error := self._error(response, call, message, failed_inside):
             raise error
-        if response.status_code != 204 and answer is None and (method == "GET" or response.content):
-            raise Unavailable(call, "the answer is not JSON")
+        if response.status_code != 204 and answer is None:
+            raise Unavailable(call, "the answer is not JSON" if response.content else "the answer is empty")
         return call, answer
 
     def _error(self, response: requests.Response, call: Call, message: str, failed_inside: bool) -> ApiError | None:
