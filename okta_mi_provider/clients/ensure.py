@@ -71,7 +71,7 @@ class EnsuringWriter:
         def create() -> Written:
             user_id = self._client.create_user(user, group_id=group.id, default_group=default_group is not None)
             self._join(user_id, self._creates.groups_left_out(user_id, wanted))
-            return Written(user_id)
+            return Written(user_id, joined=True)
 
         def found() -> Written | None:
             existing = self._directory.user_named(user.username)
@@ -85,7 +85,7 @@ class EnsuringWriter:
                 )
             present = self._client.groups_of(existing.id)
             self._join(existing.id, (each for each in wanted if each.id not in present))
-            return Written(existing.id, already=True)
+            return Written(existing.id, already=True, joined=group.id not in present)
 
         return self._ensure(create, found)
 
@@ -114,7 +114,7 @@ class EnsuringWriter:
 
         def add() -> Written:
             self._client.add_member(user.id, group.id)
-            return Written(user.id)
+            return Written(user.id, joined=True)
 
         def found() -> Written | None:
             return Written(user.id, already=True) if group.id in self._client.groups_of(user.id) else None
@@ -137,7 +137,8 @@ class EnsuringWriter:
             except (Rejected, Unavailable) as error:
                 answer_lost = answer_lost or error.passing
                 if so_now := found():
-                    return so_now._replace(already=not answer_lost)
+                    ours = answer_lost
+                    return so_now._replace(already=not ours, joined=ours or so_now.joined)
                 if not error.passing or attempt == _ATTEMPTS:
                     raise
                 log.debug("Trying again: %s", error)

@@ -34,11 +34,13 @@ class Written(NamedTuple):
 
     Attributes:
         target_id: MI id of the user or group.
-        already: Nothing had to be done; a read has proved it.
+        already: It was so already; a read has proved it.
+        joined: The user has become a member of the target group by this write.
     """
 
     target_id: str
     already: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Outcome:
     Attributes:
         passing: The failure may be gone when the change is tried again.
         target_id: MI id of the group or user, where the write went well.
+        joined: The user has become a member of the group. Also somebody whom another sync created first can be
+            made one by this.
     """
 
     change: Change
@@ -55,6 +59,7 @@ class Outcome:
     error: str | None = None
     passing: bool = False
     target_id: str | None = None
+    joined: bool = False
 
 
 class TargetWriter(Protocol):
@@ -192,4 +197,4 @@ def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcom
     except SyncError as error:
         return Outcome(change, Status.FAILED, str(error), error.passing), error
     status = Status.ALREADY if written.already else Status.DONE
-    return Outcome(change, status, target_id=written.target_id), None
+    return Outcome(change, status, target_id=written.target_id, joined=written.joined), None

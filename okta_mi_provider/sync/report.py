@@ -125,8 +125,14 @@ class Report:
                 "disabled": 0,
             },
             "groups": {"created": done.count(ChangeKind.CREATE_GROUP)},
-            "memberships": {"added": created + done.count(ChangeKind.ADD_MEMBER), "removed": 0},
+            "memberships": {"added": self._joined(), "removed": 0},
         }
+
+    def _joined(self) -> int:
+        """How many memberships were added, or would be."""
+        if self.dry_run:
+            return sum(change.kind in {ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER} for change in self.changes)
+        return sum(outcome.joined for outcome in self.outcomes.values())
 
     def to_json(self) -> dict[str, Any]:
         """The JSON report, `schema` 1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
-from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.render import as_csv, as_markdown, as_text
 from okta_mi_provider.sync.report import Report, State
 from tests.unit.worlds import mi_user, okta_user, settings, snapshot
@@ -30,16 +31,14 @@ def _plan() -> Plan:
     return diff(world, settings(auto_create="all"))
 
 
+def _outcome(change: Change, status: Status) -> Outcome:
+    joins = change.kind in {ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER}
+    error = "why" if status is Status.FAILED else None
+    return Outcome(change, status, error, target_id="9", joined=joins and status is Status.DONE)
+
+
 def _outcomes(plan: Plan, **statuses: Status) -> list[Outcome]:
-    return [
-        Outcome(
-            change,
-            statuses.get(change.kind.value, Status.DONE),
-            "why" if change.kind in statuses else None,
-            target_id="9",
-        )
-        for change in plan.changes
-    ]
+    return [_outcome(change, statuses.get(change.kind.value, Status.DONE)) for change in plan.changes]
 
 
 def _report(**statuses: Status) -> Report:
@@ -83,6 +82,16 @@ def test_counts_of_a_dry_run_are_what_would_be_done() -> None:
 def test_what_somebody_else_has_done_is_not_counted_as_ours() -> None:
     counts = _report(create_user=Status.ALREADY, add_member=Status.ALREADY).counts()
     assert (counts["users"]["created"], counts["users"]["unchanged"], counts["memberships"]["added"]) == (0, 1, 0)
+
+
+def test_a_user_whom_another_sync_created_first_is_no_creation_but_a_new_member() -> None:
+    plan = _plan()
+    outcomes = [
+        replace(each, status=Status.ALREADY) if each.change.kind is ChangeKind.CREATE_USER else each
+        for each in _outcomes(plan)
+    ]
+    counts = Report.of_plan(plan, outcomes, dry_run=False).counts()
+    assert (counts["users"]["created"], counts["users"]["unchanged"], counts["memberships"]["added"]) == (0, 1, 2)
 
 
 def test_a_failed_change_has_its_reason_and_makes_the_state_failed() -> None:

@@ -1,0 +1,150 @@
+"""Both simulators on threads, once for the session and as new for each test, and the command in this process."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from okta_mi_provider.cli.main import main
+from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
+from okta_mi_provider.simulators.mi_seed import seed_metric_insights
+from okta_mi_provider.simulators.okta import create_okta_app
+from okta_mi_provider.simulators.okta_org import OktaOrg
+from okta_mi_provider.simulators.server import serve
+from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
+
+Provision = Callable[..., Run]
+Start = Callable[..., subprocess.Popen[str]]
+
+OKTA_MI = Path(sys.executable).with_name("okta-mi")
+
+
+@contextmanager
+def running() -> Iterator[World]:
+    """An empty Okta org, and Metric Insights as seeded without one."""
+    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
+    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
+        yield World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[World]:
+    with running() as world:
+        yield world
+
+
+@pytest.fixture
+def world(servers: World) -> World:
+    servers.okta.reset()
+    servers.mi.reset()
+    return servers
+
+
+@pytest.fixture(scope="session")
+def slow_servers() -> Iterator[World]:
+    with running() as world:
+        yield world
+
+
+@pytest.fixture
+def slow_world(slow_servers: World) -> World:
+    """Servers for requests that hang, so that those of `world` have nothing in flight from another test."""
+    slow_servers.okta.reset()
+    slow_servers.mi.reset()
+    return slow_servers
+
+
+@pytest.fixture
+def okta(world: World) -> Okta:
+    return world.okta
+
+
+@pytest.fixture
+def mi(world: World) -> MetricInsights:
+    return world.mi
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the code under test wanted to sleep, in seconds. It never does."""
+    wanted: list[float] = []
+    monkeypatch.setattr(time, "sleep", wanted.append)
+    return wanted
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No secrets, proxies or Airflow of the machine; locks of this test only."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(("OKTA_", "MI_", "AIRFLOW")):
+            monkeypatch.delenv(name)
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    monkeypatch.setenv("TMPDIR", str(locks))
+    monkeypatch.setattr(tempfile, "tempdir", str(locks))
+
+
+@pytest.fixture
+def okta_mi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Run]:
+    """Runs `okta-mi` with exactly these words and variables, in this process."""
+
+    def run(*words: str, env: dict[str, str] | None = None, stdin: str = "") -> Run:
+        report = tmp_path / "report.json"
+        report.unlink(missing_ok=True)
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            try:
+                code = main(words)
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1
+        out, err = capsys.readouterr()
+        return Run(code, out, err, read_document(report.read_text("utf-8")) if report.exists() else None)
+
+    return run
+
+
+@pytest.fixture
+def provision(okta_mi: Callable[..., Run], world: World, tmp_path: Path) -> Provision:
+    """Runs `okta-mi provision` between the two servers with good credentials, and reads its report."""
+
+    def run(*words: str, env: dict[str, str] | None = None, stdin: str = "") -> Run:
+        options = [*world.options, "--report", str(tmp_path / "report.json")]
+        return okta_mi("provision", *options, *words, env=ENVIRONMENT if env is None else env, stdin=stdin)
+
+    return run
+
+
+@pytest.fixture
+def start(world: World) -> Iterator[Start]:
+    """Starts `okta-mi provision` as a process of its own; what still runs at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*words: str, stdin: int = subprocess.DEVNULL, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        command = [str(OKTA_MI), "provision", *world.options, *words]
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(ENVIRONMENT if env is None else env)},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
