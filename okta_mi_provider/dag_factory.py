@@ -1,0 +1,154 @@
+"""Makes one Airflow DAG for each group of the groups file. Reads that file, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Param, conf, get_parsing_context
+
+from okta_mi_provider.groups_file import BrokenEntry, Entry, GroupsFile, GroupsFileError, read
+from okta_mi_provider.operators.base import CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
+from okta_mi_provider.operators.config_error import ConfigErrorOperator
+from okta_mi_provider.operators.create_groups import CreateGroupsOperator
+from okta_mi_provider.operators.diff import DiffOperator
+from okta_mi_provider.operators.fetch import FetchOperator
+from okta_mi_provider.operators.report import ReportOperator
+from okta_mi_provider.operators.retry import retry_arguments
+from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.sync.text import one_line
+
+#: Beside the DAG file, unless `[okta_mi] groups_file` names another.
+GROUPS_FILE = "okta_groups.yaml"
+#: The same at every parse: nothing is ever caught up.
+_START = pendulum.datetime(2026, 1, 1, tz="UTC")
+_TAG, _ERROR_TAG = "okta_mi", "config-error"
+#: Options of the run form that deserve a second thought.
+_DANGEROUS = frozenset({"force"})
+
+
+def build_dags(file: str) -> None:
+    """Makes the DAGs of the groups file, and registers them with Airflow as those of the calling file.
+
+    A worker, which wants a single one, gets only that.
+
+    Args:
+        file: `__file__` of the calling DAG file; `okta_groups.yaml` is looked for beside it.
+
+    Raises:
+        GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
+    """
+    setting = (conf.get("okta_mi", "groups_file", fallback="") or "").strip()
+    path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
+    groups = read(path)
+    only = get_parsing_context().dag_id
+    if groups.nameless and not _has(groups, only):
+        broken = [mistake for entry in groups.broken for mistake in entry.mistakes]
+        raise GroupsFileError(str(path), [*groups.nameless, *broken])
+    for entry in groups.entries:
+        if only in {None, entry.dag_id}:
+            _dag(entry, file)
+    for stand_in in groups.broken:
+        if only in {None, stand_in.dag_id}:
+            _stand_in(stand_in, file, path.name)
+
+
+def _has(groups: GroupsFile, dag_id: str | None) -> bool:
+    known: Iterable[Entry | BrokenEntry] = (*groups.entries, *groups.broken)
+    return any(each.dag_id == dag_id for each in known)
+
+
+def _dag(entry: Entry, file: str) -> None:
+    common: Mapping[str, Any] = {
+        "group": entry.name,
+        "group_id": entry.group_id,
+        "settings": entry.settings,
+        "okta_conn_id": entry.okta_conn_id,
+        "metric_insights_conn_id": entry.metric_insights_conn_id,
+        "pool": entry.pool,
+        **({"owner": entry.owner} if entry.owner else {}),
+        **retry_arguments(entry.retries),
+    }
+    with DAG(
+        dag_id=entry.dag_id,
+        dag_display_name=one_line(entry.title),
+        description=one_line(f"Syncs the Okta group {entry.title} into Metric Insights"),
+        schedule=entry.schedule,
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        params=_params(entry.settings),
+        tags=sorted({_TAG, *entry.tags}),
+        doc_md=_doc(entry),
+    ) as dag:
+        (
+            FetchOperator(task_id=FETCH, **common)
+            >> DiffOperator(task_id=DIFF, **common)
+            >> CreateGroupsOperator(task_id=CREATE_GROUPS, **common)
+            >> UpsertUsersOperator(task_id=UPSERT_USERS, **common)
+            >> ReportOperator(task_id=REPORT, **common)
+        )
+    dag.fileloc = file
+
+
+def _stand_in(entry: BrokenEntry, file: str, groups_file: str) -> None:
+    """Keeps the place of a DAG whose entry is wrong, and says so."""
+    mistakes = "\n".join(mistake.at(groups_file) for mistake in entry.mistakes)
+    with DAG(
+        dag_id=entry.dag_id,
+        dag_display_name=one_line(entry.title),
+        description="The entry of this group in the groups file is wrong, and the group is not synced.",
+        schedule=None,
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        tags=[_ERROR_TAG, _TAG],
+        doc_md=f"**This group is not synced**, because its entry in the groups file is wrong:\n\n{_code(mistakes)}\n",
+    ) as dag:
+        ConfigErrorOperator(
+            task_id="config_error",
+            message=f"The group is not synced, because its entry in the groups file is wrong:\n{mistakes}",
+            retries=0,
+        )
+    dag.fileloc = file
+
+
+def _params(settings: SyncSettings) -> dict[str, Param]:
+    """The run form: what it offers, with the values of the entry."""
+    values = settings.to_mapping()
+    form = {name: option for name, option in options().items() if option.in_form}
+    params: dict[str, Param] = {}
+    for name, option in form.items():
+        schema: dict[str, Any] = option.kind.json_schema()
+        if name in _DANGEROUS:
+            schema["section"] = "Danger"
+        params[name] = Param(values[name], title=option.title, description_md=option.help, **schema)
+    return params
+
+
+def _doc(entry: Entry) -> str:
+    """What the DAG does, for its page: all effective settings."""
+    rows = {
+        "name": entry.name,
+        "id": entry.group_id,
+        "okta_conn_id": entry.okta_conn_id,
+        "metric_insights_conn_id": entry.metric_insights_conn_id,
+        "schedule": entry.schedule,
+        **entry.settings.to_mapping(),
+    }
+    shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
+    return f"Keeps a group of Metric Insights and its users in step with Okta.\n\n{_code(shown)}\n"
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
+
+
+def _code(text: str) -> str:
+    """Text as a block of code: nothing in it is markup. Indented, since a fence could be closed from inside."""
+    return "\n".join(f"    {one_line(line, 2000)}" for line in text.splitlines())

@@ -1,0 +1,121 @@
+"""What an entry of the groups file can say besides how to sync: what Airflow needs to know of its DAG."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from okta_mi_provider.settings import Count, Text, show
+
+_PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_CRON_FIELDS = 5
+#: From any day on, an expression that will ever match does so; a fixed one gives the same answer for ever.
+_ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text on one line."""
+
+    longest: int = 250
+
+    def parse(self, value: object) -> str:
+        text = Text().parse(value)
+        if len(text) > self.longest:
+            raise ValueError(f"{show(text)} has {len(text)} characters; allowed: up to {self.longest}")
+        if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+            raise ValueError(f"{show(text)} has an invisible character in it")
+        return text
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**Text().json_schema(), "maxLength": self.longest}
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A list of texts, each on one line. Kept sorted, each once."""
+
+    longest: int
+
+    def parse(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"{show(value)} is not allowed; allowed: a list of texts")  # noqa: TRY004 - as all kinds do
+        return tuple(sorted({Line(self.longest).parse(item) for item in value}))
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": Line(self.longest).json_schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When Airflow starts a run: a cron expression of five fields, a preset, or null for never."""
+
+    def parse(self, value: object) -> str | None:
+        if value is None or value in _PRESETS:
+            return value if isinstance(value, str) else None
+        problem = _cron_problem(value) if isinstance(value, str) else "not a text"
+        if problem:
+            raise ValueError(
+                f"{show(value)} is not a schedule ({problem}); allowed: a cron expression of five fields such as "
+                f"'30 6 * * 1-5', {', '.join(_PRESETS)}, null"
+            )
+        return str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"]}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOption:
+    """One key of an entry: what is allowed, what holds without it, and what it means."""
+
+    kind: Line | Lines | Schedule | Count
+    default: Any
+    help: str
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the value, for editors."""
+        default = list(self.default) if isinstance(self.default, tuple) else self.default
+        return {**self.kind.json_schema(), "description": self.help} | ({} if default is None else {"default": default})
+
+
+#: How a group is named; at least one of them.
+NAMES: Final[Mapping[str, EntryOption]] = {
+    "name": EntryOption(Line(), None, "Exact name of the Okta group."),
+    "id": EntryOption(
+        Line(), None, "Id of the Okta group, where the name does not tell it apart; the name is then a label."
+    ),
+}
+
+#: Everything else that is not a setting of the sync.
+ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
+    "okta_conn_id": EntryOption(Line(), "okta_default", "Airflow connection of type okta."),
+    "metric_insights_conn_id": EntryOption(
+        Line(), "metric_insights_default", "Airflow connection of type metric_insights."
+    ),
+    "schedule": EntryOption(
+        Schedule(), None, "When to sync: a cron expression in UTC, a preset such as @daily, or null for by hand only."
+    ),
+    "tags": EntryOption(Lines(100), (), "Tags of the DAG, besides okta_mi."),
+    "owner": EntryOption(Line(), None, "Owner of the DAG."),
+    "retries": EntryOption(Count(0), 2, "How often a task is tried again after a failure that may pass."),
+    "pool": EntryOption(Line(), "default_pool", "Airflow pool of the tasks; it must exist."),
+}
+
+
+def _cron_problem(text: str) -> str | None:
+    """Why Airflow could not follow a cron expression."""
+    # Only files with a cron expression pay for it.
+    from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    fields = len(text.split())
+    if fields != _CRON_FIELDS:
+        return f"{fields} fields"
+    try:
+        croniter(text, _ANY_DAY).get_next(datetime)
+    except CroniterError as error:
+        return str(error)
+    return None

@@ -1,0 +1,1 @@
+"""Example DAGs; they parse without connections."""

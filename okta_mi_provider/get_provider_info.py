@@ -1,0 +1,165 @@
+"""What Airflow reads about this package: connection forms, configuration, commands. A literal, without imports.
+
+Source of the shape: `airflow/provider_info.schema.json` and `airflow/provider.yaml.schema.json` of Airflow 3.2 and 3.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TIMEOUT = {
+    "label": "Timeout (seconds)",
+    "description": "Longest silence while waiting for an answer.",
+    "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600, "default": 30},
+}
+_VERIFY = {
+    "label": "Check of certificates",
+    "description": "true, false, or the path of a file with the certificates of your own authority.",
+    "schema": {"type": ["string", "null"], "default": "true"},
+}
+_ALLOW_HTTP = {
+    "label": "Allow http",
+    "description": "Accept a host without encryption that is not this machine. Anybody on the way can read the token.",
+    "schema": {"type": ["boolean", "null"], "default": False},
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, as the entry point `apache_airflow_provider` hands it to Airflow."""
+    return {
+        "package-name": "okta-mi-provider",
+        "name": "Okta to Metric Insights",
+        "description": "Keeps Metric Insights groups and users in step with Okta.",
+        "integrations": [
+            {"integration-name": "Okta", "external-doc-url": "https://developer.okta.com/", "tags": ["service"]},
+            {
+                "integration-name": "Metric Insights",
+                "external-doc-url": "https://help.metricinsights.com/",
+                "tags": ["service"],
+            },
+        ],
+        "hooks": [
+            {"integration-name": "Okta", "python-modules": ["okta_mi_provider.hooks.okta"]},
+            {"integration-name": "Metric Insights", "python-modules": ["okta_mi_provider.hooks.metric_insights"]},
+        ],
+        "operators": [
+            {
+                "integration-name": "Metric Insights",
+                "python-modules": [
+                    "okta_mi_provider.operators.provision",
+                    "okta_mi_provider.operators.fetch",
+                    "okta_mi_provider.operators.diff",
+                    "okta_mi_provider.operators.create_groups",
+                    "okta_mi_provider.operators.upsert_users",
+                    "okta_mi_provider.operators.report",
+                ],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "okta",
+                "hook-class-name": "okta_mi_provider.hooks.okta.OktaHook",
+                "hook-name": "Okta",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "schema", "port"],
+                    "relabeling": {"host": "Org URL", "password": "API token"},
+                    "placeholders": {"host": "https://acme.okta.com"},
+                },
+                "conn-fields": {
+                    "page_size": {
+                        "label": "Page size",
+                        "description": "Members asked for at a time. Okta recommends 200.",
+                        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000, "default": 200},
+                    },
+                    "timeout": _TIMEOUT,
+                    "max_wait": {
+                        "label": "Longest wait (seconds)",
+                        "description": "Longest pause that Okta's rate limit may impose on one request.",
+                        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600, "default": 120},
+                    },
+                    "verify": _VERIFY,
+                    "allow_http": _ALLOW_HTTP,
+                },
+            },
+            {
+                "connection-type": "metric_insights",
+                "hook-class-name": "okta_mi_provider.hooks.metric_insights.MetricInsightsHook",
+                "hook-name": "Metric Insights",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {
+                        "host": "Server URL",
+                        "login": "MI user",
+                        "password": "Application key or personal token",
+                    },
+                    "placeholders": {
+                        "host": "https://mi.example.org",
+                        "login": "An administrator of MI; empty for a personal token",
+                    },
+                },
+                "conn-fields": {
+                    "auth_mode": {
+                        "label": "Authentication",
+                        "description": "application: an External Application that acts for the MI user; "
+                        "bearer: a personal API token (MI 7.1.0 and later).",
+                        "schema": {
+                            "type": ["string", "null"],
+                            "enum": ["application", "bearer"],
+                            "default": "application",
+                        },
+                    },
+                    "application_id": {
+                        "label": "Application ID",
+                        "description": "From Admin > System > External Applications. Not needed for a personal token.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "default_group_id": {
+                        "label": "Id of the Default Group",
+                        "description": "The group of MI that new users are put into.",
+                        "schema": {"type": ["string", "null"], "default": "1"},
+                    },
+                    "max_concurrency": {
+                        "label": "Requests in flight",
+                        "description": "1 if MI reports deadlocks.",
+                        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 64, "default": 4},
+                    },
+                    "timeout": _TIMEOUT,
+                    "verify": _VERIFY,
+                    "allow_http": _ALLOW_HTTP,
+                },
+            },
+        ],
+        "config": {
+            "okta_mi": {
+                "description": "Syncs of Okta groups into Metric Insights.",
+                "options": {
+                    "store": {
+                        "description": "Where the tasks of a run hand each other what they read and planned: a "
+                        "SQLAlchemy URL, or the id of an Airflow connection. Empty: SQLite in AIRFLOW_HOME, which does "
+                        "for workers on one machine.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "postgresql+psycopg2://okta_mi:secret@db.example.org/okta_mi",
+                        "default": "",
+                        "sensitive": True,
+                    },
+                    "groups_file": {
+                        "description": "The file that names the groups to sync. Empty: okta_groups.yaml beside the "
+                        "DAG file that calls build_dags.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/config/okta_groups.yaml",
+                        "default": "",
+                    },
+                    "retention_days": {
+                        "description": "Days after which members, plan and outcomes of a run are deleted.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "30",
+                    },
+                },
+            }
+        },
+        "cli": ["okta_mi_provider.cli.airflow_cli.get_okta_mi_cli_commands"],
+    }

@@ -1,0 +1,280 @@
+"""Reads the groups file, `okta_groups.yaml`: which groups are synced, and how. Each mistake has its line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from okta_mi_provider import entry_options
+from okta_mi_provider.entry_options import ENTRY_OPTIONS
+from okta_mi_provider.settings import SettingsError, SyncSettings, defaults, unknown_key
+from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.yaml_nodes import Mistake, Pair, compose, mistake, pairs, plain
+
+#: Longest DAG id that Airflow takes.
+_LONGEST_ID = 250
+_PREFIX = "okta_mi__"
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+#: A file of 10,000 groups is a tenth of this.
+_LARGEST_FILE = 8 * 2**20
+#: How many mistakes an error lists.
+_MOST_LISTED = 100
+
+
+class GroupsFileError(ValueError):
+    """A groups file that cannot be used. Names every mistake with its line.
+
+    Args:
+        file: The file, as people should find it.
+        mistakes: At least one.
+    """
+
+    def __init__(self, file: str, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        lines = [each.at(file) for each in self.mistakes[:_MOST_LISTED]]
+        if more := len(self.mistakes) - len(lines):
+            lines.append(f"... and {more} more")
+        super().__init__("\n".join(["The groups file cannot be used:", *lines]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One group to sync.
+
+    Attributes:
+        dag_id: Id of its DAG.
+        title: Name or id of the group, for people.
+        name: Exact name of the Okta group.
+        group_id: Its id, which goes first.
+        settings: How to sync it.
+        schedule: Cron expression or preset; None: only when somebody triggers it.
+        owner: None: Airflow's default.
+    """
+
+    dag_id: str
+    title: str
+    name: str | None
+    group_id: str | None
+    settings: SyncSettings
+    okta_conn_id: str
+    metric_insights_conn_id: str
+    schedule: str | None
+    tags: tuple[str, ...]
+    owner: str | None
+    retries: int
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """An entry, or several with one DAG id, that cannot be used as long as the mistakes are there."""
+
+    dag_id: str
+    title: str
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsFile:
+    """A groups file that can be used, at least in parts.
+
+    Attributes:
+        nameless: Mistakes of entries of which not even the DAG id can be told.
+    """
+
+    entries: tuple[Entry, ...]
+    broken: tuple[BrokenEntry, ...]
+    nameless: tuple[Mistake, ...] = ()
+
+
+def read(path: Path) -> GroupsFile:
+    """Reads a groups file.
+
+    Raises:
+        GroupsFileError: If it cannot be used as a whole: not readable, not YAML, no groups, a mistake outside of
+            the entries. It then names the mistakes of the entries as well.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise GroupsFileError(str(path), [Mistake(0, 0, f"larger than {_LARGEST_FILE >> 20} MiB")])
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise GroupsFileError(str(path), [Mistake(0, 0, error.strerror or str(error))]) from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise GroupsFileError(str(path), [Mistake(line, 1, "not UTF-8")]) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> GroupsFile:
+    """The same for a text.
+
+    Args:
+        text: Content of the file.
+        file: What to call it in errors.
+
+    Raises:
+        GroupsFileError: As for `read`.
+    """
+    root = compose(text)
+    if isinstance(root, Mistake):
+        raise GroupsFileError(file, [root])
+    if not isinstance(root, yaml.MappingNode):
+        where = mistake(root, "") if root else Mistake(1, 1, "")
+        raise GroupsFileError(file, [where._replace(message="must be a mapping with the keys defaults and groups")])
+    mistakes: list[Mistake] = []
+    top = pairs(root, mistakes)
+    known = ("defaults", "groups")
+    mistakes += [mistake(top[key].key, str(unknown_key(one_line(key), known))) for key in top if key not in known]
+    common = _defaults(top.get("defaults"), mistakes)
+    nodes = _group_nodes(root, top.get("groups"), mistakes)
+    drafts = [_draft(node, common) for node in nodes]
+    if mistakes:
+        raise GroupsFileError(file, [*mistakes, *(each for draft in drafts for each in draft.mistakes)])
+    return _sorted_out(drafts)
+
+
+def dag_id(name: str) -> str:
+    """The DAG id for a name: as it is if it can be, else a readable part of it and the beginning of its sha256."""
+    if _PLAIN.fullmatch(name) and len(_PREFIX + name) <= _LONGEST_ID:
+        return _PREFIX + name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", latin).strip("-")[: _LONGEST_ID - len(_PREFIX) - len(digest) - 1]
+    return f"{_PREFIX}{slug or 'group'}-{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An entry as far as it could be read. Without a DAG id it has mistakes; with mistakes it has no entry."""
+
+    line: int
+    dag_id: str | None
+    title: str
+    mistakes: tuple[Mistake, ...]
+    entry: Entry | None = None
+
+
+def _defaults(pair: Pair | None, mistakes: list[Mistake]) -> dict[str, Any]:
+    if pair is None or (isinstance(pair.value, yaml.ScalarNode) and not pair.value.value):
+        return {}
+    if not isinstance(pair.value, yaml.MappingNode):
+        mistakes.append(mistake(pair.value, "defaults: must be a mapping"))
+        return {}
+    values, _ = _checked(pairs(pair.value, mistakes), {}, (), mistakes)
+    return values
+
+
+def _group_nodes(root: yaml.Node, pair: Pair | None, mistakes: list[Mistake]) -> list[yaml.Node]:
+    if pair is None:
+        mistakes.append(mistake(root, "groups: missing; it lists the names of the Okta groups"))
+        return []
+    if not isinstance(pair.value, yaml.SequenceNode) or not pair.value.value:
+        mistakes.append(mistake(pair.value, "groups: must be a list with at least one group"))
+        return []
+    return list(pair.value.value)
+
+
+def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
+    """One entry of the list: a name, or a mapping."""
+    mistakes: list[Mistake] = []
+    found: dict[str, Pair] = {}
+    if isinstance(node, yaml.MappingNode):
+        found = pairs(node, mistakes)
+        names = {key: _name(key, found[key].value, mistakes) for key in entry_options.NAMES if key in found}
+        if not names:
+            mistakes.append(mistake(node, "a group without a name; give name, or id"))
+    elif isinstance(node, yaml.ScalarNode):
+        names = {"name": _name("name", node, mistakes)}
+    else:
+        names = {}
+        mistakes.append(mistake(node, "a group must be a name or a mapping"))
+    settings = {key: pair for key, pair in found.items() if key not in entry_options.NAMES}
+    values, sync = _checked(settings, common, tuple(entry_options.NAMES), mistakes)
+    name, group_id = names.get("name"), names.get("id")
+    title = name if "name" in names else group_id
+    line = node.start_mark.line + 1
+    if title is None:
+        return _Draft(line, None, "", tuple(mistakes))
+    own = dag_id(title)
+    if mistakes or sync is None:
+        return _Draft(line, own, title, tuple(mistakes))
+    extra = {key: option.default for key, option in ENTRY_OPTIONS.items()} | {
+        key: value for key, value in values.items() if key in ENTRY_OPTIONS
+    }
+    entry = Entry(dag_id=own, title=title, name=name, group_id=group_id, settings=sync, **extra)
+    return _Draft(line, own, title, (), entry)
+
+
+def _name(key: str, node: yaml.Node, mistakes: list[Mistake]) -> str | None:
+    """Name or id of a group; None if it is not a text."""
+    try:
+        value = plain(node)
+        if not isinstance(value, str) and isinstance(node, yaml.ScalarNode) and node.value:
+            raise ValueError(f"{node.value} is not a text for YAML; put it in quotes: '{one_line(node.value)}'")
+        return str(entry_options.NAMES[key].kind.parse(value))
+    except ValueError as error:
+        mistakes.append(mistake(node, f"{key}: {error}"))
+        return None
+
+
+def _checked(
+    found: Mapping[str, Pair], common: Mapping[str, Any], also_known: tuple[str, ...], mistakes: list[Mistake]
+) -> tuple[dict[str, Any], SyncSettings | None]:
+    """The values of a mapping over the common ones; and, if there is no mistake, the settings among them."""
+    known = (*also_known, *ENTRY_OPTIONS, *defaults())
+    values: dict[str, Any] = {}
+    before = len(mistakes)
+    for key, pair in found.items():
+        try:
+            if key not in known:
+                mistakes.append(mistake(pair.key, str(unknown_key(one_line(key), known))))
+            elif key in ENTRY_OPTIONS:
+                values[key] = ENTRY_OPTIONS[key].kind.parse(plain(pair.value))
+            else:
+                values[key] = plain(pair.value)
+        except ValueError as error:
+            mistakes.append(mistake(pair.value, f"{key}: {error}"))
+    values = {**common, **values}
+    try:
+        settings = SyncSettings.from_mapping({key: value for key, value in values.items() if key in defaults()})
+    except SettingsError as error:
+        # A mistake in the defaults is told where they stand.
+        own = [problem for problem in error.problems if problem.key in found]
+        mistakes += [mistake(found[problem.key].value, str(problem)) for problem in own]
+        settings = None
+    return values, settings if len(mistakes) == before else None
+
+
+def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
+    """Parts the entries that can be used from the others. Those with one DAG id are all mistakes."""
+    by_id: dict[str, list[_Draft]] = {}
+    nameless: list[Mistake] = []
+    for draft in drafts:
+        if draft.dag_id is None:
+            nameless += draft.mistakes
+        else:
+            by_id.setdefault(draft.dag_id, []).append(draft)
+    entries: list[Entry] = []
+    broken: list[BrokenEntry] = []
+    for own, same in sorted(by_id.items()):
+        mistakes = {each for draft in same for each in draft.mistakes}
+        if len(same) > 1:
+            lines = ", ".join(str(draft.line) for draft in same)
+            mistakes |= {
+                Mistake(draft.line, 1, f"DAG id {own} is that of several entries: lines {lines}") for draft in same
+            }
+        if mistakes:
+            broken.append(BrokenEntry(own, same[0].title, tuple(sorted(mistakes))))
+        elif same[0].entry:
+            entries.append(same[0].entry)
+    return GroupsFile(tuple(entries), tuple(broken), tuple(nameless))

@@ -1,0 +1,151 @@
+"""Reads the fields of an Airflow connection: typed, checked, with errors that name connection and field."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.http import Transport
+from okta_mi_provider.settings import show
+from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.version_compat import AIRFLOW_VERSION
+
+log = logging.getLogger(__name__)
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one connection. A blank text counts as missing, wherever it stands."""
+
+    conn_id: str
+    connection: Connection
+    extra: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, conn_id: str, known: Collection[str]) -> Fields:
+        """Gets a connection.
+
+        Args:
+            conn_id: Its id.
+            known: The keys of its extra that mean something; a key that looks like one of them is warned about.
+
+        Raises:
+            ConfigurationError: If there is no such connection, or its extra is not a JSON object.
+        """
+        try:
+            connection = BaseHook.get_connection(conn_id)
+        except AirflowNotFoundException:
+            raise ConfigurationError(
+                f"There is no Airflow connection {conn_id!r}. Add it under Admin > Connections, or set the environment "
+                f"variable AIRFLOW_CONN_{conn_id.upper()}."
+            ) from None
+        extra: object = connection.extra_dejson
+        # What is not JSON at all comes back as an empty object.
+        if not isinstance(extra, dict) or (not extra and "".join((connection.extra or "").split()) not in {"", "{}"}):
+            raise ConfigurationError(f"The extra of Airflow connection {conn_id!r} is not a JSON object.")
+        for key in extra.keys() - set(known):
+            if near := difflib.get_close_matches(key, known, n=1):
+                log.warning("Connection %r: extra %s means nothing here; did you mean %r?", conn_id, show(key), near[0])
+        return cls(conn_id, connection, extra)
+
+    @property
+    def name(self) -> str:
+        """What to call the connection in messages."""
+        return f"Airflow connection {self.conn_id!r}"
+
+    @property
+    def host(self) -> str:
+        """Host or URL, with the port if that stands in a field of its own."""
+        host, port = (self.connection.host or "").strip().rstrip("/"), self.connection.port
+        return f"{host}:{port}" if host and port else host
+
+    @property
+    def password(self) -> str | None:
+        """The secret."""
+        return self.connection.password
+
+    @property
+    def login(self) -> str | None:
+        """The user."""
+        return (self.connection.login or "").strip() or None
+
+    def text(self, key: str) -> str | None:
+        """A text of the extra; a number is taken as it is written."""
+        value = self._value(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        raise self._wrong(key, value, "a text")
+
+    def whole(self, key: str, default: int, least: int, most: int) -> int:
+        """A whole number of the extra; a text with one in it will do."""
+        value = self._value(key)
+        if value is None:
+            return default
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= most:
+            return number
+        raise self._wrong(key, value, f"a whole number from {least} to {most}")
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false, from the extra; a text that says so will do."""
+        value = self._value(key)
+        if value is None:
+            return default
+        found = _WORDS.get(value.lower()) if isinstance(value, str) else value
+        if isinstance(found, bool):
+            return found
+        raise self._wrong(key, value, "true, false")
+
+    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of a few words of the extra."""
+        value = self._value(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in allowed:
+            return value
+        raise self._wrong(key, value, ", ".join(allowed))
+
+    def transport(self, *, read_only: bool, max_wait_s: int | None = None) -> Transport:
+        """How to talk to the server: `timeout` and `verify`.
+
+        Args:
+            read_only: Refuse every request that could change something.
+            max_wait_s: Longest pause that a rate limit may impose.
+        """
+        transport = Transport(
+            timeout_s=self.whole("timeout", 30, 1, 3600),
+            verify=self._verify(),
+            read_only=read_only,
+            caller=f"apache-airflow/{AIRFLOW_VERSION}",
+        )
+        return transport if max_wait_s is None else replace(transport, max_wait_s=max_wait_s)
+
+    def _verify(self) -> bool | str:
+        value = self._value("verify")
+        if value is None:
+            return True
+        if isinstance(value, str):
+            return _WORDS.get(value.lower(), value)
+        if isinstance(value, bool):
+            return value
+        raise self._wrong("verify", value, "true, false, or the path of a file with certificates")
+
+    def _value(self, key: str) -> Any:
+        value = self.extra.get(key)
+        return (value.strip() or None) if isinstance(value, str) else value
+
+    def _wrong(self, key: str, value: object, allowed: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Extra {key!r} of {self.name}: {one_line(show(value))} is not allowed; allowed: {allowed}."
+        )

@@ -1,0 +1,97 @@
+"""An Airflow connection of type `metric_insights` as a client."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow.sdk import BaseHook
+
+from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient, MIDialect
+from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
+from okta_mi_provider.clients.urls import metric_insights_url
+from okta_mi_provider.hooks.fields import Fields
+from okta_mi_provider.sync.errors import SyncError
+
+#: Keys of the connection's extra.
+EXTRAS: Final = (
+    "auth_mode",
+    "application_id",
+    "default_group_id",
+    "max_concurrency",
+    "timeout",
+    "verify",
+    "allow_http",
+)
+
+
+class MetricInsightsHook(BaseHook):
+    """Reads and writes users, groups and memberships of a Metric Insights server.
+
+    Args:
+        metric_insights_conn_id: Id of a connection of type `metric_insights`: host is the server's URL, login
+            an administrator of MI, password the key of an application that acts for this administrator, or, with
+            `auth_mode` `bearer`, a personal token.
+    """
+
+    conn_name_attr = "metric_insights_conn_id"
+    default_conn_name = "metric_insights_default"
+    conn_type = "metric_insights"
+    hook_name = "Metric Insights"
+
+    def __init__(self, metric_insights_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.metric_insights_conn_id = metric_insights_conn_id
+
+    def client(self, *, read_only: bool = False, max_concurrency: int | None = None) -> MetricInsightsClient:
+        """A client as the connection says. Nothing is sent yet.
+
+        Args:
+            read_only: Refuse every request that could change something, as in a dry run.
+            max_concurrency: Most requests in flight; None for what the connection says.
+
+        Raises:
+            ConfigurationError: If the connection is missing, or cannot work as it is written.
+        """
+        fields = Fields.of(self.metric_insights_conn_id, EXTRAS)
+        default_group_id = fields.text("default_group_id")
+        return MetricInsightsClient(
+            metric_insights_url(fields.host, allow_http=fields.flag("allow_http", default=False)),
+            _login(fields),
+            credentials=fields.name,
+            transport=fields.transport(read_only=read_only),
+            max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, 64),
+            dialect=MIDialect(default_group_id=default_group_id) if default_group_id else None,
+        )
+
+    def get_conn(self) -> MetricInsightsClient:
+        """The same as `client`, as Airflow's hooks call it."""
+        return self.client()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """For the Test button: whether a sync could manage users, and what to do if not."""
+        try:
+            return True, self.client(read_only=True).check()
+        except SyncError as error:
+            return False, str(error)
+
+
+def _login(fields: Fields) -> Login:
+    """The way into MI.
+
+    Session tokens that it leads to are in no log: the clients never show what they send.
+    """
+    if fields.choice("auth_mode", "application", ("application", "bearer")) == "bearer":
+        return PersonalToken(fields.password, credentials=fields.name)
+    application_id = fields.text("application_id")
+    if application_id is None:
+        raise ConfigurationError(
+            f"Extra 'application_id' of {fields.name} is missing. Take it from Admin > System > External Applications "
+            "of MI; or, with a personal token as the password, set 'auth_mode' to 'bearer'."
+        )
+    if fields.login is None:
+        raise ConfigurationError(
+            f"The login of {fields.name} is missing: the username of the MI administrator whom the application acts "
+            "for."
+        )
+    return Application(application_id, fields.password, fields.login, credentials=fields.name)

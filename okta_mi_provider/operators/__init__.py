@@ -1,0 +1,1 @@
+"""Airflow tasks around the five rooms of a sync."""

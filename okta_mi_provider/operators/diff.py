@@ -1,0 +1,28 @@
+"""Task `diff`: makes the plan, stores and shows it, and refuses it if it breaks a limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from okta_mi_provider.operators.base import FETCH, Job, SyncOperator
+from okta_mi_provider.operators.logs import log_plan
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.plan import ChangeKind
+
+
+class DiffOperator(SyncOperator):
+    """Compares both sides as `fetch` has read them. Reads and writes neither."""
+
+    def work(self, job: Job) -> dict[str, Any]:
+        """Returns the plan's digest and how many changes of each kind it has."""
+        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
+
+        settings = job.settings()
+        found = job.store.load(job.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=job.handed_over(FETCH, "snapshot"))
+        plan = diff(snapshots.from_json(found.data), settings)
+        digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
+        # Before the limits are looked at: people shall see what is refused.
+        log_plan(plan, digest, settings)
+        plan.raise_if_unsafe(sync_user_limit=settings.sync_user_limit)
+        counts = {kind.value: plan.count(kind) for kind in ChangeKind}
+        return {"plan": digest, **counts, "conflicts": plan.conflicts, "dry_run": settings.dry_run}

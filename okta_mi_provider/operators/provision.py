@@ -1,0 +1,103 @@
+"""The whole sync of one group as a single task, for people's own DAGs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring
+from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.report import failure_of
+from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
+from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.run import Sides, provision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+
+class ProvisionOperator(BaseOperator):
+    """Makes sure that an Okta group and its users are in Metric Insights.
+
+    Needs no store. Trying it again reads both sides again and does what is left.
+
+    Args:
+        group: Exact name of the Okta group (templated).
+        group_id: Its id, which goes first (templated).
+        target_group: MI group to sync into instead of the one of the same name (templated).
+        okta_conn_id: Airflow connection of type `okta`.
+        metric_insights_conn_id: Airflow connection of type `metric_insights`.
+        kwargs: Any other setting by its name, such as `auto_create="all"`, and whatever every Airflow operator takes.
+
+    Raises:
+        SettingsError: If a setting is not allowed.
+    """
+
+    template_fields: Sequence[str] = ("group", "group_id", "target_group")
+    ui_color = "#e8f0fb"
+
+    _killed = False
+
+    def __init__(
+        self,
+        *,
+        group: str | None = None,
+        group_id: str | None = None,
+        target_group: str | None = None,
+        okta_conn_id: str = "okta_default",
+        metric_insights_conn_id: str = "metric_insights_default",
+        **kwargs: Any,
+    ) -> None:
+        settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
+        super().__init__(**kwargs)
+        if group is None and group_id is None:
+            raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
+        self.settings = SyncSettings.from_mapping(settings)
+        self.group = group
+        self.group_id = group_id
+        self.target_group = target_group
+        self.okta_conn_id = okta_conn_id
+        self.metric_insights_conn_id = metric_insights_conn_id
+
+    def on_kill(self) -> None:
+        """Lets the writes in flight end, and begins no more."""
+        self._killed = True
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Syncs the group.
+
+        Returns:
+            The `counts` of the JSON report, and its `state`.
+
+        Raises:
+            AirflowFailException: If something failed for good or was refused, or conflicts remain.
+            AirflowException: If something failed that may pass.
+        """
+        with ending_for_airflow():
+            settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
+            selector = GroupSelector(self.group, self.group_id)
+            (result,) = provision(
+                self._sides(read_only=settings.dry_run), [selector], settings, stopped=lambda: self._killed
+            )
+        report, cause = result
+        log_summary(report, settings)
+        counts = {**report.counts(), "state": report.state.value}
+        if report.state is not State.DONE:
+            context["ti"].xcom_push(key="return_value", value=counts)
+            passing = self._killed or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
+            raise (AirflowException if passing else AirflowFailException)(failure_of(report)) from cause
+        return counts
+
+    def _sides(self, *, read_only: bool) -> Sides:
+        """Clients as the connections say. Nothing is sent yet."""
+        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
+        from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
+
+        source = OktaHook(self.okta_conn_id).client(read_only=True)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
+        return Sides(source, target, ensuring(target), target.max_concurrency)

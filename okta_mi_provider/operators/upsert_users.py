@@ -1,0 +1,131 @@
+"""Task `upsert_users`: creates and updates the users of the plan and puts them into the group."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from okta_mi_provider.operators.base import CREATE_GROUPS, Job, StoredPlan, SyncOperator, ensuring
+from okta_mi_provider.operators.logs import log_dry_run, log_failure
+from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
+from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.text import plural, quoted
+
+if TYPE_CHECKING:
+    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two lines that say how far it is.
+_PROGRESS_S = 10.0
+
+
+class UpsertUsersOperator(SyncOperator):
+    """Writes users and memberships, as many at a time as the connection allows. Doing it twice does no harm.
+
+    A user who fails for good stops nobody else and does not fail this task: `report` names the user and ends
+    the run as failed. What failed for a reason that may pass is tried again when Airflow tries this task again,
+    and only that.
+    """
+
+    _killed = False
+
+    def on_kill(self) -> None:
+        """Lets the writes in flight end, and begins no more."""
+        self._killed = True
+
+    def work(self, job: Job) -> dict[str, Any]:
+        """Returns the plan's digest and how many changes were done, found done, and failed."""
+        settings = job.settings()
+        stored = job.plan_to_write()
+        counts: Counter[Status] = Counter()
+        if settings.dry_run:
+            todo = (each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
+            log_dry_run(todo, settings)
+        else:
+            counts = self._write(job, stored)
+        return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
+
+    def _write(self, job: Job, stored: StoredPlan) -> Counter[Status]:
+        from okta_mi_provider.store import OutcomeLog  # noqa: PLC0415
+
+        plan, digest = stored
+        earlier = job.store.outcomes(job.run, plan, digest)
+        wanted = {change.key for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP}
+        settled = {key for key in wanted & earlier.keys() if earlier[key].status in {Status.DONE, Status.ALREADY}}
+        if settled:
+            log.info("%s done by an earlier try.", plural(len(settled), "change"))
+        todo = len(wanted) - len(settled)
+        client = self.metric_insights(read_only=False)
+        group = _group(stored, earlier, client)
+        progress = _Progress(todo)
+        passing = 0
+        with OutcomeLog(job.store, job.run, digest) as noted:
+            try:
+                for outcome in upsert_users(
+                    plan,
+                    group,
+                    ensuring(client),
+                    client.max_concurrency,
+                    settled=settled,
+                    stopped=lambda: self._killed,
+                ):
+                    noted.add(outcome)
+                    progress.add(outcome)
+                    passing += outcome.passing
+            except TooManyFailures as error:
+                if not passing:
+                    raise
+                raise AirflowException(str(error)) from error
+        if self._killed:
+            raise AirflowException("The task was told to stop; what was not written is left to the next try.")
+        if passing:
+            raise AirflowException(
+                f"{plural(passing, 'change')} of {todo:,} failed for a reason that may pass. The next try goes on from "
+                "here."
+            )
+        log.info(
+            "%s", ", ".join(f"{number:,} {status}" for status, number in progress.counts.items()) or "Nothing to do."
+        )
+        return progress.counts
+
+
+def _group(stored: StoredPlan, earlier: dict[str, Outcome], client: MetricInsightsClient) -> TargetGroup:
+    """The MI group with its id: as it was read, as `create_groups` has made it, or as MI has it now."""
+    group = stored.plan.target_group
+    if group.id or not stored.plan.changes:
+        return group
+    made = next(
+        (each.target_id for each in earlier.values() if each.change.kind is ChangeKind.CREATE_GROUP and each.target_id),
+        None,
+    )
+    if made:
+        return TargetGroup(made, group.name)
+    found = next((each for each in client.groups() if each.name == group.name), None)
+    if found is None:
+        raise SyncError(f"MI has no group {quoted(group.name)}. Clear task {CREATE_GROUPS!r} and all after it.")
+    return found
+
+
+class _Progress:
+    """Counts outcomes and says now and then how far it is."""
+
+    def __init__(self, total: int) -> None:
+        self.counts: Counter[Status] = Counter()
+        self._total = total
+        self._said_at = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Counts one; says so if it failed."""
+        self.counts[outcome.status] += 1
+        if outcome.status is Status.FAILED:
+            log_failure(outcome)
+        if time.monotonic() - self._said_at >= _PROGRESS_S:
+            log.info("%s of %s changes tried.", f"{self.counts.total():,}", f"{self._total:,}")
+            self._said_at = time.monotonic()

@@ -1,0 +1,140 @@
+"""Opens the database: SQLite in a file of its own, or a server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+
+from okta_mi_provider.store.errors import SETTING, StoreError, StoreUnavailable
+from okta_mi_provider.store.schema import METADATA
+
+#: How long SQLite waits for another process to finish its write, in seconds.
+_BUSY_TIMEOUT_S = 60
+#: Without a driver in the URL: the one that Airflow's PostgreSQL provider installs.
+_POSTGRESQL = "postgresql+psycopg2"
+
+
+def open_engine(url: str | URL) -> Engine:
+    """Connects, and makes the tables that are missing.
+
+    Raises:
+        StoreError: If the database cannot be opened or written, with the setting to look at.
+    """
+    parsed = _parsed(url)
+    try:
+        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"The driver for the store {_shown(parsed)} is not installed ({error}). Install it, or change {SETTING}."
+        ) from None
+    with speaking(engine):
+        _create_tables(engine)
+    return engine
+
+
+@contextlib.contextmanager
+def speaking(engine: Engine) -> Iterator[None]:
+    """Turns the database's errors into ours, which name the store and the setting.
+
+    Raises:
+        StoreUnavailable: If it may answer later.
+        StoreError: If it will not.
+    """
+    where = _shown(engine.url)
+    try:
+        yield
+    except OperationalError as error:
+        reason = _reason(error)
+        if "unable to open" in reason or "readonly" in reason or "not a database" in reason:
+            raise StoreError(_cannot(where, reason)) from None
+        raise StoreUnavailable(f"The store {where} does not answer: {reason}. It is set by {SETTING}.") from None
+    except IntegrityError:
+        raise StoreUnavailable(f"Two tasks wrote the same to the store {where} at the same time.") from None
+    except SQLAlchemyError as error:
+        raise StoreError(_cannot(where, _reason(error))) from None
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            f"{SETTING} is neither a SQLAlchemy URL nor the id of an Airflow connection. Write it like "
+            "sqlite:////var/lib/okta_mi.db or postgresql+psycopg2://user:password@host/database."
+        ) from None
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername=_POSTGRESQL)
+    return parsed
+
+
+def _server(url: URL) -> Engine:
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=1)
+
+
+def _sqlite(url: URL) -> Engine:
+    """A file that only its owner may read: it holds names and addresses of people."""
+    if url.database and not url.database.startswith((":", "file:")):
+        try:
+            os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(_cannot(_shown(url), error.strerror or str(error))) from None
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        # Readers do not wait for a writer, and what was committed outlives the process, though not the machine.
+        # The mode stays with the file; while others are using it, SQLite does not wait to change it.
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    return engine
+
+
+def _create_tables(engine: Engine) -> None:
+    """Makes the tables, all or none. Another process may be doing the same: whoever loses finds them made."""
+    if _has_tables(engine):
+        return
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                # Without it every table would be a transaction of its own, and others would see some of them.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            METADATA.create_all(connection)
+    except DBAPIError:
+        if not _has_tables(engine):
+            raise
+
+
+def _has_tables(engine: Engine) -> bool:
+    return set(METADATA.tables) <= set(inspect(engine).get_table_names())
+
+
+def _cannot(where: str, reason: str) -> str:
+    return f"The store {where} cannot be used: {reason}. It is set by {SETTING}."
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The driver's own words, without the statement."""
+    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return " ".join(text.split())

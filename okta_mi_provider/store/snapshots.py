@@ -1,0 +1,72 @@
+"""Snapshots as plain JSON types: users as columns of rows, without the names of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from okta_mi_provider.sync.model import (
+    Snapshot,
+    Source,
+    SourceGroup,
+    SourceUser,
+    Target,
+    TargetGroup,
+    TargetUser,
+)
+
+_SOURCE_USER = tuple(each.name for each in fields(SourceUser))
+_TARGET_USER = tuple(each.name for each in fields(TargetUser))
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as plain JSON types; `from_json` takes it back."""
+    source, target = snapshot.source, snapshot.target
+    return {
+        "source": {
+            "org": source.org,
+            "group": _group(source.group),
+            "columns": _SOURCE_USER,
+            "users": list(map(attrgetter(*_SOURCE_USER), source.users)),
+        },
+        "target": {
+            "host": target.host,
+            "groups": [_group(group) for group in target.groups],
+            "default_group": _group(target.default_group) if target.default_group else None,
+            "members": {group_id: sorted(members) for group_id, members in target.members.items()},
+            "columns": _TARGET_USER,
+            "users": list(map(attrgetter(*_TARGET_USER), target.users)),
+        },
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Snapshot:
+    """A snapshot as `to_json` gave it.
+
+    Raises:
+        ValueError: If it was written by a version with other columns.
+    """
+    source, target = data["source"], data["target"]
+    if (tuple(source["columns"]), tuple(target["columns"])) != (_SOURCE_USER, _TARGET_USER):
+        raise ValueError("the snapshot was written by another version of okta-mi-provider")
+    default_group = target["default_group"]
+    return Snapshot(
+        Source(
+            source["org"],
+            SourceGroup(*source["group"]),
+            tuple(SourceUser(*row) for row in source["users"]),
+        ),
+        Target(
+            target["host"],
+            tuple(TargetUser(*row) for row in target["users"]),
+            tuple(TargetGroup(*group) for group in target["groups"]),
+            {group_id: frozenset(members) for group_id, members in target["members"].items()},
+            TargetGroup(*default_group) if default_group else None,
+        ),
+    )
+
+
+def _group(group: SourceGroup | TargetGroup) -> tuple[str, str]:
+    return group.id, group.name

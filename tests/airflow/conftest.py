@@ -1,0 +1,255 @@
+"""One Airflow for all tests in here: a temporary home and a migrated SQLite database, and no running server.
+
+The environment is set before anything imports Airflow, which reads it once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.connections import simulator_connections
+from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
+from okta_mi_provider.simulators.mi_seed import seed_metric_insights
+from okta_mi_provider.simulators.okta import create_okta_app
+from okta_mi_provider.simulators.okta_org import OktaOrg
+from okta_mi_provider.simulators.server import serve
+from okta_mi_provider.store import RunKey, Store
+from tests.integration.world import MetricInsights, Okta, World
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: A groups file for one group, whose failures are not tried again.
+SALES = """
+    groups:
+      - name: Sales
+        auto_create: all
+        retries: 0
+    """
+
+DAG_ID = "okta_mi__Sales"
+
+HOME = Path(tempfile.mkdtemp(prefix="okta-mi-airflow-"))
+DAGS = HOME / "dags"
+DAGS.mkdir()
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """The variables that make a process use this Airflow and no other."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "OKTA_", "MI_"))}
+    direct = {
+        name: ",".join(filter(None, [kept.get(name), "127.0.0.1", "localhost"])) for name in ("NO_PROXY", "no_proxy")
+    }
+    return {
+        **kept,
+        **direct,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+if "airflow" in sys.modules:
+    raise RuntimeError("Airflow was imported before its environment was set; run these tests first, or alone")
+_ENVIRONMENT = airflow_environment(HOME)
+for _name in set(os.environ) - set(_ENVIRONMENT):
+    del os.environ[_name]
+os.environ.update(_ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[None]:
+    """The tables of Airflow's own database."""
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[World]:
+    """An empty Okta org, and Metric Insights as seeded without one."""
+    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
+    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
+        yield World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+
+
+@pytest.fixture
+def world(servers: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """Both servers as new, the connections to them, and a store of this test only."""
+    servers.okta.reset()
+    servers.mi.reset()
+    for name, value in simulator_connections(servers.okta.url, servers.mi.url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{tmp_path / 'store.db'}")
+    return servers
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes fields of a connection; those that are None are taken away. `extra` is changed key by key."""
+
+    def change(conn_id: str, **fields: Any) -> None:
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        value = json.loads(os.environ.get(variable, "{}"))
+        if isinstance(fields.get("extra"), dict):
+            fields["extra"] = {**value.get("extra", {}), **fields["extra"]}
+        value.update(fields)
+        monkeypatch.setenv(variable, json.dumps({key: each for key, each in value.items() if each is not None}))
+
+    return change
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses: neither between requests nor between the tries of a task."""
+    monkeypatch.setattr("okta_mi_provider.operators.retry._RETRY_DELAY", timedelta(0))
+    monkeypatch.setattr("okta_mi_provider.operators.retry._MAX_RETRY_DELAY", timedelta(0))
+    monkeypatch.setattr("okta_mi_provider.clients.ensure._PAUSE_S", 0.0)
+    monkeypatch.setattr("okta_mi_provider.clients.http._PAUSE_S", 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended: its state, those of its tasks, and what they have returned."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: Mapping[str, str]
+    tries: Mapping[str, int]
+    returned: Mapping[str, Any]
+
+    @property
+    def report(self) -> Any:
+        return self.returned["report"]
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(self.dag_id, self.run_id)
+
+
+@pytest.fixture
+def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], DagBag]:
+    """Parses the generated DAGs of a groups file."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    def parse(groups: str) -> DagBag:
+        shutil.rmtree(DAGS)
+        DAGS.mkdir()
+        shutil.copy(REPOSITORY / "dags" / "okta_mi_sync.py", DAGS)
+        (DAGS / "okta_groups.yaml").write_text(textwrap.dedent(groups), encoding="utf-8")
+        return DagBag(str(DAGS))
+
+    return parse
+
+
+def run_dag(dag: DAG, **conf: Any) -> Ended:
+    """Runs a DAG to its end in this process."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Between two looks for tasks to run, `dag.test()` sleeps for a second.
+        sleep = time.sleep
+        patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
+        run = dag.test(run_conf=conf)
+    with create_session() as session:
+        rows = session.execute(
+            select(XComModel.task_id, XComModel.value).where(
+                XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
+            )
+        )
+        returned = {task_id: json.loads(value) if isinstance(value, str) else value for task_id, value in rows}
+    instances = run.get_task_instances()
+    return Ended(
+        run.dag_id,
+        run.run_id,
+        str(run.state),
+        {each.task_id: str(each.state) for each in instances},
+        {each.task_id: each.try_number for each in instances},
+        returned,
+    )
+
+
+@pytest.fixture
+def sync(world: World, dags: Callable[[str], DagBag]) -> Callable[..., Ended]:
+    """Syncs the group `Sales` by its generated DAG."""
+
+    def run(groups: str = SALES, **conf: Any) -> Ended:
+        bag = dags(groups)
+        assert not bag.import_errors
+        (dag,) = bag.dags.values()
+        return run_dag(dag, **conf)
+
+    return run
+
+
+@pytest.fixture
+def store(world: World) -> Iterator[Store]:
+    opened = Store(os.environ["AIRFLOW__OKTA_MI__STORE"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Everything that was logged and printed since the test began."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: "\n".join([caplog.text, *capsys.readouterr()])
+
+
+@dataclass
+class Instance:
+    """What an operator asks of its task instance."""
+
+    run_id: str
+    returned: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    dag_id: str = DAG_ID
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_pull(self, *, task_ids: str) -> Any:
+        return self.returned.get(task_ids)
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+    def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
+        assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
+        return {self.run_id: {task: state for task, state in self.states.items() if task in task_ids}}
+
+
+Failing = Callable[[str], Any]
+
+
+@pytest.fixture
+def failing() -> Failing:
+    """Expects a failure that is not tried again, with a message."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    return lambda match: pytest.raises(AirflowFailException, match=match)

@@ -1,0 +1,276 @@
+"""Groups file to DAGs: as Airflow's DAG processor, its workers and its serialisation see them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.airflow.conftest import DAGS, run_dag
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+pytestmark = pytest.mark.airflow
+
+Dags = Callable[[str], "DagBag"]
+
+TASKS = ["fetch", "diff", "create_groups", "upsert_users", "report"]
+
+MIXED = """
+    defaults: {auto_create: all}
+    groups:
+      - Sales
+      - {name: Wrong, force: 1}
+      - Twin
+      - Twin
+    """
+
+
+def only_error(bag: DagBag) -> str:
+    assert not bag.dags
+    (error,) = bag.import_errors.values()
+    return error
+
+
+def python(code: str, *arguments: str, **environment: str) -> str:
+    """Runs code in a process of its own, as every parse is one."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_one_dag_for_each_group_in_the_users_file(dags: Dags) -> None:
+    bag = dags("""
+        defaults: {auto_create: all, tags: [z, a]}
+        groups:
+          - Sales
+          - name: "R&D <b>{{ 1/0 }}</b> 数据"
+            schedule: "30 6 * * *"
+            owner: bi-team
+            retries: 5
+            pool: okta_api
+        """)
+
+    assert not bag.import_errors
+    assert sorted(bag.dags) == ["okta_mi__R-D-b-1-0-b-08fa286a", "okta_mi__Sales"]
+    odd, sales = (bag.dags[each] for each in sorted(bag.dags))
+    assert [task.task_id for task in sales.topological_sort()] == TASKS
+    assert all(sales.get_task(task).downstream_task_ids == {after} for task, after in pairwise(TASKS))
+    assert {Path(dag.fileloc) for dag in bag.dags.values()} == {DAGS / "okta_mi_sync.py"}
+    assert (sales.max_active_runs, sales.catchup, sales.schedule) == (1, False, None)
+    assert (odd.schedule, odd.owner, odd.dag_display_name) == ("30 6 * * *", "bi-team", "R&D <b>{{ 1/0 }}</b> 数据")
+    assert {(task.retries, task.pool) for task in odd.tasks} == {(5, "okta_api")}
+    assert sales.tags == {"a", "okta_mi", "z"}
+    assert sales.doc_md is not None
+    assert "    auto_create: all" in sales.doc_md
+
+
+def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
+    bag = dags("groups: [{name: Sales, user_type: power_user, sync_user_limit: 50}]")
+
+    params = bag.dags["okta_mi__Sales"].params
+    assert params.dump() == {
+        "auto_create": "none",
+        "user_type": "power_user",
+        "dry_run": False,
+        "force": False,
+        "sync_user_limit": 50,
+        "summary": "counts",
+    }
+    schemas = {name: params.get_param(name).schema for name in params}
+    assert schemas["user_type"]["enum"] == ["regular", "administrator", "power_user"]
+    assert schemas["sync_user_limit"]["minimum"] == 1
+    assert [name for name, schema in schemas.items() if "section" in schema] == ["force"]
+    assert all(schema["title"] and schema["description_md"] for schema in schemas.values())
+
+
+def test_names_are_never_templates(dags: Dags) -> None:
+    dag = dags("groups: ['{{ 1/0 }}']").dags["okta_mi__1-0-9ce2610d"]
+
+    assert all(not task.template_fields for task in dag.tasks)
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ("groups: [Sales", "not YAML"),
+        ("- Sales", "must be a mapping"),
+        ("groups: []", "at least one group"),
+        (
+            "defaults: {auto_create: x}\ngroups: [A, {name: B, force: 1}]",
+            "okta_groups.yaml:2:30: force: 1 is not allowed",
+        ),
+        ("groups: [2024, {name: B, force: 1}]", "okta_groups.yaml:1:33: force: 1 is not allowed"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole_is_one_import_error(dags: Dags, groups: str, expected: str) -> None:
+    error = only_error(dags(groups))
+
+    assert expected in error
+    assert str(DAGS / "okta_groups.yaml") in error
+
+
+def test_a_missing_groups_file_is_an_import_error_that_names_it(
+    dags: Dags, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__GROUPS_FILE", str(tmp_path / "elsewhere.yaml"))
+
+    assert f"{tmp_path / 'elsewhere.yaml'}: No such file" in only_error(dags("groups: [Sales]"))
+
+
+def test_the_groups_file_can_be_elsewhere(dags: Dags, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.yaml").write_text("groups: [Finance]")
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__GROUPS_FILE", str(tmp_path / "elsewhere.yaml"))
+
+    assert list(dags("groups: [Sales]").dags) == ["okta_mi__Finance"]
+
+
+def test_a_wrong_entry_keeps_its_place_and_takes_nobody_down(dags: Dags) -> None:
+    bag = dags(MIXED)
+
+    assert not bag.import_errors
+    assert sorted(bag.dags) == ["okta_mi__Sales", "okta_mi__Twin", "okta_mi__Wrong"]
+    assert [task.task_id for task in bag.dags["okta_mi__Sales"].tasks] == TASKS
+    for name in ("Twin", "Wrong"):
+        stand_in = bag.dags[f"okta_mi__{name}"]
+        assert stand_in.schedule is None
+        assert "config-error" in stand_in.tags
+        assert [task.task_id for task in stand_in.tasks] == ["config_error"]
+        assert stand_in.dag_display_name == name
+
+
+def test_a_stand_in_fails_with_the_mistakes(dags: Dags, logged: Callable[[], str]) -> None:
+    run = run_dag(dags(MIXED).dags["okta_mi__Wrong"])
+
+    assert run.state == "failed"
+    assert "okta_groups.yaml:5:26: force: 1 is not allowed; allowed: true, false" in logged()
+
+
+def test_every_dag_can_be_serialised(dags: Dags) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags(MIXED).dags.values():
+        DagSerialization.to_dict(dag)
+
+
+def test_a_worker_gets_only_the_dag_it_wants(dags: Dags, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = MIXED + "  - 2024\n"
+    for wanted in ("okta_mi__Sales", "okta_mi__Wrong"):
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", wanted)
+        bag = dags(everything)
+        assert list(bag.dags) == [wanted]
+        assert not bag.import_errors
+
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "okta_mi__Gone")
+    assert "put it in quotes" in only_error(dags(everything))
+
+
+SERIALISED = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+# The hash by which Airflow tells whether a DAG has a new version.
+hashes = {each: SerializedDagModel.hash(DagSerialization.to_dict(dag)) for each, dag in sorted(bag.dags.items())}
+print("RESULT" + json.dumps(hashes))
+"""
+
+
+def test_two_parses_give_equal_dags_whatever_the_hash_seed(dags: Dags) -> None:
+    dags(MIXED.replace("auto_create: all", "auto_create: all, tags: [c, b, a, d], schedule: '@hourly'"))
+
+    first, second = (python(SERIALISED, str(DAGS), PYTHONHASHSEED=seed).split("RESULT")[1] for seed in "12")
+
+    assert first == second
+    assert len(json.loads(first)) == 3
+
+
+LOADED = """
+import sys, time
+import airflow.sdk, yaml, pendulum
+from airflow.dag_processing.dagbag import DagBag
+import airflow.serialization.serialized_objects
+before = set(sys.modules)
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+print("RESULT" + " ".join([str(len(bag.dags)), *sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Dags) -> None:
+    dags("groups: [" + ", ".join(f"'Group {number}'" for number in range(200)) + "]")
+
+    count, *loaded = python(LOADED, str(DAGS)).split("RESULT")[1].split()
+
+    assert count == "200"
+    assert "okta_mi_provider.dag_factory" in loaded
+    ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
+    rooms = {name.split(".")[1] for name in ours}
+    assert rooms <= {
+        "dag_factory", "entry_options", "groups_file", "operators", "settings", "sync", "version_compat", "yaml_nodes",
+    }  # fmt: skip
+    assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
+
+
+def test_the_dag_file_is_found_by_airflow_s_safe_mode() -> None:
+    from airflow.utils.file import might_contain_dag
+
+    folder = Path(__file__).resolve().parents[2] / "dags"
+    assert might_contain_dag(str(folder / "okta_mi_sync.py"), safe_mode=True)
+
+
+def test_the_dags_of_this_repository_parse() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(Path(__file__).resolve().parents[2] / "dags"))
+
+    assert not bag.import_errors
+    assert list(bag.dags) == ["okta_mi__my_new_group"]
+
+
+def test_the_example_parses_without_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    import okta_mi_provider.example_dags as examples
+
+    bag = DagBag(str(Path(examples.__file__ or "").parent))
+
+    assert not bag.import_errors
+    assert {dag_id: dag.schedule for dag_id, dag in bag.dags.items()} == {"example_okta_mi_provision": None}
+
+
+def test_a_retry_waits_as_long_as_a_rate_limit_asks(dags: Dags) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    from okta_mi_provider.clients.errors import Call, RateLimited, Unavailable
+    from okta_mi_provider.operators.base import ending_for_airflow
+    from okta_mi_provider.version_compat import HAS_RETRY_POLICY
+
+    if not HAS_RETRY_POLICY:
+        pytest.skip("this Airflow has no retry policies")
+    policy = dags("groups: [Sales]").dags["okta_mi__Sales"].get_task("fetch").retry_policy
+    call = Call("Okta", "GET", "/api/v1/groups", 429)
+
+    def decision(error: Exception) -> Any:
+        with pytest.raises(AirflowException) as caught, ending_for_airflow():
+            raise error
+        return policy.evaluate(caught.value, 1, 2)
+
+    assert decision(RateLimited(call, 300.0)).retry_delay.total_seconds() == 300
+    assert decision(Unavailable(call)).retry_delay is None

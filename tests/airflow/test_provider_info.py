@@ -1,0 +1,122 @@
+"""What Airflow reads about the package, against Airflow's own schemas and against the code."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from okta_mi_provider import __version__
+from okta_mi_provider.get_provider_info import get_provider_info
+
+pytestmark = pytest.mark.airflow
+
+INFO = get_provider_info()
+CONNECTION_TYPES = {each["connection-type"]: each for each in INFO["connection-types"]}
+
+
+def airflow_schema(name: str) -> Any:
+    import airflow
+
+    return json.loads((Path(airflow.__file__).parent / name).read_text("utf-8"))
+
+
+def attribute(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def test_the_metadata_meets_the_schema_of_this_airflow() -> None:
+    jsonschema.validate(INFO, airflow_schema("provider_info.schema.json"))
+
+
+@pytest.mark.parametrize("key", ["connection-types", "config"])
+def test_the_metadata_meets_the_strict_schema_too(key: str) -> None:
+    strict = airflow_schema("provider.yaml.schema.json")
+    schema = {**strict, "required": [], "properties": {key: strict["properties"][key]}, "additionalProperties": False}
+
+    jsonschema.validate({key: INFO[key]}, schema)
+
+
+def test_every_path_leads_somewhere() -> None:
+    for part in ("hooks", "operators"):
+        for each in INFO[part]:
+            for module in each["python-modules"]:
+                assert import_module(module)
+    for path in (*INFO["cli"], *(each["hook-class-name"] for each in CONNECTION_TYPES.values())):
+        assert attribute(path)
+
+
+@pytest.mark.parametrize("conn_type", ["okta", "metric_insights"])
+def test_forms_and_hooks_say_the_same(conn_type: str) -> None:
+    form = CONNECTION_TYPES[conn_type]
+    hook = attribute(form["hook-class-name"])
+    module = import_module(hook.__module__)
+
+    assert hook.conn_type == conn_type
+    assert hook.hook_name == form["hook-name"]
+    assert hook.conn_name_attr == f"{conn_type}_conn_id"
+    assert hook.default_conn_name == f"{conn_type}_default"
+    assert list(form["conn-fields"]) == list(module.EXTRAS)
+    source = inspect.getsource(module) + inspect.getsource(import_module("okta_mi_provider.hooks.fields"))
+    for field in form["conn-fields"]:
+        assert f'"{field}"' in source
+
+
+def test_the_forms_have_the_documented_defaults() -> None:
+    found = {
+        conn_type: {name: field["schema"].get("default") for name, field in form["conn-fields"].items()}
+        for conn_type, form in CONNECTION_TYPES.items()
+    }
+
+    assert found == {
+        "okta": {"page_size": 200, "timeout": 30, "max_wait": 120, "verify": "true", "allow_http": False},
+        "metric_insights": {
+            "auth_mode": "application",
+            "application_id": None,
+            "default_group_id": "1",
+            "max_concurrency": 4,
+            "timeout": 30,
+            "verify": "true",
+            "allow_http": False,
+        },
+    }
+    assert all(
+        "null" in field["schema"]["type"]
+        for form in CONNECTION_TYPES.values()
+        for field in form["conn-fields"].values()
+    )
+
+
+def test_airflow_lists_provider_forms_and_options(migrated: None) -> None:
+    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk import conf
+
+    manager = ProvidersManager()
+
+    assert manager.providers["okta-mi-provider"].version == __version__
+    assert {"okta", "metric_insights"} <= set(manager.hooks)
+    assert conf.get("okta_mi", "store") == ""
+    assert conf.get("okta_mi", "groups_file") == ""
+    assert conf.getint("okta_mi", "retention_days") == 30
+
+
+def test_the_installed_entry_point_is_that_of_the_sources() -> None:
+    (found,) = [each for each in entry_points(group="apache_airflow_provider") if each.module.startswith("okta_mi")]
+
+    assert found.value == "okta_mi_provider.get_provider_info:get_provider_info"
+    assert found.load() is get_provider_info
+
+
+def test_the_metadata_is_a_literal() -> None:
+    module = import_module("okta_mi_provider.get_provider_info")
+
+    assert get_provider_info() == get_provider_info()
+    imported = [name for name, value in vars(module).items() if inspect.ismodule(value)]
+    assert imported == []

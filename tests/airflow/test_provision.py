@@ -1,0 +1,111 @@
+"""The operator that does the whole job in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from okta_mi_provider.settings import SettingsError
+from tests.airflow.conftest import Failing, Instance
+from tests.integration.world import World, logins
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def provision(world: World, migrated: None) -> Callable[..., tuple[Any, Instance]]:
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    def run(**arguments: Any) -> tuple[Any, Instance]:
+        instance = Instance("run1")
+        task = ProvisionOperator(task_id="provision", **arguments)
+        return task.execute({"ti": instance, "params": {}}), instance
+
+    return run
+
+
+def test_the_whole_job_in_one_task_and_no_write_the_second_time(world: World, provision: Callable[..., Any]) -> None:
+    world.okta.group("Sales", "ana", "bo")
+
+    first, _ = provision(group="Sales", auto_create="all")
+
+    assert (first["state"], first["users"]["created"], first["memberships"]["added"]) == ("done", 2, 2)
+    assert world.mi.members("Sales") == logins("ana", "bo")
+    world.mi.forget_requests()
+    second, _ = provision(group="Sales", auto_create="all")
+    assert second["users"]["unchanged"] == 2
+    assert world.mi.writes() == []
+
+
+def test_a_dry_run_writes_nothing(world: World, provision: Callable[..., Any]) -> None:
+    group_id = world.okta.group("Sales", "ana")
+
+    counts, _ = provision(group_id=group_id, auto_create="all", dry_run=True, target_group="Elsewhere")
+
+    assert counts["users"]["created"] == 1
+    assert world.mi.writes() == []
+
+
+def test_a_failure_comes_after_the_counts(world: World, provision: Callable[..., Any], failing: Failing) -> None:
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    world.okta.group("Sales", "ana", "bo")
+    instance = Instance("run1")
+    world.mi.fault("400", method="POST", route="users", count=1)
+    task = ProvisionOperator(task_id="provision", group="Sales", auto_create="all")
+
+    with failing("1 change failed"):
+        task.execute({"ti": instance, "params": {}})
+
+    assert instance.pushed["return_value"]["users"]["failed"] == 1
+    assert instance.pushed["return_value"]["state"] == "failed"
+
+
+def test_over_the_limit_is_refused(world: World, provision: Callable[..., Any], failing: Failing) -> None:
+    world.okta.group("Sales", "ana", "bo")
+
+    with failing("more than sync_user_limit allows"):
+        provision(group="Sales", auto_create="all", sync_user_limit=1)
+    assert world.mi.writes() == []
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_what_may_pass_is_left_to_airflow_s_retries(world: World, provision: Callable[..., Any]) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    world.okta.group("Sales", "ana")
+    world.mi.fault("503", method="POST", route="users", count=None)
+
+    with pytest.raises(AirflowException) as caught:
+        provision(group="Sales", auto_create="all")
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"group": "Sales", "auto_create": "most"}, "auto_create: 'most' is not allowed"),
+        ({"auto_create": "all"}, "group: missing"),
+    ],
+)
+def test_mistakes_are_told_when_the_dag_is_parsed(
+    provision: Callable[..., Any], arguments: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        provision(**arguments)
+
+
+def test_a_misspelt_argument_is_refused(provision: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match="auto_crate"):
+        provision(group="Sales", auto_crate="all")
+
+
+def test_group_and_target_are_templates(migrated: None) -> None:
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    task = ProvisionOperator(task_id="provision", group="{{ params.group }}", target_group="{{ 'To' }}")
+    task.render_template_fields({"params": {"group": "Sales"}})
+
+    assert (task.group, task.group_id, task.target_group) == ("Sales", None, "To")
