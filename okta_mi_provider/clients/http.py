@@ -7,12 +7,14 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from os import environ
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from okta_mi_provider import __version__
@@ -63,7 +65,7 @@ class Transport:
 
 
 class HeaderAuth(AuthBase):
-    """Sends credentials in a header. Being an `auth`, it also keeps `.netrc` from replacing them."""
+    """Sends credentials in a header."""
 
     def __init__(self, name: str, value: str) -> None:
         self._name, self._value = name, value
@@ -85,11 +87,17 @@ class HttpSession:
     transport: Transport
     connections: int = 4
     _session: requests.Session = field(init=False, repr=False)
+    _verify: bool | str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        bundle = self.transport.verify
-        if isinstance(bundle, str) and not Path(bundle).exists():
-            raise ConfigurationError(f"'verify' of {self.system} names {quoted(bundle)}, which does not exist here.")
+        self._verify = self.transport.verify
+        if self._verify is True:
+            self._verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+        if isinstance(self._verify, str) and not Path(self._verify).exists():
+            raise ConfigurationError(
+                f"The authorities to trust for {self.system} are said to be in {quoted(self._verify)}, which does not "
+                "exist here. Correct 'verify' of the connection, or REQUESTS_CA_BUNDLE."
+            )
         caller = f" {self.transport.caller}" if self.transport.caller else ""
         self._session = requests.Session()
         self._session.headers.update(
@@ -98,6 +106,9 @@ class HttpSession:
                 "User-Agent": f"okta-mi-provider/{__version__}{caller} python-requests/{requests.__version__}",
             }
         )
+        # What the environment says is looked up once, not for every request; .netrc not at all.
+        self._session.trust_env = False
+        self._session.proxies = get_environ_proxies(str(self.base), no_proxy=None)
         # Cookies would carry one thread's session into another's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self.connections)
@@ -144,7 +155,7 @@ class HttpSession:
                 headers={"Content-Type": "application/json"},
                 auth=auth,
                 timeout=(min(_CONNECT_TIMEOUT_S, self.transport.timeout_s), self.transport.timeout_s),
-                verify=self.transport.verify,
+                verify=self._verify,
                 allow_redirects=False,
             )
         except requests.exceptions.SSLError as error:

@@ -99,7 +99,7 @@ class Application:
 
     def _try_log_in(self, http: HttpSession) -> AuthBase:
         body = {"application_id": self._application_id, "application_key": self._key, "user": self._user}
-        response = http.send("POST", _LOGIN, body=body, auth=_Nothing(), is_login=True)
+        response = http.send("POST", _LOGIN, body=body, auth=None, is_login=True)
         call = http.call(response)
         hint = (
             f"Metric Insights gives no session token for the application {self._application_id!r} and user "
@@ -118,13 +118,6 @@ class Application:
         if not isinstance(token, str) or not token.strip():
             raise AuthError(call, "there is no token in it", hint)
         return HeaderAuth("Token", secret(token, "The session token that Metric Insights gave"))
-
-
-class _Nothing(AuthBase):
-    """No credentials in a header. Being an `auth`, it keeps `.netrc` from adding any."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 def _message(response: requests.Response) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.sync.errors import SyncError, TooManyFailures
@@ -60,6 +61,9 @@ class Outcome:
     passing: bool = False
     target_id: str | None = None
     joined: bool = False
+
+
+_Attempt = Future[tuple[Outcome, SyncError | None]]
 
 
 class TargetWriter(Protocol):
@@ -164,29 +168,34 @@ def _in_flight(
     tried = failed = 0
     fatal: SyncError | None = None
     waiting = iter(changes)
-    running: set[Future[tuple[Outcome, SyncError | None]]] = set()
+    running: set[_Attempt] = set()
+    ended: SimpleQueue[_Attempt] = SimpleQueue()
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="mi-write") as pool:
         while True:
             if not fatal and not stopped():
                 # Twice as many as are in flight, so that no thread waits for this one.
                 for change in islice(waiting, 2 * concurrency - len(running)):
-                    running.add(pool.submit(_attempt, change, write))
+                    attempt = pool.submit(_attempt, change, write)
+                    running.add(attempt)
+                    attempt.add_done_callback(ended.put)
             if not running:
                 break
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                outcome, error = future.result()
-                tried += 1
-                failed += error is not None
-                if error and error.fatal:
-                    fatal = error
-                elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
-                    fatal = TooManyFailures(
-                        f"{failed} of {tried} writes failed, so the rest was not tried. The last reason: {error}"
-                    )
-                yield outcome
+            running.remove(attempt := ended.get())
+            if attempt.cancelled():
+                continue
+            outcome, error = attempt.result()
+            tried += 1
+            failed += error is not None
+            if error and error.fatal:
+                fatal = error
+            elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
+                fatal = TooManyFailures(
+                    f"{failed} of {tried} writes failed, so the rest was not tried. The last reason: {error}"
+                )
+            yield outcome
             if fatal or stopped():
-                running = {future for future in running if not future.cancel()}
+                for each in running:
+                    each.cancel()
     if fatal:
         raise fatal
 

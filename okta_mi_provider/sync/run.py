@@ -151,9 +151,9 @@ class _Run:
         try:
             for outcome in apply(plan, self.sides.writer, self.sides.concurrency, stopped=self.stopped):
                 outcomes.append(outcome)
-                log.info(
-                    "%s%s", describe(outcome.change, outcome.status), f" - {outcome.error}" if outcome.error else ""
-                )
+                if log.isEnabledFor(logging.INFO):
+                    reason = f" - {outcome.error}" if outcome.error else ""
+                    log.info("%s%s", describe(outcome.change, outcome.status), reason)
                 self.watcher.written(outcome)
         except SyncError as error:
             return outcomes, error
