@@ -132,7 +132,7 @@ class _Run:
             plural(len(plan.changes), "change"),
         )
         for finding in plan.findings:
-            log.info("%s: %s", finding.cls.capitalize(), one_line(finding.message, 1000))
+            log.debug("%s: %s", finding.cls.capitalize(), one_line(finding.message, 1000))
         self.watcher.planned(plan)
         dry_run = self.settings.dry_run
         if refusal:
@@ -140,7 +140,7 @@ class _Run:
             return Result(report, refusal), target
         if dry_run:
             for change in plan.changes:
-                log.info("%s", describe(change, Status.PLANNED))
+                log.debug("%s", describe(change, Status.PLANNED))
             return Result(Report.of_plan(plan, dry_run=True), None), project(target, plan)
         outcomes, cause = self._apply(plan)
         report = Report.of_plan(plan, outcomes, dry_run=False, error=str(cause) if cause else None)
@@ -151,9 +151,10 @@ class _Run:
         try:
             for outcome in apply(plan, self.sides.writer, self.sides.concurrency, stopped=self.stopped):
                 outcomes.append(outcome)
-                if log.isEnabledFor(logging.INFO):
+                # Names of people are for those who ask for them.
+                if log.isEnabledFor(logging.DEBUG):
                     reason = f" - {outcome.error}" if outcome.error else ""
-                    log.info("%s%s", describe(outcome.change, outcome.status), reason)
+                    log.debug("%s%s", describe(outcome.change, outcome.status), reason)
                 self.watcher.written(outcome)
         except SyncError as error:
             return outcomes, error
