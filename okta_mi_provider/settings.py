@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
 
+from okta_mi_provider.kinds import Choice, Choices, Count, Flag, Kind, Text
+
 #: Statuses that an Okta user can have, as the API spells them.
 OKTA_STATUSES = (
     "ACTIVE", "DEPROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED", "SUSPENDED",
@@ -40,90 +42,6 @@ class SettingsError(ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few words."""
-
-    values: tuple[str, ...]
-
-    def parse(self, value: object) -> str:
-        # YAML 1.1 reads an unquoted `off` as false.
-        if value is False and "off" in self.values:
-            return "off"
-        if isinstance(value, str) and value in self.values:
-            return value
-        raise ValueError(f"{show(value)} is not allowed; allowed: {', '.join(self.values)}")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.values)}
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """A set of words: a list, or one text with commas. Kept sorted as in `values`."""
-
-    values: tuple[str, ...]
-
-    def parse(self, value: object) -> tuple[str, ...]:
-        items = value.split(",") if isinstance(value, str) else value
-        allowed = f"allowed: a list of {', '.join(self.values)}"
-        if not isinstance(items, list | tuple) or not items:
-            raise ValueError(f"{show(value)} is not allowed; {allowed}")
-        words = [item.strip() if isinstance(item, str) else item for item in items]
-        wrong = [word for word in words if word not in self.values]
-        if wrong:
-            raise ValueError(f"{', '.join(map(show, wrong))} is not allowed; {allowed}")
-        return tuple(word for word in self.values if word in words)
-
-    def json_schema(self) -> dict[str, Any]:
-        items = {"type": "string", "enum": list(self.values)}
-        return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """True or false."""
-
-    def parse(self, value: object) -> bool:
-        if isinstance(value, bool):
-            return value
-        raise ValueError(f"{show(value)} is not allowed; allowed: true, false")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "boolean"}
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A whole number, from `least` up."""
-
-    least: int
-
-    def parse(self, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= self.least:
-            return value
-        raise ValueError(f"{show(value)} is not allowed; allowed: a whole number from {self.least} up")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least}
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text that is not blank."""
-
-    def parse(self, value: object) -> str:
-        if isinstance(value, str) and value.strip():
-            return value
-        raise ValueError(f"{show(value)} is not allowed; allowed: a text that is not blank")
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "pattern": r"\S"}
-
-
-Kind = Choice | Choices | Flag | Count | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,9 +254,3 @@ def unknown_key(key: object, known: Iterable[str]) -> Problem:
     if not near and any(word in str(key).lower() for word in _SECRET_WORDS):
         hint = "secrets belong into the Airflow connection or the environment, never in here"
     return Problem(str(key), f"unknown key; {hint}")
-
-
-def show(value: object) -> str:
-    """A value as it may stand in a message: on one line, and not longer than that."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

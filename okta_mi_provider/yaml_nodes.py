@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from okta_mi_provider.settings import show
+from okta_mi_provider.kinds import show
 from okta_mi_provider.sync.text import one_line
 
 _TAG = "tag:yaml.org,2002:"

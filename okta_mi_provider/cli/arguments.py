@@ -10,7 +10,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from okta_mi_provider.settings import Choice, Count, Flag, Option, defaults, options
+from okta_mi_provider.kinds import Choice, Count, Flag
+from okta_mi_provider.settings import Option, defaults, options
 
 #: Stands for `--okta-token` without a value.
 PROMPT = object()

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
-from okta_mi_provider.clients.metric_insights import SYSTEM, MetricInsightsClient
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights_http import SYSTEM
 from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
-from okta_mi_provider.settings import show
+from okta_mi_provider.kinds import show
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 

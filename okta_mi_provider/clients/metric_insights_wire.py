@@ -1,0 +1,95 @@
+"""Users, groups and memberships as Metric Insights writes them, and as we do."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from okta_mi_provider.clients.errors import BadAnswer, Call
+from okta_mi_provider.sync.model import TargetGroup, TargetUser
+
+#: MI's word for a user type, where it is not ours.
+_TYPE_TO_MI = {"power_user": "power"}
+_TYPE_FROM_MI = {"power": "power_user"}
+#: Keys under which a body could say that there are more rows than it lists.
+_TOTALS = ("total", "total_count", "totalCount", "recordsTotal")
+
+
+def rows_of(answer: object, plural: str, singular: str) -> list[Mapping[str, Any]] | None:
+    """The objects of an envelope: a list or a single one, under either key; None if there is no envelope."""
+    if isinstance(answer, dict):
+        answer = answer.get(plural, answer.get(singular))
+    rows = [answer] if isinstance(answer, dict) else answer
+    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+
+
+def announced_rows(answer: object) -> int:
+    """How many rows an answer says there are; 0 if it does not say."""
+    said = [answer.get(key) for key in _TOTALS] if isinstance(answer, dict) else []
+    return max((each for each in said if isinstance(each, int)), default=0)
+
+
+def user_of(row: Mapping[str, Any], call: Call) -> TargetUser:
+    """A user.
+
+    Raises:
+        BadAnswer: If it has no id.
+    """
+    kind = str(row.get("type") or "")
+    return TargetUser(
+        id=id_of(row, "id", call),
+        username=str(row.get("username") or ""),
+        email=str(row.get("email") or ""),
+        first_name=str(row.get("first_name") or ""),
+        last_name=str(row.get("last_name") or ""),
+        type=_TYPE_FROM_MI.get(kind, kind),
+        enabled=str(row.get("enabled", "Y")).upper() not in {"N", "NO", "0", "FALSE"},
+    )
+
+
+def user_body(user: TargetUser) -> dict[str, str]:
+    """What is sent of a user."""
+    return {
+        "username": user.username,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email": user.email,
+        "type": _TYPE_TO_MI.get(user.type, user.type),
+        "enabled": "Y" if user.enabled else "N",
+    }
+
+
+def group_of(row: Mapping[str, Any], call: Call) -> TargetGroup:
+    """A group.
+
+    Raises:
+        BadAnswer: If it has no id.
+    """
+    return TargetGroup(id_of(row, "id", call), str(row.get("name") or ""))
+
+
+def id_of(row: Mapping[str, Any], key: str, call: Call) -> str:
+    """An id, which MI writes as a text or as a number.
+
+    Raises:
+        BadAnswer: If there is none.
+    """
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise BadAnswer(call, f"it has an entry without '{key}'")
+    return str(value)
+
+
+def as_number(text: str) -> int | str:
+    """An id as memberships want it: a number, if it is one."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def random_password() -> str:
+    """32 characters with a digit, an upper and a lower case letter, as MI demands."""
+    alphabet = string.ascii_letters + string.digits
+    rest = [secrets.choice(alphabet) for _ in range(29)]
+    needed = [secrets.choice(group) for group in (string.digits, string.ascii_uppercase, string.ascii_lowercase)]
+    return "".join([*needed, *rest])

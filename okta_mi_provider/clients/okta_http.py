@@ -1,0 +1,173 @@
+"""Single requests and paged lists of Okta's Management API, and what their failures mean.
+
+Source: Okta's API reference and its guides on pagination, errors and rate limits
+(developer.okta.com/docs/reference/core-okta-api/, .../reference/error-codes/, .../reference/rl2-monitor/).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from okta_mi_provider.clients.errors import (
+    ApiError,
+    AuthError,
+    BadAnswer,
+    Call,
+    NotFound,
+    RateLimited,
+    Rejected,
+    RightsMissing,
+    Unavailable,
+)
+from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error, words
+from okta_mi_provider.clients.urls import BaseUrl
+from okta_mi_provider.sync.text import one_line, quoted
+
+SYSTEM = "Okta"
+#: A shared rate limit can make a request wait for several windows in a row.
+_ATTEMPTS = 6
+
+
+class OktaHttp:
+    """Reads from one Okta org.
+
+    Args:
+        base: Where the org is.
+        auth: Puts the credentials in.
+        credentials: What to name when they are refused, such as "Airflow connection 'okta_default'".
+        transport: How to talk to it.
+    """
+
+    def __init__(self, base: BaseUrl, auth: AuthBase, *, credentials: str, transport: Transport) -> None:
+        self.base = base
+        self._http = HttpSession(SYSTEM, base, transport, connections=1)
+        self._auth = auth
+        self._credentials = credentials
+
+    def get(self, path: str, query: Mapping[str, str | int] | None = None) -> tuple[Call, Any]:
+        """One object.
+
+        Returns:
+            The request, for messages, and the JSON of its answer.
+
+        Raises:
+            SyncError: If it could not be read.
+        """
+        return self._http.retrying(partial(self._object, path, urlencode(query or {})), attempts=_ATTEMPTS)
+
+    def _object(self, path: str, query: str) -> tuple[Call, Any]:
+        response = self._once(path, query)
+        call = self._http.call(response)
+        return call, json_body(response, call)
+
+    def pages(self, path: str, query: Mapping[str, str | int]) -> Iterator[Mapping[str, Any]]:
+        """All rows of a list, following `rel="next"` to its end.
+
+        Of a next link only path and query are used: it may name another host, and the token is not for that.
+
+        Raises:
+            SyncError: If the list could not be read to its end. There is never a shorter one.
+        """
+        at = urlencode(query)
+        seen: set[str] = set()
+        while True:
+            seen.add(at)
+            response, rows = self._http.retrying(partial(self._page, path, at), attempts=_ATTEMPTS)
+            yield from rows
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return
+            link = urlsplit(following)
+            call = self._http.call(response)
+            if link.path != path:
+                raise BadAnswer(call, f"its next page is on another path, {quoted(link.path)}")
+            if link.query in seen:
+                raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
+            at = link.query
+
+    def _page(self, path: str, query: str) -> tuple[requests.Response, list[Mapping[str, Any]]]:
+        response = self._once(path, query)
+        call = self._http.call(response)
+        rows = json_body(response, call)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise BadAnswer(call, "it is not a list of objects")
+        return response, rows
+
+    def _once(self, path: str, query: str) -> requests.Response:
+        response = self._http.send("GET", path, query=query, auth=self._auth)
+        if response.status_code != 200:
+            raise self._error(response)
+        return response
+
+    def _error(self, response: requests.Response) -> ApiError:
+        call, status = self._http.call(response), response.status_code
+        code, summary = _okta_words(response)
+        if status == 429:
+            return RateLimited(
+                call, rate_limit_wait(response.headers), summary, "Too many requests share this org's limit."
+            )
+        if status == 401 and code != "E0000015":
+            return AuthError(
+                call,
+                summary,
+                f"Okta does not accept the token of {self._credentials}. A token dies after 30 days without use, and "
+                "with its creator's account: make a new one under Security > API > Tokens, and put it there.",
+            )
+        if status in {401, 403}:
+            scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
+            lacking = f"The scope {one_line(scope[1])} is missing. " if scope else ""
+            return RightsMissing(
+                call,
+                summary,
+                f"{lacking}The token of {self._credentials} must belong to somebody who may read groups and users, "
+                "such as a Read-only Administrator.",
+            )
+        if status == 404:
+            return NotFound(call, summary, "It may have been deleted meanwhile.")
+        if status >= 500:
+            return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
+        return redirect_error(response, call) or Rejected(call, summary)
+
+
+def rate_limit_wait(headers: Mapping[str, str]) -> float:
+    """Seconds to wait after a 429, from its headers.
+
+    A limit of 0 means too many requests at once, which passes within seconds whatever the reset says.
+    Otherwise the limit is restored at `X-Rate-Limit-Reset` (UTC epoch seconds), compared with the answer's
+    own `Date`: the clock of this machine may be wrong.
+    """
+    shortly = 1 + random.random()  # noqa: S311
+    if headers.get("X-Rate-Limit-Limit", "").strip() == "0":
+        return shortly
+    try:
+        now = parsedate_to_datetime(headers["Date"]).timestamp()
+        wait = int(headers["X-Rate-Limit-Reset"]) - now
+    except (KeyError, ValueError, OverflowError):
+        return 5 * shortly
+    return max(wait, 0.0) + shortly
+
+
+def _okta_words(response: requests.Response) -> tuple[str, str]:
+    """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
+    try:
+        body = response.json()
+    except requests.exceptions.JSONDecodeError:
+        return "", ""
+    if not isinstance(body, dict):
+        return "", ""
+    code = str(body.get("errorCode") or "")
+    causes = body.get("errorCauses")
+    texts = [body.get("errorSummary") or body.get("message")]
+    texts += (
+        [cause.get("errorSummary") for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+    )
+    return code, words(" ".join([code, *(str(text) for text in texts if text)]).strip())
