@@ -14,6 +14,14 @@ from okta_mi_provider.clients.urls import BaseUrl
 BASE = BaseUrl("https://mi.example.org")
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lower-case names go first, wherever they come from."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 class Recorder(requests.adapters.BaseAdapter):
     """Answers everything with 200, and remembers how it was asked."""
 
