@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -35,6 +35,10 @@ from okta_mi_provider.sync.text import one_line, quoted
 SYSTEM = "Okta"
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
+#: How often a list is begun anew whose cursor has expired.
+_MOST_RESTARTS = 2
+#: How Okta chokes on a page, None being silence; and how many rows are always asked for.
+_TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
 
 
 class OktaHttp:
@@ -70,18 +74,29 @@ class OktaHttp:
         return call, json_body(response, call)
 
     def pages(self, path: str, query: Mapping[str, str | int]) -> Iterator[Mapping[str, Any]]:
-        """All rows of a list, following `rel="next"` to its end.
+        """All rows of a list, following `rel="next"` to its end. A row may come twice.
 
         Of a next link only path and query are used: it may name another host, and the token is not for that.
 
         Raises:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
-        at = urlencode(query)
+        first = at = urlencode(query)
         seen: set[str] = set()
+        size = _PageSize()
+        restarts = 0
         while True:
             seen.add(at)
-            response, rows = self._http.retrying(partial(self._page, path, at), attempts=_ATTEMPTS)
+            try:
+                response, rows = self._http.retrying(partial(self._page, path, at, size), attempts=_ATTEMPTS)
+            except Rejected:
+                # A cursor can expire while a long list is read. Nothing else was wrong with the first page.
+                if at == first or restarts == _MOST_RESTARTS:
+                    raise
+                restarts += 1
+                at = first
+                seen.clear()
+                continue
             yield from rows
             following = response.links.get("next", {}).get("url")
             if not following:
@@ -94,8 +109,13 @@ class OktaHttp:
                 raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
             at = link.query
 
-    def _page(self, path: str, query: str) -> tuple[requests.Response, list[Mapping[str, Any]]]:
-        response = self._once(path, query)
+    def _page(self, path: str, query: str, size: _PageSize) -> tuple[requests.Response, list[Mapping[str, Any]]]:
+        try:
+            response = self._once(path, size.limit(query))
+        except Unavailable as error:
+            if error.call.status in _TOO_MUCH:
+                size.shrink(query)
+            raise
         call = self._http.call(response)
         rows = json_body(response, call)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -136,6 +156,25 @@ class OktaHttp:
         if status >= 500:
             return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
         return redirect_error(response, call) or Rejected(call, summary)
+
+
+class _PageSize:
+    """Asks for less at a time once the server has choked on a page, as Okta advises."""
+
+    def __init__(self) -> None:
+        self._most: int | None = None
+
+    def limit(self, query: str) -> str:
+        """The query with a `limit` that the server can bear."""
+        pairs = parse_qsl(query, keep_blank_values=True)
+        if self._most is None or "limit" not in dict(pairs):
+            return query
+        return urlencode([(key, str(self._most) if key == "limit" else value) for key, value in pairs])
+
+    def shrink(self, query: str) -> None:
+        """Halves the limit of a query that was too much."""
+        asked = self._most or int(dict(parse_qsl(query)).get("limit", "0"))
+        self._most = max(asked // 2, _SMALLEST_PAGE) if asked else None
 
 
 def rate_limit_wait(headers: Mapping[str, str]) -> float:

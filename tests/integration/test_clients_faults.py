@@ -112,6 +112,30 @@ def test_okta_s_trouble_that_does_not_pass_is_an_error_never_a_shorter_list(
     assert okta.stats()["requests"] <= 10, "bounded"
 
 
+def test_pages_that_are_too_much_for_okta_get_smaller(okta: Okta, fifty: SourceGroup) -> None:
+    okta.knobs(fail_above_limit=12)
+    assert len(okta_client(okta.url, page_size=40).members(fifty, STANDARD)) == 50
+    limits = [request["query"].partition("limit=")[2] for request in okta.requests("GET")]
+    assert limits == ["40", "20", "10", "10", "10", "10", "10"]
+
+
+def test_a_cursor_that_has_expired_begins_the_list_again() -> None:
+    def page(*names: str, after: str = "") -> Answer:
+        path = f"/api/v1/groups/00g1/users?after={after}&limit=200"
+        headers = {"Link": f'<https://acme.okta.com{path}>; rel="next"'} if after else {}
+        rows = [{"id": name, "status": "ACTIVE", "profile": {"login": name, "email": name}} for name in names]
+        return Answer(rows, headers=headers)
+
+    expired = Answer({"errorCode": "E0000031", "errorSummary": "Invalid search criteria."}, 400)
+    group = SourceGroup("00g1", "Finance")
+    with canned(page("ana", after="x"), expired, page("ana", after="y"), page("bruno")) as server:
+        assert usernames(okta_client(server.url), group) == ["ana", "bruno"]
+    with canned(page("ana", after="x"), *[expired, page("ana", after="x")] * 2, expired) as server:
+        with pytest.raises(Rejected):
+            okta_client(server.url).members(group, STANDARD)
+        assert len(server.seen) == 6, "bounded"
+
+
 def test_okta_s_waits_grow(okta: Okta, finance: SourceGroup, naps: list[float]) -> None:
     okta.fault("500", route="list_members", count=4)
     okta_client(okta.url).members(finance, STANDARD)
