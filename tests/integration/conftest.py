@@ -20,6 +20,7 @@ from okta_mi_provider.simulators.mi_seed import seed_metric_insights
 from okta_mi_provider.simulators.okta import create_okta_app
 from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.server import serve
+from okta_mi_provider.sync.model import SourceGroup
 from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
 
 Provision = Callable[..., Run]
@@ -148,3 +149,9 @@ def start(world: World) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def finance(okta: Okta) -> SourceGroup:
+    """The group Finance of Okta, with two users."""
+    return SourceGroup(okta.group("Finance", "ana", "bruno"), "Finance")

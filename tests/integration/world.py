@@ -301,3 +301,7 @@ def without(options: Sequence[str], *flags: str) -> list[str]:
 
 def _part(name: str) -> str:
     return quote(name, safe="")
+
+
+#: Trouble that passes, of a kind that either system can have.
+PASSING = ["500", "502", "503", "504", "reset_before", "reset_after", "truncated", "empty"]
