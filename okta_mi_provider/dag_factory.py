@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Param, conf, get_parsing_context
 
-from okta_mi_provider.groups_file import BrokenEntry, Entry, GroupsFile, GroupsFileError, read
+from okta_mi_provider.groups_file import BrokenEntry, Entry, read
 from okta_mi_provider.operators.base import CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
@@ -45,20 +45,12 @@ def build_dags(file: str) -> None:
     path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
     groups = read(path)
     only = get_parsing_context().dag_id
-    if groups.nameless and not _has(groups, only):
-        broken = [mistake for entry in groups.broken for mistake in entry.mistakes]
-        raise GroupsFileError(str(path), [*groups.nameless, *broken])
     for entry in groups.entries:
         if only in {None, entry.dag_id}:
             _dag(entry, file)
     for stand_in in groups.broken:
         if only in {None, stand_in.dag_id}:
             _stand_in(stand_in, file, path.name)
-
-
-def _has(groups: GroupsFile, dag_id: str | None) -> bool:
-    known: Iterable[Entry | BrokenEntry] = (*groups.entries, *groups.broken)
-    return any(each.dag_id == dag_id for each in known)
 
 
 def _dag(entry: Entry, file: str) -> None:
@@ -140,7 +132,11 @@ def _doc(entry: Entry) -> str:
         **entry.settings.to_mapping(),
     }
     shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
-    return f"Keeps a group of Metric Insights and its users in step with Okta.\n\n{_code(shown)}\n"
+    return (
+        "Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
+        f"*{options()['dry_run'].title}* to see what it would write; the task `{REPORT}` tells what a run has done."
+        f"\n\n{_code(shown)}\n"
+    )
 
 
 def _yaml(value: object) -> str:
@@ -150,5 +146,6 @@ def _yaml(value: object) -> str:
 
 
 def _code(text: str) -> str:
-    """Text as a block of code: nothing in it is markup. Indented, since a fence could be closed from inside."""
-    return "\n".join(f"    {one_line(line, 2000)}" for line in text.splitlines())
+    """Text as a block of code: nothing in it is markup. No line of it can close the fence: each begins with a word."""
+    lines = "\n".join(one_line(line, 2000) for line in text.splitlines())
+    return f"```yaml\n{lines}\n```"

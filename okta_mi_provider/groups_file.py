@@ -83,15 +83,10 @@ class BrokenEntry:
 
 @dataclass(frozen=True, slots=True)
 class GroupsFile:
-    """A groups file that can be used, at least in parts.
-
-    Attributes:
-        nameless: Mistakes of entries of which not even the DAG id can be told.
-    """
+    """A groups file that can be used, at least in parts."""
 
     entries: tuple[Entry, ...]
     broken: tuple[BrokenEntry, ...]
-    nameless: tuple[Mistake, ...] = ()
 
 
 def read(path: Path) -> GroupsFile:
@@ -155,10 +150,10 @@ def dag_id(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An entry as far as it could be read. Without a DAG id it has mistakes; with mistakes it has no entry."""
+    """An entry as far as it could be read; with mistakes it has no entry."""
 
     line: int
-    dag_id: str | None
+    dag_id: str
     title: str
     mistakes: tuple[Mistake, ...]
     entry: Entry | None = None
@@ -201,10 +196,11 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
     settings = {key: pair for key, pair in found.items() if key not in entry_options.NAMES}
     values, sync = _checked(settings, common, tuple(entry_options.NAMES), mistakes)
     name, group_id = names.get("name"), names.get("id")
-    title = name if "name" in names else group_id
     line = node.start_mark.line + 1
+    title = name if "name" in names else group_id
     if title is None:
-        return _Draft(line, None, "", tuple(mistakes))
+        # It must not vanish: what stands there, or where it stands, has to do for a name.
+        title = (isinstance(node, yaml.ScalarNode) and node.value.strip()) or f"line {line}"
     own = dag_id(title)
     if mistakes or sync is None:
         return _Draft(line, own, title, tuple(mistakes))
@@ -258,12 +254,8 @@ def _checked(
 def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
     """Parts the entries that can be used from the others. Those with one DAG id are all mistakes."""
     by_id: dict[str, list[_Draft]] = {}
-    nameless: list[Mistake] = []
     for draft in drafts:
-        if draft.dag_id is None:
-            nameless += draft.mistakes
-        else:
-            by_id.setdefault(draft.dag_id, []).append(draft)
+        by_id.setdefault(draft.dag_id, []).append(draft)
     entries: list[Entry] = []
     broken: list[BrokenEntry] = []
     for own, same in sorted(by_id.items()):
@@ -277,4 +269,4 @@ def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
             broken.append(BrokenEntry(own, same[0].title, tuple(sorted(mistakes))))
         elif same[0].entry:
             entries.append(same[0].entry)
-    return GroupsFile(tuple(entries), tuple(broken), tuple(nameless))
+    return GroupsFile(tuple(entries), tuple(broken))

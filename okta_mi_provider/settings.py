@@ -56,6 +56,7 @@ class Option:
         bare: The value that a flag stands for when it is given without one.
         flag_values: For an option that is set by several flags: what each of them stands for.
         in_form: Whether Airflow's run form offers it.
+        off_help: For an option that is on by default: what turning it off does.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Option:
     bare: str | None = None
     flag_values: Mapping[str, str] | None = None
     in_form: bool = False
+    off_help: str = ""
 
 
 def _option(default: Any, kind: Kind, title: str, help: str, *flags: str, **more: Any) -> Any:  # noqa: A002
@@ -78,6 +80,15 @@ class SyncSettings:
     Source of names, meanings and defaults: the vendor's `mi-okta-usersync provision`.
     """
 
+    dry_run: bool = _option(
+        False,
+        Flag(),
+        "Dry run",
+        "Shows what would be written, and writes nothing.",
+        "--dry-run",
+        "-n",
+        in_form=True,
+    )
     auto_create: str = _option(
         "none",
         Choice(("none", "groups", "all")),
@@ -99,20 +110,12 @@ class SyncSettings:
         "-t",
         in_form=True,
     )
-    dry_run: bool = _option(
-        False,
-        Flag(),
-        "Dry run",
-        "Read both sides, show the plan, write nothing: the client refuses every request that is not a read.",
-        "--dry-run",
-        "-n",
-        in_form=True,
-    )
     force: bool = _option(
         False,
         Flag(),
-        "Force the update of related objects",
-        "Also give existing users the user type, and add them to the Default Group.",
+        "Force: also change existing users",
+        "Also gives existing users the user type, and adds them to the Default Group. With the type regular, power "
+        "users lose theirs.",
         "--force",
         in_form=True,
     )
@@ -120,7 +123,7 @@ class SyncSettings:
         10_000,
         Count(1),
         "Most users to sync",
-        "A group with more users to sync is refused before the first write; it is never cut short.",
+        "With more users to sync, all named groups together, the sync is refused before the first write.",
         "--sync-user-limit",
         in_form=True,
     )
@@ -186,6 +189,7 @@ class SyncSettings:
         "Protect administrators",
         "An administrator of MI is never demoted by a sync.",
         "--protect-administrators",
+        off_help="Let force demote administrators of MI.",
     )
     prune: str = _option(
         "off",

@@ -7,10 +7,11 @@ defined here. Each argument is a pair of flags and keywords, so that our own par
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from okta_mi_provider.kinds import Choice, Count, Flag
+from okta_mi_provider.kinds import Choice, Choices, Count, Flag
 from okta_mi_provider.settings import Option, defaults, options
 
 #: Stands for `--okta-token` without a value.
@@ -88,7 +89,7 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 yield Argument(tuple(flags), {**_constant(name, value), "help": meanings[value]})
         case Flag() if default:
             yield Argument(
-                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, f"turn this off: {text}", value=False)
+                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, option.off_help, value=False)
             )
         case Flag():
             yield Argument(option.flags, _flag(name, text))
@@ -108,7 +109,8 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
             yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
         case _ if option.flags:
             shown = ",".join(default) if isinstance(default, tuple) else default
-            tail = f" Default: {shown}." if shown else ""
+            allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
+            tail = allowed + (f" Default: {shown}." if shown else "")
             yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
 
 
@@ -154,7 +156,13 @@ def _choice_or_group(name: str, bare: str) -> type[argparse.Action]:
     class ChoiceOrGroup(argparse.Action):
         def __call__(self, parser: object, namespace: argparse.Namespace, word: Any, *_: object) -> None:  # noqa: ARG002
             setattr(namespace, name, word if word in AUTO_CREATE else bare)
-            if word is not None and word not in AUTO_CREATE:
-                add_groups(namespace, [word])
+            if word is None or word in AUTO_CREATE:
+                return
+            add_groups(namespace, [word])
+            if word == defaults()[name]:
+                sys.stderr.write(
+                    f"{'/'.join(self.option_strings)}: '{word}' is taken for the name of a group. To create "
+                    "nothing but users of groups that exist, leave the option out.\n"
+                )
 
     return ChoiceOrGroup

@@ -6,7 +6,8 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 
 from okta_mi_provider.cli.arguments import MI_KEY_VARIABLE, MI_TOKEN_VARIABLE, OKTA_TOKEN_VARIABLE, PROMPT
 from okta_mi_provider.clients.ensure import EnsuringWriter
@@ -38,19 +39,19 @@ def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
 def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
     if args.okta_conn_id:
         _not_both("--okta-conn-id", {"--okta-host": args.okta_host, "--okta-token": args.okta_token})
-        _look_into_airflows_database()
-        from okta_mi_provider.hooks.okta import OktaHook
+        with _airflow():
+            from okta_mi_provider.hooks.okta import OktaHook
 
-        return OktaHook(args.okta_conn_id).client(read_only=read_only)
+            return OktaHook(args.okta_conn_id).client(read_only=read_only)
     if not args.okta_host:
         raise ConfigurationError("Which Okta org? Give --okta-host, or --okta-conn-id for an Airflow connection.")
     base = okta_url(args.okta_host, allow_http=args.allow_http or False)
     if args.okta_token is PROMPT:
-        token, origin = _ask("Okta API token: "), "the prompt"
+        token, origin = _ask("Okta API token: "), "from the prompt"
     elif args.okta_token is not None:
-        token, origin = args.okta_token, "--okta-token"
+        token, origin = args.okta_token, "given with --okta-token"
     else:
-        token, origin = environment.get(OKTA_TOKEN_VARIABLE, ""), OKTA_TOKEN_VARIABLE
+        token, origin = environment.get(OKTA_TOKEN_VARIABLE, ""), f"in {OKTA_TOKEN_VARIABLE}"
     if not token.strip():
         raise ConfigurationError(
             f"No Okta API token: set {OKTA_TOKEN_VARIABLE}, or give --okta-token to be asked for it."
@@ -68,11 +69,11 @@ def _metric_insights(
             "--mi-application-id": args.mi_application_id,
         }
         _not_both("--mi-conn-id", own)
-        _look_into_airflows_database()
-        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
+        with _airflow():
+            from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
-        hook = MetricInsightsHook(args.mi_conn_id)
-        return hook.client(read_only=read_only, max_concurrency=args.max_concurrency)
+            hook = MetricInsightsHook(args.mi_conn_id)
+            return hook.client(read_only=read_only, max_concurrency=args.max_concurrency)
     if not args.mi_host:
         raise ConfigurationError(
             "Which Metric Insights server? Give --mi-host, or --mi-conn-id for an Airflow connection."
@@ -100,18 +101,27 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
             raise ConfigurationError(
                 "Which MI user shall the application act for? Give --mi-user, an administrator of MI."
             )
-        return Application(args.mi_application_id, key, args.mi_user, credentials=MI_KEY_VARIABLE), MI_KEY_VARIABLE
+        return Application(
+            args.mi_application_id, key, args.mi_user, credentials=f"in {MI_KEY_VARIABLE}"
+        ), f"in {MI_KEY_VARIABLE}"
     if token:
-        return PersonalToken(token, credentials=MI_TOKEN_VARIABLE), MI_TOKEN_VARIABLE
+        return PersonalToken(token, credentials=f"in {MI_TOKEN_VARIABLE}"), f"in {MI_TOKEN_VARIABLE}"
     raise ConfigurationError(
         f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id "
         f"and --mi-user and set {MI_KEY_VARIABLE}."
     )
 
 
-def _look_into_airflows_database() -> None:
-    """Outside of a task Airflow looks for connections in its database only if told so, as its own commands do."""
+@contextmanager
+def _airflow() -> Iterator[None]:
+    """Lets Airflow look for connections.
+
+    Outside of a task it looks into its database only if told so, as its own commands do; and it logs to stdout,
+    which is for the summary.
+    """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def _ask(prompt: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Sequence
 
@@ -36,9 +37,18 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     else:
         strange = rest
     wrong = [word for word in words if word.startswith("--auto-create=") and word.partition("=")[2] not in AUTO_CREATE]
-    if strange or wrong:
-        args.parser.error(f"unknown arguments: {' '.join(strange)}" if strange else f"{wrong[0]}: allowed: all, groups")
+    if wrong:
+        args.parser.error(f"{wrong[0]}: allowed: all, groups")
+    if strange:
+        args.parser.error(f"unknown arguments: {' '.join(strange)}{_did_you_mean(strange[0], args.parser)}")
     return args
+
+
+def _did_you_mean(word: str, parser: argparse.ArgumentParser) -> str:
+    # Each word of the help text; the parser keeps its options to itself.
+    known = {each.strip(",[]") for each in parser.format_help().split() if each.lstrip("[").startswith("--")}
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     provision = commands.add_parser(
         "provision",
+        usage="%(prog)s [options] GROUP [GROUP ...]",
+        epilog="Example: OKTA_API_TOKEN=... MI_API_TOKEN=... okta-mi provision --okta-host acme.okta.com --mi-host "
+        "mi.example.org --auto-create all --full-summary -v 'BI Readers'",
         help="sync groups of Okta into Metric Insights",
         description="Makes sure that each named Okta group exists in Metric Insights, and that its users do and are "
         "its members. Exit code: 0 done, 1 something failed or conflicts remain, 2 wrong usage, settings or "

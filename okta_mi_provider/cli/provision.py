@@ -44,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
             both = sides(args, read_only=settings.dry_run)
             with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
                 results = _sync(both, groups, settings)
-            write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
-            return exit_code(results)
+                sys.stdout.flush()
+            return max(exit_code(results), write_report(args.report, [result.report for result in results]))
     except SettingsError as error:
         spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
         return _complain("\n".join(map(str, spelt)))
@@ -71,24 +71,50 @@ def check_writable(path: str | None) -> None:
     Raises:
         ConfigurationError: If it could not.
     """
-    if path is None:
+    if path is None or _is_special(Path(path)):
         return
     folder = Path(path).resolve().parent
     if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ConfigurationError(f"--report {path}: cannot write a file there.")
 
 
-def write_report(path: str | None, reports: Sequence[Report]) -> None:
-    """Writes the JSON report of one group, or a list of several. Whole or not at all, readable by the owner only."""
+def write_report(path: str | None, reports: Sequence[Report]) -> int:
+    """Writes the JSON report of one group, or a list of several.
+
+    A file is written whole or not at all, and can be read by its owner only.
+
+    Returns:
+        An exit code: the sync is over, and a report that is lost is a failure of its own.
+    """
     if path is None:
-        return
+        return OK
     documents = [report.to_json() for report in reports]
-    target = Path(path).resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(documents[0] if len(documents) == 1 else documents, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    Path(name).replace(target)
+    text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+    try:
+        if _is_special(Path(path)):
+            Path(path).write_text(text, encoding="utf-8")
+        else:
+            _replace(Path(path).resolve(), text)
+    except OSError as error:
+        _complain(f"--report {path}: the sync is over, but its report cannot be written: {error.strerror}")
+        return FAILED
+    return OK
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, such as /dev/stdout, which must not be replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:

@@ -142,7 +142,7 @@ class EnsuringWriter:
                     return so_now._replace(already=not ours, joined=ours or so_now.joined)
                 if not error.passing or attempt == _ATTEMPTS:
                     raise
-                log.debug("Trying again: %s", error)
+                log.info("%s Trying again.", error)
                 time.sleep(_PAUSE_S * attempt)
         raise AssertionError("the last attempt returns or raises")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +31,12 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.text import one_line, quoted
 
+log = logging.getLogger(__name__)
+
 #: Longest that a connection may take to be made, in seconds, however long an answer may take.
 _CONNECT_TIMEOUT_S = 10.0
+#: How OpenSSL puts it that the other side answers in another protocol.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 #: First and longest pause before a request is tried again, in seconds.
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 
@@ -159,7 +164,13 @@ class HttpSession:
                 allow_redirects=False,
             )
         except requests.exceptions.SSLError as error:
-            if not isinstance(_innermost(error), ssl.SSLCertVerificationError):
+            inner = _innermost(error)
+            if isinstance(inner, ssl.SSLError) and inner.reason in _NOT_TLS:
+                raise ConfigurationError(
+                    f"{self.system} at {self.base} does not speak https. Is the port right? A server on this "
+                    "machine may be meant with http://."
+                ) from None
+            if not isinstance(inner, ssl.SSLCertVerificationError):
                 raise Unavailable(call, _reason(error)) from None
             raise ConfigurationError(
                 f"{self.system} at {self.base} did not get through the check of its certificate ({_reason(error)}). "
@@ -201,6 +212,7 @@ class HttpSession:
             stop=stop_after_attempt(attempts),
             retry=retry_if_exception(lambda error: isinstance(error, SyncError) and retry(error)),
             wait=self._pause,
+            before_sleep=_tell,
             reraise=True,
         )(attempt)
 
@@ -209,6 +221,12 @@ class HttpSession:
         if isinstance(error, RateLimited):
             return min(max(error.wait_s, 0.0), self.transport.max_wait_s)
         return _BACK_OFF(state)
+
+
+def _tell(state: RetryCallState) -> None:
+    """Says why nothing seems to happen."""
+    error = state.outcome.exception() if state.outcome else None
+    log.info("%s Trying again in %.0f s.", error, state.upcoming_sleep)
 
 
 def json_body(response: requests.Response, call: Call) -> Any:

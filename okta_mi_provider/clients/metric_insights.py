@@ -52,7 +52,7 @@ class MetricInsightsClient:
     Args:
         base: Where the server is.
         login: How to authenticate.
-        credentials: What to name when they are refused.
+        credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
         max_concurrency: Most requests in flight.
         dialect: What is assumed where the documentation is silent.

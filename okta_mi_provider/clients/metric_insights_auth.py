@@ -11,7 +11,7 @@ from typing import Protocol
 import requests
 from requests.auth import AuthBase
 
-from okta_mi_provider.clients.errors import AuthError, Unavailable
+from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Unavailable
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret, words
 
 _LOGIN = "/api/get_token"
@@ -32,7 +32,7 @@ class PersonalToken:
 
     Args:
         token: The token; shown once in MI, when it was made.
-        credentials: What to name when it is missing.
+        credentials: Where they are, for messages: "of ...", "in ...".
 
     Raises:
         ConfigurationError: If the token cannot be one.
@@ -41,7 +41,7 @@ class PersonalToken:
     def __init__(self, token: str | None, *, credentials: str) -> None:
         self._auth = HeaderAuth(
             "Authorization",
-            f"Bearer {secret(token, f'The personal API token of Metric Insights ({credentials})')}",
+            f"Bearer {secret(token, f'The personal API token of Metric Insights {credentials}')}",
         )
 
     def auth(self, http: HttpSession) -> AuthBase:  # noqa: ARG002
@@ -63,7 +63,7 @@ class Application:
         application_id: From Admin > System > External Applications.
         application_key: From the same page.
         user: Username of the MI administrator that it acts for.
-        credentials: What to name when they are refused, such as "Airflow connection 'metric_insights_default'".
+        credentials: Where they are, for messages: "of ...", "in ...".
 
     Raises:
         ConfigurationError: If the key cannot be one.
@@ -71,7 +71,7 @@ class Application:
 
     def __init__(self, application_id: str, application_key: str | None, user: str, *, credentials: str) -> None:
         self._application_id, self._user, self._credentials = application_id, user, credentials
-        self._key = secret(application_key, f"The application key of Metric Insights ({credentials})")
+        self._key = secret(application_key, f"The application key of Metric Insights {credentials}")
         self._current: AuthBase | None = None
         self._lock = threading.Lock()
 
@@ -102,14 +102,16 @@ class Application:
         response = http.send("POST", _LOGIN, body=body, auth=None, is_login=True)
         call = http.call(response)
         hint = (
-            f"Metric Insights gives no session token for the application {self._application_id!r} and user "
-            f"{self._user!r} of {self._credentials}. Compare them with Admin > System > External Applications; the "
-            "user is a username of MI, and an administrator."
+            f"Metric Insights gives no session token for the application {self._application_id!r}, the user "
+            f"{self._user!r} and the key {self._credentials}. Compare them with Admin > System > External "
+            "Applications; the user is a username of MI, and an administrator."
         )
         if redirect := redirect_error(response, call):
             raise redirect
         if response.status_code >= 500 or response.status_code == 429:
             raise Unavailable(call, words(response.reason or ""))
+        if response.status_code in {404, 405}:
+            raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
             raise AuthError(call, words(_message(response), self._key), hint)
         answer = json_body(response, call)

@@ -43,7 +43,7 @@ class MetricInsightsHttp:
     Args:
         base: Where the server is.
         login: How to authenticate.
-        credentials: What to name when they are refused.
+        credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
         max_concurrency: Most requests in flight.
     """
@@ -132,7 +132,9 @@ class MetricInsightsHttp:
         if status >= 500:
             return Unavailable(call, message or words(response.reason or ""))
         if status == 403:
-            return Forbidden(call, message, f"The MI user behind {self._credentials} must be an administrator.")
+            return Forbidden(
+                call, message, f"The MI user behind the credentials {self._credentials} must be an administrator."
+            )
         if status == 404:
             return NotFound(call, message)
         if status == 405:
@@ -145,7 +147,7 @@ class MetricInsightsHttp:
         return AuthError(
             expired.call,
             expired.detail,
-            f"Metric Insights does not accept the credentials of {self._credentials}. Check host and token; a personal "
+            f"Metric Insights does not accept the credentials {self._credentials}. Check host and token; a personal "
             "token may have expired (Admin > System > API Tokens).",
         )
 

@@ -36,7 +36,7 @@ def ssws(token: str | None, credentials: str) -> AuthBase:
     Raises:
         ConfigurationError: If the token cannot be one.
     """
-    return HeaderAuth("Authorization", f"SSWS {secret(token, f'The Okta API token ({credentials})')}")
+    return HeaderAuth("Authorization", f"SSWS {secret(token, f'The Okta API token {credentials}')}")
 
 
 class OktaClient:
@@ -45,7 +45,7 @@ class OktaClient:
     Args:
         base: Where the org is.
         auth: Puts the credentials in.
-        credentials: What to name when they are refused, such as "Airflow connection 'okta_default'".
+        credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
         page_size: Members asked for at a time, 1 to 1000.
     """
@@ -135,8 +135,8 @@ class OktaClient:
             found = _named(by_prefix, name)
             rows += by_prefix
         if not found:
-            near = sorted({_name(row) for row in rows if _name(row).casefold() == name.casefold()})
-            hint = f" There is {', '.join(map(quoted, near))}: names are compared exactly." if near else ""
+            near = sorted({_name(row) for row in rows if _loosely(_name(row)) == _loosely(name)})
+            hint = f" There is {', '.join(map(quoted, near))}: capitals and blanks count." if near else ""
             if len(rows) >= _MOST_BY_PREFIX:
                 hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
             raise GroupNotFound(f"Okta has no group named {quoted(name)} that this token may see.{hint}")
@@ -185,6 +185,11 @@ def _named(rows: list[Mapping[str, Any]], name: str) -> dict[str, Mapping[str, A
 def _name(row: Mapping[str, Any]) -> str:
     profile = row.get("profile")
     return str(profile.get("name") or "") if isinstance(profile, dict) else ""
+
+
+def _loosely(name: str) -> str:
+    """A name as people remember it."""
+    return " ".join(name.casefold().split())
 
 
 def _describe(row: Mapping[str, Any]) -> str:

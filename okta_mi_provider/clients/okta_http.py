@@ -47,7 +47,7 @@ class OktaHttp:
     Args:
         base: Where the org is.
         auth: Puts the credentials in.
-        credentials: What to name when they are refused, such as "Airflow connection 'okta_default'".
+        credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
     """
 
@@ -139,8 +139,8 @@ class OktaHttp:
             return AuthError(
                 call,
                 summary,
-                f"Okta does not accept the token of {self._credentials}. A token dies after 30 days without use, and "
-                "with its creator's account: make a new one under Security > API > Tokens, and put it there.",
+                f"Okta does not accept the token {self._credentials}. A token dies after 30 days without use, and with "
+                "its creator's account: make a new one under Security > API > Tokens.",
             )
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
@@ -148,14 +148,14 @@ class OktaHttp:
             return RightsMissing(
                 call,
                 summary,
-                f"{lacking}The token of {self._credentials} must belong to somebody who may read groups and users, "
+                f"{lacking}The token {self._credentials} must belong to somebody who may read groups and users, "
                 "such as a Read-only Administrator.",
             )
         if status == 404:
             return NotFound(call, summary, "It may have been deleted meanwhile.")
         if status >= 500:
             return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
-        return redirect_error(response, call) or Rejected(call, summary)
+        return redirect_error(response, call) or Rejected(call, summary, "" if code else f"Is {self.base} an Okta org?")
 
 
 class _PageSize:

@@ -88,8 +88,8 @@ def _split(host: str, system: str, *, allow_http: bool) -> SplitResult:
         raise ConfigurationError(f"The {system} host must begin with https://, not {quoted(parts.scheme)}.")
     if parts.scheme == "http" and not allow_http and not _is_loopback(name):
         raise ConfigurationError(
-            f"The {system} host http://{name} is not encrypted, and everybody on the way could read the token. Use "
-            'https://, or allow it: --allow-http on the command line, "allow_http": true in the connection\'s extra.'
+            f"The {system} host http://{parts.netloc} is not encrypted, and everybody on the way could read the token. "
+            'Use https://, or allow it: --allow-http on the command line, "allow_http": true in the extra.'
         )
     return parts
 

@@ -63,6 +63,11 @@ class Fields:
         return f"Airflow connection {self.conn_id!r}"
 
     @property
+    def whereabouts(self) -> str:
+        """Where its secret is, for messages."""
+        return f"in the password of {self.name}"
+
+    @property
     def host(self) -> str:
         """Host or URL, with the port if that stands in a field of its own."""
         host, port = (self.connection.host or "").strip().rstrip("/"), self.connection.port

@@ -58,7 +58,7 @@ class MetricInsightsHook(BaseHook):
         return MetricInsightsClient(
             metric_insights_url(fields.host, allow_http=fields.flag("allow_http", default=False)),
             _login(fields),
-            credentials=fields.name,
+            credentials=fields.whereabouts,
             transport=fields.transport(read_only=read_only),
             max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, 64),
             dialect=MIDialect(default_group_id=default_group_id) if default_group_id else None,
@@ -82,7 +82,7 @@ def _login(fields: Fields) -> Login:
     Session tokens that it leads to are in no log: the clients never show what they send.
     """
     if fields.choice("auth_mode", "application", ("application", "bearer")) == "bearer":
-        return PersonalToken(fields.password, credentials=fields.name)
+        return PersonalToken(fields.password, credentials=fields.whereabouts)
     application_id = fields.text("application_id")
     if application_id is None:
         raise ConfigurationError(
@@ -94,4 +94,4 @@ def _login(fields: Fields) -> Login:
             f"The login of {fields.name} is missing: the username of the MI administrator whom the application acts "
             "for."
         )
-    return Application(application_id, fields.password, fields.login, credentials=fields.name)
+    return Application(application_id, fields.password, fields.login, credentials=fields.whereabouts)

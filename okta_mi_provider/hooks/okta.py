@@ -44,8 +44,8 @@ class OktaHook(BaseHook):
         base = okta_url(fields.host, allow_http=fields.flag("allow_http", default=False))
         return OktaClient(
             base,
-            ssws(fields.password, fields.name),
-            credentials=fields.name,
+            ssws(fields.password, fields.whereabouts),
+            credentials=fields.whereabouts,
             transport=fields.transport(read_only=read_only, max_wait_s=fields.whole("max_wait", 120, 1, 3600)),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from okta_mi_provider.settings import SettingsError, SyncSettings, options
+from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.plan import Plan
@@ -183,10 +183,15 @@ class SyncOperator(BaseOperator):
         """The settings with what the run's form says.
 
         Raises:
-            SettingsError: If the form says what is not allowed.
+            SettingsError: If the form says what is not allowed, or somebody who triggered the run has misspelt it:
+                Airflow would ignore that, and a dry run would not be one.
         """
+        offered = [name for name, option in options().items() if option.in_form]
+        asked = getattr(context.get("dag_run"), "conf", None) or {}
+        if unknown := [unknown_key(key, offered) for key in asked if key not in offered]:
+            raise SettingsError(unknown)
         params: Mapping[str, Any] = context["params"]
-        form = {name: params[name] for name, option in options().items() if option.in_form and name in params}
+        form = {name: params[name] for name in offered if name in params}
         return SyncSettings.from_mapping({**self.settings.to_mapping(), **form})
 
     @property
@@ -233,5 +238,7 @@ def ending_for_airflow() -> Iterator[None]:
     try:
         yield
     except (SyncError, SettingsError) as error:
-        kind = AirflowException if isinstance(error, SyncError) and error.passing else AirflowFailException
-        raise kind(str(error)) from error
+        if isinstance(error, SyncError) and error.passing:
+            # The cause tells the retry policy how long to wait.
+            raise AirflowException(str(error)) from error
+        raise AirflowFailException(str(error)) from None

@@ -25,7 +25,7 @@ class CreateGroupsOperator(SyncOperator):
         plan, digest = job.plan_to_write()
         created = 0
         if settings.dry_run:
-            log_dry_run((each for each in plan.changes if each.kind is ChangeKind.CREATE_GROUP), settings)
+            log_dry_run(each for each in plan.changes if each.kind is ChangeKind.CREATE_GROUP)
         else:
             writer = ensuring(self.metric_insights(read_only=False))
             with OutcomeLog(job.store, job.run, digest) as noted:

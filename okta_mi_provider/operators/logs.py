@@ -46,14 +46,10 @@ def log_plan(plan: Plan, digest: str, settings: SyncSettings) -> None:
         log_changes("The plan", plan.changes)
 
 
-def log_dry_run(changes: Iterable[Change], settings: SyncSettings) -> None:
-    """What would be written. Users are named only if the settings ask for that."""
+def log_dry_run(changes: Iterable[Change]) -> None:
+    """What would be written: a dry run is there to be read."""
     everything = list(changes)
-    named = [change for change in everything if settings.summary == "full" or change.user is None]
-    log_changes("Dry run", named)
-    unnamed = len(everything) - len(named)
-    if unnamed:
-        log.info("would make %s of users; the full summary names them", plural(unnamed, "change"))
+    log_changes("Dry run", everything)
     if not everything:
         log.info("would write nothing")
 
@@ -78,10 +74,11 @@ def log_summary(report: Report, settings: SyncSettings) -> None:
         return
     for line in as_text(report, full=False).splitlines():
         log.info("%s", line)
-    if settings.summary == "full":
+    # A dry run is there to be read.
+    if settings.summary == "full" or settings.dry_run:
         lines = [one_line(finding.message, 1000) for finding in report.findings]
         lines += [describe(change, report.status(change)) for change in report.changes]
         if lines:
-            with folded("Everybody"):
+            with folded("Every affected user and group"):
                 for line in lines:
                     log.info("%s", line)

@@ -46,8 +46,7 @@ class UpsertUsersOperator(SyncOperator):
         stored = job.plan_to_write()
         counts: Counter[Status] = Counter()
         if settings.dry_run:
-            todo = (each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
-            log_dry_run(todo, settings)
+            log_dry_run(each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
         else:
             counts = self._write(job, stored)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}

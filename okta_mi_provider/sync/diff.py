@@ -219,7 +219,7 @@ def _group_missing(name: str, snapshot: Snapshot) -> Finding:
     return Finding(
         "group_missing",
         f"MI has no group {quoted(name)}{hint}; nothing was synced for {plural(len(snapshot.source.users), 'user')}. "
-        "Create it in MI, or set auto_create to 'groups' or 'all'.",
+        "Create it in MI, or have it created: auto_create 'groups' or 'all'.",
     )
 
 

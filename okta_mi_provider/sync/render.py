@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import one_line, plural, quoted
@@ -15,6 +16,15 @@ from okta_mi_provider.sync.text import one_line, plural, quoted
 #: How many conflicts and failures a summary that is not full names, each.
 BRIEF = 10
 
+#: Why users were left alone, behind their number.
+_REASONS = {
+    "status": "not synced because of the status in Okta",
+    "unknown_status": "not synced because of a status that is unknown",
+    "invalid": "not synced because the Okta profile has no username or e-mail address",
+    "not_created": "not created because auto_create is 'groups'",
+    "disabled_in_mi": "disabled in MI, and still so",
+    "protected": "still administrator although force was set",
+}
 _HEADLINES = {
     State.DONE: "done",
     State.FAILED: "FAILED",
@@ -129,14 +139,10 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
 
 
 def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
-    failures = [f"{describe(each.change, each.status)} - {one_line(each.error or '', 500)}" for each in report.failures]
-    conflicts = [one_line(each.message, 1000) for each in report.conflicts]
-    # Without the full list a notice about a single user is a number; one about the group is still told.
-    notices = [
-        one_line(each.message, 1000)
-        for each in report.findings
-        if each.cls is FindingClass.NOTICE and (full or each.user is None)
-    ]
+    failures = [_failure(each) for each in report.failures]
+    # Twins share one message.
+    conflicts = list(dict.fromkeys(one_line(each.message, 1000) for each in report.conflicts))
+    notices = _notices(report, full=full)
     changes = [
         describe(change, report.status(change))
         for change in report.changes
@@ -147,6 +153,24 @@ def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     yield from _section("Notices", notices, full=full)
     if full:
         yield from _section("Changes", changes, full=full)
+
+
+def _failure(outcome: Outcome) -> str:
+    """A change that failed: who, and why."""
+    change = outcome.change
+    what = _DID[change.kind][0]
+    subject = quoted(change.user) if change.user else quoted(change.group)
+    return f"{subject} ({what}): {one_line(outcome.error or '', 500)}"
+
+
+def _notices(report: Report, *, full: bool) -> list[str]:
+    """What is worth knowing: everything, or what is about the group and how many users each reason has."""
+    notices = [each for each in report.findings if each.cls is FindingClass.NOTICE]
+    lines = [one_line(each.message, 1000) for each in notices if full or each.user is None]
+    if not full:
+        reasons = Counter(each.kind for each in notices if each.user is not None)
+        lines += [f"{plural(number, 'user')} {_REASONS.get(kind, kind)}" for kind, number in reasons.items()]
+    return lines
 
 
 def _section(heading: str, entries: list[str], *, full: bool) -> Iterator[tuple[str, list[str]]]:
@@ -160,10 +184,10 @@ def _section(heading: str, entries: list[str], *, full: bool) -> Iterator[tuple[
 
 
 def _fields(change: Change) -> str:
-    def side(value: str | None) -> str:
-        return "none" if value is None else quoted(value)
+    def both(old: str | None, new: str | None) -> str:
+        return quoted(new or "") if old is None else f"{quoted(old)} -> {quoted(new or '')}"
 
-    return ", ".join(f"{name} {side(old)} -> {side(new)}" for name, (old, new) in change.fields.items())
+    return ", ".join(f"{name} {both(old, new)}" for name, (old, new) in change.fields.items())
 
 
 def _md(text: str) -> str:

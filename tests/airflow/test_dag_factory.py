@@ -76,7 +76,7 @@ def test_one_dag_for_each_group_in_the_users_file(dags: Dags) -> None:
     assert {(task.retries, task.pool) for task in odd.tasks} == {(5, "okta_api")}
     assert sales.tags == {"a", "okta_mi", "z"}
     assert sales.doc_md is not None
-    assert "    auto_create: all" in sales.doc_md
+    assert "\nauto_create: all\n" in sales.doc_md
 
 
 def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
@@ -114,7 +114,7 @@ def test_names_are_never_templates(dags: Dags) -> None:
             "defaults: {auto_create: x}\ngroups: [A, {name: B, force: 1}]",
             "okta_groups.yaml:2:30: force: 1 is not allowed",
         ),
-        ("groups: [2024, {name: B, force: 1}]", "okta_groups.yaml:1:33: force: 1 is not allowed"),
+        ("default: {}\ngroups: [2024, {name: B, force: 1}]", "okta_groups.yaml:2:33: force: 1 is not allowed"),
     ],
 )
 def test_a_file_that_is_wrong_as_a_whole_is_one_import_error(dags: Dags, groups: str, expected: str) -> None:
@@ -168,15 +168,21 @@ def test_every_dag_can_be_serialised(dags: Dags) -> None:
 
 
 def test_a_worker_gets_only_the_dag_it_wants(dags: Dags, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = MIXED + "  - 2024\n"
     for wanted in ("okta_mi__Sales", "okta_mi__Wrong"):
         monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", wanted)
-        bag = dags(everything)
+        bag = dags(MIXED)
         assert list(bag.dags) == [wanted]
         assert not bag.import_errors
 
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "okta_mi__Gone")
-    assert "put it in quotes" in only_error(dags(everything))
+
+def test_an_entry_without_a_name_takes_nobody_down_and_does_not_vanish(dags: Dags) -> None:
+    bag = dags("groups: [Sales, 2024, {name: Broken, force: 1}, {auto_create: all}]")
+
+    assert not bag.import_errors
+    stand_ins = {each for each, dag in bag.dags.items() if "config-error" in dag.tags}
+    assert {"okta_mi__2024", "okta_mi__Broken"} < stand_ins
+    assert len(stand_ins) == 3
+    assert set(bag.dags) - stand_ins == {"okta_mi__Sales"}
 
 
 SERIALISED = """
@@ -223,7 +229,7 @@ def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Da
     ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
-        "dag_factory", "entry_options", "groups_file", "operators", "settings", "sync", "version_compat", "yaml_nodes",
+        "dag_factory", "entry_options", "groups_file", "kinds", "operators", "settings", "sync", "version_compat", "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 

@@ -24,7 +24,7 @@ Connection = Callable[..., None]
 
 
 def transport(client: Any) -> Any:
-    return client._http.transport
+    return client._http._http.transport
 
 
 def test_test_connection_says_what_works(world: World) -> None:
@@ -113,7 +113,7 @@ def test_blank_is_missing(world: World, connection: Connection) -> None:
         ({"extra": {"verify": "/no/such/file"}}, "does not exist"),
         ({"host": None}, "host is missing"),
         ({"host": "http://okta.example.org"}, "not encrypted"),
-        ({"password": None}, "API token (Airflow connection 'okta_default') is missing"),
+        ({"password": None}, "API token in the password of Airflow connection 'okta_default' is missing"),
         ({"password": "  "}, "is missing"),
         ({"extra": "no json"}, "extra of Airflow connection 'okta_default' is not a JSON object"),
         ({"extra": "[1]"}, "is not a JSON object"),

@@ -99,15 +99,30 @@ def test_a_dry_run_from_the_form_writes_nothing_and_counts_what_it_would(
     assert "would create user 'ana@acme.example'" in logged
 
 
-def test_people_are_named_in_logs_only_if_the_full_summary_is_asked_for(
+def test_people_are_named_in_the_log_of_a_real_run_only_if_the_full_summary_is_asked_for(
     world: World, sync: Sync, logged: Callable[[], str]
 ) -> None:
     world.okta.group("Sales", "ana")
 
-    sync(dry_run=True)
     sync()
 
     assert "ana@" not in logged()
+
+
+def test_a_dry_run_names_everybody_without_being_asked(world: World, sync: Sync, logged: Callable[[], str]) -> None:
+    world.okta.group("Sales", "ana")
+
+    sync(dry_run=True)
+
+    assert "would create user 'ana@acme.example'" in logged()
+
+
+def test_a_misspelt_parameter_is_no_run_with_the_defaults(world: World, sync: Sync, logged: Callable[[], str]) -> None:
+    world.okta.group("Sales", "ana")
+
+    assert sync(dry_runn=True).state == "failed"
+    assert world.mi.writes() == []
+    assert "did you mean dry_run?" in logged()
 
 
 def test_the_form_goes_before_the_groups_file_in_all_tasks(world: World, sync: Sync) -> None:

@@ -703,7 +703,8 @@ def test_allow_http_lets_plain_http_pass(
 def test_https_is_the_default(okta_mi: Provision, finance: Okta, world: World) -> None:
     options = [*without(world.options, "--okta-host"), "--okta-host", world.okta.url.removeprefix("http://")]
     run = okta_mi("provision", *options, "Finance", env=ENVIRONMENT)
-    assert run.code == 1
+    assert run.code == 2
+    assert "does not speak https" in run.err
     assert world.okta.stats()["requests"] == 0
 
 

@@ -39,7 +39,7 @@ def test_a_name_is_enough() -> None:
     assert entry.settings == SyncSettings()
     assert (entry.okta_conn_id, entry.metric_insights_conn_id) == ("okta_default", "metric_insights_default")
     assert (entry.schedule, entry.tags, entry.owner, entry.retries, entry.pool) == (None, (), None, 2, "default_pool")
-    assert groups.broken == groups.nameless == ()
+    assert groups.broken == ()
 
 
 def test_an_entry_says_everything_and_goes_before_the_defaults() -> None:
@@ -164,9 +164,11 @@ def test_an_entry_without_a_readable_name_cannot_vanish(entry: str, expected: st
     if expected is None:
         assert [each.name for each in groups.entries] == sorted([entry, "Good"])
     else:
-        (found,) = groups.nameless
+        (stand_in,) = groups.broken
+        (found,) = stand_in.mistakes
         assert found.message.startswith(expected)
         assert found.line == 2
+        assert stand_in.dag_id.startswith("okta_mi__")
         assert [each.name for each in groups.entries] == ["Good"]
 
 
@@ -259,8 +261,11 @@ def test_aliases_cannot_blow_a_file_up() -> None:
 
 
 def test_an_alias_of_itself_is_a_mistake() -> None:
-    (found,) = parse("groups: &a [*a, Good]", FILE).nameless
+    groups = parse("groups: &a [*a, Good]", FILE)
 
+    (stand_in,) = groups.broken
+    (found,) = stand_in.mistakes
+    assert [each.name for each in groups.entries] == ["Good"]
     assert found.message == "a group must be a name or a mapping"
 
 
@@ -343,12 +348,20 @@ def test_the_schema_in_the_package_is_up_to_date() -> None:
 def test_the_schema_and_the_reader_agree(text: str, valid: bool) -> None:
     try:
         groups = parse(text, FILE)
-        fine = not groups.broken and not groups.nameless
+        fine = not groups.broken
     except GroupsFileError:
         fine = False
 
     assert fine is valid
     assert jsonschema.Draft7Validator(json_schema()).is_valid(yaml.safe_load(text)) is valid
+
+
+def test_what_stands_there_names_a_stand_in_else_where_it_stands() -> None:
+    groups = parse("groups:\n  - 2024\n  - {auto_create: all}\n  - Good\n", FILE)
+
+    assert [each.title for each in groups.broken] == ["2024", "line 3"]
+    assert groups.broken[0].dag_id == "okta_mi__2024"
+    assert [each.name for each in groups.entries] == ["Good"]
 
 
 @pytest.mark.parametrize("path", ["dags/okta_groups.yaml", "demo/okta_groups.yaml"])
@@ -358,5 +371,5 @@ def test_the_files_of_this_repository_are_right(path: str) -> None:
     groups = read(file)
 
     assert groups.entries
-    assert groups.broken == groups.nameless == ()
+    assert groups.broken == ()
     jsonschema.validate(yaml.safe_load(file.read_text("utf-8")), json_schema())

@@ -135,7 +135,7 @@ def test_the_full_summary_names_everybody_with_old_and_new() -> None:
 def test_the_brief_summary_names_conflicts_and_failures_only() -> None:
     text = as_text(_report(create_user=Status.FAILED), full=False)
     assert "'cy'" in text
-    assert "FAILED to create user 'ana'" in text
+    assert "'ana' (create user): why" in text
     assert "Costa" not in text
     assert "dee" not in text
 
