@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a sync between two writes, so that its report tells the truth."""
+"""Ctrl-C, SIGTERM and a closed terminal end a sync between two writes, so that its report tells the truth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(each, handler)
         sys.stderr.write("Stopping after the writes that are under way. Once more to stop at once.\n")
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield wanted.is_set
     finally:

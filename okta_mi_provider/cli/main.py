@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
     """
     args = parse(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show is no reason to die.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if args.command == "provision":
         from okta_mi_provider.cli.provision import run
     else:

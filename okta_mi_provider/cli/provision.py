@@ -44,10 +44,11 @@ def run(args: argparse.Namespace) -> int:
             both = sides(args, read_only=settings.dry_run)
             with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
                 results = _sync(both, groups, settings)
+            lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
                 sys.stdout.flush()
-            return max(exit_code(results), write_report(args.report, [result.report for result in results]))
+            return max(exit_code(results), lost)
     except SettingsError as error:
         spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
         return _complain("\n".join(map(str, spelt)))
@@ -92,7 +93,7 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
     text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
     try:
         if _is_special(Path(path)):
-            Path(path).write_text(text, encoding="utf-8")
+            Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
             _replace(Path(path).resolve(), text)
     except OSError as error:
@@ -109,12 +110,11 @@ def _is_special(path: Path) -> bool:
 def _replace(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         Path(name).replace(path)
-    except OSError:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:

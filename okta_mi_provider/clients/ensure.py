@@ -16,6 +16,7 @@ from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailab
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM
 from okta_mi_provider.sync.apply import Written
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
@@ -29,8 +30,6 @@ _PAUSE_S = 0.5
 
 class ServerSurprise(BadAnswer):
     """MI did something else than it was asked for, and would do so to everybody."""
-
-    fatal = True
 
 
 class EnsuringWriter:
@@ -70,8 +69,13 @@ class EnsuringWriter:
         wanted = tuple({each.id: each for each in (group, default_group) if each}.values())
 
         def create() -> Written:
-            user_id = self._client.create_user(user, group_id=group.id, default_group=default_group is not None)
-            self._join(user_id, self._creates.groups_left_out(user_id, wanted))
+            # Where the server takes only one group along, that is the Default Group: a run that dies then leaves
+            # a gap in the group that the next run looks at, not in the other.
+            default_only = default_group is not None and self._creates.takes_one_along
+            user_id = self._client.create_user(
+                user, group_id="" if default_only else group.id, default_group=default_group is not None
+            )
+            self._join(user_id, (group,) if default_only else self._creates.groups_left_out(user_id, wanted))
             return Written(user_id, joined=True)
 
         def found() -> Written | None:
@@ -80,7 +84,7 @@ class EnsuringWriter:
                 return None
             if existing.email.casefold() != user.email.casefold():
                 raise BadAnswer(
-                    Call(SYSTEM, "POST", "/api/user"),
+                    Call(SYSTEM, "POST", "/api/user", 400),
                     f"a user {quoted(user.username)} with another e-mail address has appeared meanwhile",
                     "The next run compares the two.",
                 )
@@ -88,7 +92,7 @@ class EnsuringWriter:
             self._join(existing.id, (each for each in wanted if each.id not in present))
             return Written(existing.id, already=True, joined=group.id not in present)
 
-        return self._ensure(create, found)
+        return self._ensure(create, found, joins=True)
 
     def update_user(self, user: TargetUser) -> Written:
         """Makes sure that the user's attributes are these.
@@ -98,7 +102,7 @@ class EnsuringWriter:
         """
 
         def update() -> Written:
-            self._updates.check(user, self._client.update_user(user))
+            self._updates.write(user)
             return Written(user.id)
 
         def found() -> Written | None:
@@ -120,16 +124,23 @@ class EnsuringWriter:
         def found() -> Written | None:
             return Written(user.id, already=True) if group.id in self._client.groups_of(user.id) else None
 
-        return self._ensure(add, found)
+        return self._ensure(add, found, joins=True)
 
     def _join(self, user_id: str, groups: Iterable[TargetGroup]) -> None:
         for group in groups:
             self.add_member(TargetUser(user_id, "", "", "", "", ""), group)
 
-    def _ensure(self, write: Callable[[], Written], found: Callable[[], Written | None]) -> Written:
+    def _ensure(
+        self, write: Callable[[], Written], found: Callable[[], Written | None], *, joins: bool = False
+    ) -> Written:
         """Writes, and reads when the write was refused or its fate is unknown.
 
         A write that is found to be done after its answer was lost counts as ours.
+
+        Args:
+            write: Writes.
+            found: Reads, and gives None if it is not so.
+            joins: Whether the write makes somebody a member of the group.
         """
         answer_lost = False
         for attempt in range(1, _ATTEMPTS + 1):
@@ -138,8 +149,7 @@ class EnsuringWriter:
             except (Rejected, Unavailable) as error:
                 answer_lost = answer_lost or error.passing
                 if so_now := found():
-                    ours = answer_lost
-                    return so_now._replace(already=not ours, joined=ours or so_now.joined)
+                    return so_now._replace(already=not answer_lost, joined=so_now.joined or (joins and answer_lost))
                 if not error.passing or attempt == _ATTEMPTS:
                     raise
                 log.info("%s Trying again.", error)
@@ -168,20 +178,47 @@ class _Directory:
 
 
 class _CreateProbe:
-    """Learns from the first user that is created whether the server takes memberships along."""
+    """Learns from the first user that is created which memberships the server takes along.
+
+    Attributes:
+        takes_one_along: The group, but not the Default Group beside it.
+    """
 
     def __init__(self, client: MetricInsightsClient) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._left_out: tuple[TargetGroup, ...] | None = None
+        self._left_out: frozenset[str] | None = None
+        self.takes_one_along = False
 
     def groups_left_out(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
-        """Those of the wanted groups that a user who was just created is not in."""
+        """Those of the wanted groups that a user is not in who was just created into all of them.
+
+        Args:
+            user_id: The user.
+            wanted: The group, and the Default Group behind it if that is wanted too.
+        """
         with self._lock:
             if self._left_out is None:
-                present = self._client.groups_of(user_id)
-                self._left_out = tuple(group for group in wanted if group.id not in present)
-            return self._left_out
+                present = self._groups_of(user_id, wanted)
+                self._left_out = frozenset(group.id for group in wanted if group.id not in present)
+                self.takes_one_along = len(wanted) > 1 and self._left_out == {wanted[1].id}
+        return tuple(group for group in wanted if group.id in self._left_out)
+
+    def _groups_of(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> frozenset[str]:
+        """Looks, in one way or the other. Without an answer the server is believed: the user was created, after all."""
+        try:
+            return self._client.groups_of(user_id)
+        except SyncError as error:
+            if error.fatal:
+                raise
+            log.info("%s Asking for the members of the groups instead.", error)
+        try:
+            return frozenset(group.id for group in wanted if user_id in self._client.members(group))
+        except SyncError as error:
+            if error.fatal:
+                raise
+            log.warning("Whether created users are members of their groups could not be checked: %s", error)
+            return frozenset(group.id for group in wanted)
 
 
 class _UpdateProbe:
@@ -191,24 +228,30 @@ class _UpdateProbe:
         self._client = client
         self._lock = threading.Lock()
         self._is_fine = False
+        self._surprise: ServerSurprise | None = None
 
-    def check(self, wanted: TargetUser, answered: TargetUser | None) -> None:
-        """Compares the user with what was sent, if nobody has done so yet.
+    def write(self, user: TargetUser) -> None:
+        """Updates a user; the first one alone, and compares it with what was sent.
 
         Raises:
-            ServerSurprise: If they differ.
+            ServerSurprise: If they differ. It is raised for every later user too, who is then not written.
+            SyncError: If the user could not be written.
         """
         with self._lock:
-            if self._is_fine:
+            if self._surprise:
+                raise self._surprise
+            if not self._is_fine:
+                answered = self._client.update_user(user)
+                if not _same(answered or self._client.user(user.id), user):
+                    self._surprise = ServerSurprise(
+                        Call(SYSTEM, "PUT", "/api/user/id/...", 200),
+                        f"after the first update {quoted(user.username)} is not as it was sent",
+                        "No more users were updated. See what differs in MI, and report it with its version.",
+                    )
+                    raise self._surprise
+                self._is_fine = True
                 return
-            actual = answered or self._client.user(wanted.id)
-            if not _same(actual, wanted):
-                raise ServerSurprise(
-                    Call(SYSTEM, "PUT", "/api/user/id/..."),
-                    f"after the first update {quoted(wanted.username)} is not as it was sent",
-                    "No more users were updated. See which attributes differ in MI, and report it with MI's version.",
-                )
-            self._is_fine = True
+        self._client.update_user(user)
 
 
 def _same(actual: TargetUser, wanted: TargetUser) -> bool:

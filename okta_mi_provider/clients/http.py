@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S = 10.0
 #: How OpenSSL puts it that the other side answers in another protocol.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+#: What is shorter than this is no secret, and hiding it would make nonsense of a message.
+_SHORTEST_SECRET = 5
 #: First and longest pause before a request is tried again, in seconds.
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 
@@ -70,13 +72,20 @@ class Transport:
 
 
 class HeaderAuth(AuthBase):
-    """Sends credentials in a header."""
+    """Sends a secret in a header.
 
-    def __init__(self, name: str, value: str) -> None:
-        self._name, self._value = name, value
+    Args:
+        header: Name of the header.
+        secret: The token.
+        scheme: What stands in front of it, such as "Bearer".
+    """
+
+    def __init__(self, header: str, secret: str, scheme: str = "") -> None:
+        self._header, self.secret = header, secret
+        self._value = f"{scheme} {secret}" if scheme else secret
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers[self._name] = self._value
+        request.headers[self._header] = self._value
         return request
 
 
@@ -93,6 +102,7 @@ class HttpSession:
     connections: int = 4
     _session: requests.Session = field(init=False, repr=False)
     _verify: bool | str = field(init=False, repr=False)
+    _secrets: set[str] = field(init=False, repr=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._verify = self.transport.verify
@@ -125,7 +135,7 @@ class HttpSession:
         method: str,
         path: str,
         *,
-        auth: AuthBase | None,
+        auth: HeaderAuth | None,
         query: str = "",
         body: Mapping[str, Any] | None = None,
         is_login: bool = False,
@@ -149,6 +159,8 @@ class HttpSession:
             ConfigurationError: If the server cannot prove who it is.
         """
         call = Call(self.system, method, path)
+        if auth:
+            self.hide(auth.secret)
         if self.transport.read_only and method != "GET" and not is_login:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
@@ -189,7 +201,26 @@ class HttpSession:
         request = response.request
         path = (request.path_url or "").partition("?")[0]
         request_id = response.headers.get("X-Okta-Request-Id") or response.headers.get("X-Request-Id")
-        return Call(self.system, request.method or "", path, response.status_code, request_id and one_line(request_id))
+        return Call(
+            self.system, request.method or "", path, response.status_code, request_id and self.words(request_id)
+        )
+
+    def hide(self, secret: str) -> None:
+        """Keeps a secret that the server knows out of every message from now on."""
+        self._secrets.add(secret)
+
+    def words(self, text: object, *hidden: str) -> str:
+        """The other side's own words, fit for a message: on one line, shortened, without any secret it was sent.
+
+        Args:
+            text: What it said; some servers repeat what they were sent.
+            hidden: More that must not be shown.
+        """
+        result = str(text)
+        for each in {*self._secrets, *hidden}:
+            if len(each) >= _SHORTEST_SECRET:
+                result = result.replace(each, "***")
+        return one_line(result, 300)
 
     def retrying(
         self,
@@ -247,14 +278,6 @@ def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:
     if 300 <= response.status_code < 400:
         return BadAnswer(call, "it points to another address", "Redirects are not followed: check host and scheme.")
     return None
-
-
-def words(text: object, *secrets: str) -> str:
-    """The other side's own words, fit for a message: on one line, shortened, without our secrets."""
-    result = str(text)
-    for secret in secrets:
-        result = result.replace(secret, "***") if secret else result
-    return one_line(result, 300)
 
 
 def secret(value: str | None, what: str) -> str:

@@ -102,7 +102,7 @@ class MetricInsightsClient:
         """One user (`GET /api/user/id/{id}`)."""
         for call, row in self._list(f"{_USERS}/id/{_quoted(user_id)}", "users", "user"):
             return user_of(row, call)
-        raise NotFound(Call(SYSTEM, "GET", _USERS), f"there is no user with the id {quoted(user_id)}")
+        raise NotFound(Call(SYSTEM, "GET", _USERS, 200), f"there is no user with the id {quoted(user_id)}")
 
     def groups(self) -> tuple[TargetGroup, ...]:
         """All groups (`GET /api/user_group`)."""

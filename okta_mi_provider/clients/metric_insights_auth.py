@@ -9,10 +9,9 @@ import threading
 from typing import Protocol
 
 import requests
-from requests.auth import AuthBase
 
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Unavailable
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret, words
+from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret
 
 _LOGIN = "/api/get_token"
 
@@ -20,10 +19,10 @@ _LOGIN = "/api/get_token"
 class Login(Protocol):
     """A way to authenticate."""
 
-    def auth(self, http: HttpSession) -> AuthBase:
+    def auth(self, http: HttpSession) -> HeaderAuth:
         """What to send with the next request."""
 
-    def renew(self, http: HttpSession, refused: AuthBase) -> bool:
+    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:
         """Gets something else to send, after `refused` was. False if there is nothing else."""
 
 
@@ -40,15 +39,14 @@ class PersonalToken:
 
     def __init__(self, token: str | None, *, credentials: str) -> None:
         self._auth = HeaderAuth(
-            "Authorization",
-            f"Bearer {secret(token, f'The personal API token of Metric Insights {credentials}')}",
+            "Authorization", secret(token, f"The personal API token of Metric Insights {credentials}"), "Bearer"
         )
 
-    def auth(self, http: HttpSession) -> AuthBase:  # noqa: ARG002
+    def auth(self, http: HttpSession) -> HeaderAuth:  # noqa: ARG002
         """The token."""
         return self._auth
 
-    def renew(self, http: HttpSession, refused: AuthBase) -> bool:  # noqa: ARG002
+    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:  # noqa: ARG002
         """Only a person can."""
         return False
 
@@ -72,10 +70,10 @@ class Application:
     def __init__(self, application_id: str, application_key: str | None, user: str, *, credentials: str) -> None:
         self._application_id, self._user, self._credentials = application_id, user, credentials
         self._key = secret(application_key, f"The application key of Metric Insights {credentials}")
-        self._current: AuthBase | None = None
+        self._current: HeaderAuth | None = None
         self._lock = threading.Lock()
 
-    def auth(self, http: HttpSession) -> AuthBase:
+    def auth(self, http: HttpSession) -> HeaderAuth:
         """The session token of now.
 
         Raises:
@@ -87,18 +85,19 @@ class Application:
                 self._current = self._log_in(http)
             return self._current
 
-    def renew(self, http: HttpSession, refused: AuthBase) -> bool:
+    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:
         """Gets a new session token, unless another thread has done so meanwhile."""
         with self._lock:
             if self._current is refused:
                 self._current = self._log_in(http)
         return True
 
-    def _log_in(self, http: HttpSession) -> AuthBase:
+    def _log_in(self, http: HttpSession) -> HeaderAuth:
         return http.retrying(lambda: self._try_log_in(http))
 
-    def _try_log_in(self, http: HttpSession) -> AuthBase:
+    def _try_log_in(self, http: HttpSession) -> HeaderAuth:
         body = {"application_id": self._application_id, "application_key": self._key, "user": self._user}
+        http.hide(self._key)
         response = http.send("POST", _LOGIN, body=body, auth=None, is_login=True)
         call = http.call(response)
         hint = (
@@ -109,11 +108,11 @@ class Application:
         if redirect := redirect_error(response, call):
             raise redirect
         if response.status_code >= 500 or response.status_code == 429:
-            raise Unavailable(call, words(response.reason or ""))
+            raise Unavailable(call, http.words(response.reason or ""))
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
-            raise AuthError(call, words(_message(response), self._key), hint)
+            raise AuthError(call, http.words(_message(response), self._key), hint)
         answer = json_body(response, call)
         # Without valid credentials MI may answer 200 and an empty list.
         token = answer.get("token") if isinstance(answer, dict) else None

@@ -5,8 +5,10 @@ Source: help.metricinsights.com, "User and group API", and the vendor's publishe
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import requests
@@ -25,13 +27,16 @@ from okta_mi_provider.clients.errors import (
     SessionExpired,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HttpSession, Transport, redirect_error, words
+from okta_mi_provider.clients.http import HttpSession, Transport, redirect_error
 from okta_mi_provider.clients.metric_insights_auth import Login
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 
 SYSTEM = "Metric Insights"
 
+#: How often a request is tried at most; and how often again after a deadlock, as in the vendor's own tests, or for
+#: another reason that may pass.
+_ATTEMPTS, _MOST_RETRIES = 6, 3
 _DEADLOCK = "Deadlock found when trying to get lock"
 _SESSION_EXPIRED = "session expired"
 _NO_USER_MANAGEMENT = "no user management access"
@@ -87,11 +92,18 @@ class MetricInsightsHttp:
             except SessionExpired as expired:
                 raise self._refused(expired) from None
 
-        def retry(error: SyncError) -> bool:
-            # A write whose fate is unknown is not repeated here: `ensure` reads first.
-            return error.passing and (method == "GET" or isinstance(error, Deadlock | RateLimited))
+        tried = count(1)
 
-        return self._http.retrying(once, retry=retry)
+        def retry(error: SyncError) -> bool:
+            if isinstance(error, RateLimited):
+                return True
+            # A write whose fate is unknown is not repeated here: `ensure` reads first.
+            may_repeat = isinstance(error, Deadlock) or (method == "GET" and error.passing)
+            return may_repeat and next(tried) <= _MOST_RETRIES
+
+        # Outside of the loop: logging in has one of its own.
+        self._login.auth(self._http)
+        return self._http.retrying(once, retry=retry, attempts=_ATTEMPTS)
 
     def _once(
         self,
@@ -106,7 +118,7 @@ class MetricInsightsHttp:
             response = self._http.send(method, path, query=query, body=body, auth=auth)
         call = self._http.call(response)
         answer = _json(response)
-        message = words(_message(answer), *hidden)
+        message = self._http.words(_message(answer), *hidden)
         failed_inside = isinstance(answer, dict) and str(answer.get("status", "")).upper() == "ERROR"
         if error := self._error(response, call, message, failed_inside):
             raise error
@@ -130,7 +142,7 @@ class MetricInsightsHttp:
         if status == 429:
             return RateLimited(call, _retry_after(response), message)
         if status >= 500:
-            return Unavailable(call, message or words(response.reason or ""))
+            return Unavailable(call, message or self._http.words(response.reason or ""))
         if status == 403:
             return Forbidden(
                 call, message, f"The MI user behind the credentials {self._credentials} must be an administrator."
@@ -166,5 +178,7 @@ def _message(answer: object) -> str:
 
 
 def _retry_after(response: requests.Response) -> float:
+    """Seconds to wait: as it says, else some; never the same for two threads."""
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else 2.0
+    least = float(text) if text.isascii() and text.isdigit() else 1.0
+    return least + 2 * random.random()  # noqa: S311

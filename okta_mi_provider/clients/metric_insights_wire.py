@@ -18,11 +18,19 @@ _TOTALS = ("total", "total_count", "totalCount", "recordsTotal")
 
 
 def rows_of(answer: object, plural: str, singular: str) -> list[Mapping[str, Any]] | None:
-    """The objects of an envelope: a list or a single one, under either key; None if there is no envelope."""
+    """The objects of an envelope, under either key; None if there is no envelope.
+
+    They come as a list, as a single object, or as a mapping by id. Null is none of these: unknown is not absent.
+    """
     if isinstance(answer, dict):
-        answer = answer.get(plural, answer.get(singular))
-    rows = [answer] if isinstance(answer, dict) else answer
-    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+        key = plural if plural in answer else singular
+        if key not in answer:
+            return None
+        answer = answer[key]
+    if isinstance(answer, dict):
+        by_id = "id" not in answer and all(isinstance(row, dict) for row in answer.values())
+        answer = list(answer.values()) if by_id else [answer]
+    return answer if isinstance(answer, list) and all(isinstance(row, dict) for row in answer) else None
 
 
 def announced_rows(answer: object) -> int:

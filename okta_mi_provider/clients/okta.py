@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from requests.auth import AuthBase
-
-from okta_mi_provider.clients.errors import BadAnswer, Call, GroupAmbiguous, GroupNotFound, NotFound
+from okta_mi_provider.clients.errors import BadAnswer, Call, GroupAmbiguous, GroupNotFound, NotFound, Rejected
 from okta_mi_provider.clients.http import HeaderAuth, Transport, secret
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
 from okta_mi_provider.clients.urls import BaseUrl
@@ -30,13 +28,13 @@ _LOOKS_LIKE_GROUP_ID = re.compile(r"00g[A-Za-z0-9]{17}")
 _GROUPS = "/api/v1/groups"
 
 
-def ssws(token: str | None, credentials: str) -> AuthBase:
+def ssws(token: str | None, credentials: str) -> HeaderAuth:
     """Authentication with an API token of an administrator.
 
     Raises:
         ConfigurationError: If the token cannot be one.
     """
-    return HeaderAuth("Authorization", f"SSWS {secret(token, f'The Okta API token {credentials}')}")
+    return HeaderAuth("Authorization", secret(token, f"The Okta API token {credentials}"), "SSWS")
 
 
 class OktaClient:
@@ -53,7 +51,7 @@ class OktaClient:
     def __init__(
         self,
         base: BaseUrl,
-        auth: AuthBase,
+        auth: HeaderAuth,
         *,
         credentials: str,
         transport: Transport | None = None,
@@ -108,7 +106,7 @@ class OktaClient:
         for row in self._http.pages(f"{_GROUPS}/{quote(group.id, safe='')}/users", {"limit": self._page_size}):
             user = _user(row, attributes)
             if user is None:
-                raise BadAnswer(Call(SYSTEM, "GET", "members of a group"), "it lists a user without id or profile")
+                raise BadAnswer(Call(SYSTEM, "GET", "members of a group", 200), "it lists a user without an id")
             users[user.id] = user
         return tuple(users.values())
 
@@ -128,10 +126,10 @@ class OktaClient:
     def _group_by_name(self, name: str) -> SourceGroup:
         # A JSON string is what the search language takes for a literal.
         search = f"profile.name eq {json.dumps(name, ensure_ascii=False)}"
-        rows = list(self._http.pages(_GROUPS, {"search": search, "limit": self._page_size, "expand": "stats"}))
+        rows = self._groups({"search": search, "limit": self._page_size})
         found = _named(rows, name)
         if not found:
-            by_prefix = list(self._http.pages(_GROUPS, {"q": name, "expand": "stats"}))
+            by_prefix = self._groups({"q": name})
             found = _named(by_prefix, name)
             rows += by_prefix
         if not found:
@@ -148,11 +146,20 @@ class OktaClient:
         (row,) = found.values()
         return SourceGroup(row["id"], _name(row), _user_count(row))
 
+    def _groups(self, query: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
+        """Groups, with the number of their users if the org tells it; that is worth a notice, not a failure."""
+        try:
+            return list(self._http.pages(_GROUPS, {**query, "expand": "stats"}))
+        except Rejected:
+            return list(self._http.pages(_GROUPS, query))
+
 
 def _user(row: Mapping[str, Any], attributes: Attributes) -> SourceUser | None:
-    profile, user_id = row.get("profile"), row.get("id")
-    if not isinstance(profile, dict) or not isinstance(user_id, str) or not user_id:
+    user_id = row.get("id")
+    if not isinstance(user_id, str) or not user_id:
         return None
+    # A user without a profile is told of as one who lacks a username.
+    profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
     username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes)
     return SourceUser(user_id, str(row.get("status") or ""), username, email, first_name, last_name)
 

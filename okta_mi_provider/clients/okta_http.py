@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
-from requests.auth import AuthBase
 
 from okta_mi_provider.clients.errors import (
     ApiError,
@@ -28,15 +27,17 @@ from okta_mi_provider.clients.errors import (
     RightsMissing,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error, words
+from okta_mi_provider.clients.http import HeaderAuth, HttpSession, Transport, json_body, redirect_error
 from okta_mi_provider.clients.urls import BaseUrl
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import quoted
 
 SYSTEM = "Okta"
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
 #: How often a list is begun anew whose cursor has expired.
 _MOST_RESTARTS = 2
+#: How many pages in a row may bring nobody new. Okta has been seen to serve the same ones for ever.
+_MOST_IDLE_PAGES = 3
 #: How Okta chokes on a page, None being silence; and how many rows are always asked for.
 _TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
 
@@ -51,7 +52,7 @@ class OktaHttp:
         transport: How to talk to it.
     """
 
-    def __init__(self, base: BaseUrl, auth: AuthBase, *, credentials: str, transport: Transport) -> None:
+    def __init__(self, base: BaseUrl, auth: HeaderAuth, *, credentials: str, transport: Transport) -> None:
         self.base = base
         self._http = HttpSession(SYSTEM, base, transport, connections=1)
         self._auth = auth
@@ -83,6 +84,8 @@ class OktaHttp:
         """
         first = at = urlencode(query)
         seen: set[str] = set()
+        ids: set[str] = set()
+        idle = 0
         size = _PageSize()
         restarts = 0
         while True:
@@ -96,7 +99,11 @@ class OktaHttp:
                 restarts += 1
                 at = first
                 seen.clear()
+                idle = -len(ids)
                 continue
+            known = len(ids)
+            ids.update(str(row.get("id")) for row in rows)
+            idle = 0 if len(ids) > known else idle + 1
             yield from rows
             following = response.links.get("next", {}).get("url")
             if not following:
@@ -105,7 +112,7 @@ class OktaHttp:
             call = self._http.call(response)
             if link.path != path:
                 raise BadAnswer(call, f"its next page is on another path, {quoted(link.path)}")
-            if link.query in seen:
+            if link.query in seen or idle == _MOST_IDLE_PAGES:
                 raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
             at = link.query
 
@@ -130,7 +137,7 @@ class OktaHttp:
 
     def _error(self, response: requests.Response) -> ApiError:
         call, status = self._http.call(response), response.status_code
-        code, summary = _okta_words(response)
+        code, summary = self._words(response)
         if status == 429:
             return RateLimited(
                 call, rate_limit_wait(response.headers), summary, "Too many requests share this org's limit."
@@ -144,7 +151,7 @@ class OktaHttp:
             )
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
-            lacking = f"The scope {one_line(scope[1])} is missing. " if scope else ""
+            lacking = f"The scope {self._http.words(scope[1])} is missing. " if scope else ""
             return RightsMissing(
                 call,
                 summary,
@@ -156,6 +163,24 @@ class OktaHttp:
         if status >= 500:
             return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
         return redirect_error(response, call) or Rejected(call, summary, "" if code else f"Is {self.base} an Okta org?")
+
+    def _words(self, response: requests.Response) -> tuple[str, str]:
+        """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
+        try:
+            body = response.json()
+        except requests.exceptions.JSONDecodeError:
+            return "", ""
+        if not isinstance(body, dict):
+            return "", ""
+        code = str(body.get("errorCode") or "")
+        causes = body.get("errorCauses")
+        texts = [body.get("errorSummary") or body.get("message")]
+        texts += (
+            [cause.get("errorSummary") for cause in causes if isinstance(cause, dict)]
+            if isinstance(causes, list)
+            else []
+        )
+        return code, self._http.words(" ".join([code, *(str(text) for text in texts if text)]).strip())
 
 
 class _PageSize:
@@ -193,20 +218,3 @@ def rate_limit_wait(headers: Mapping[str, str]) -> float:
     except (KeyError, ValueError, OverflowError):
         return 5 * shortly
     return max(wait, 0.0) + shortly
-
-
-def _okta_words(response: requests.Response) -> tuple[str, str]:
-    """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
-    try:
-        body = response.json()
-    except requests.exceptions.JSONDecodeError:
-        return "", ""
-    if not isinstance(body, dict):
-        return "", ""
-    code = str(body.get("errorCode") or "")
-    causes = body.get("errorCauses")
-    texts = [body.get("errorSummary") or body.get("message")]
-    texts += (
-        [cause.get("errorSummary") for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
-    )
-    return code, words(" ".join([code, *(str(text) for text in texts if text)]).strip())

@@ -14,8 +14,8 @@ from okta_mi_provider.sync.errors import SyncError, TooManyFailures
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 
-#: When more than this share of at least so many writes has failed, the rest is not tried: whatever is
-#: wrong is wrong for everybody.
+#: When more than this share of at least so many writes has failed for reasons that may pass, the rest is not
+#: tried: the server is in trouble. A refusal is about one user and says nothing about the next.
 BRAKE_SHARE, BRAKE_FROM = 0.4, 20
 
 
@@ -185,12 +185,13 @@ def _in_flight(
                 continue
             outcome, error = attempt.result()
             tried += 1
-            failed += error is not None
+            failed += error is not None and error.passing
             if error and error.fatal:
                 fatal = error
-            elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
+            elif error and error.passing and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
                 fatal = TooManyFailures(
-                    f"{failed} of {tried} writes failed, so the rest was not tried. The last reason: {error}"
+                    f"{failed} of {tried} writes failed because Metric Insights is in trouble, so the rest was not "
+                    f"tried. The last reason: {error}"
                 )
             yield outcome
             if fatal or stopped():

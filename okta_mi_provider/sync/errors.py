@@ -20,4 +20,6 @@ class PlanRefused(SyncError):
 
 
 class TooManyFailures(SyncError):
-    """So many writes failed that the rest was not tried."""
+    """So many writes failed that the rest was not tried. The next run goes on from there."""
+
+    passing = True

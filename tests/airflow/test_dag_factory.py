@@ -229,7 +229,8 @@ def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Da
     ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
-        "dag_factory", "entry_options", "groups_file", "kinds", "operators", "settings", "sync", "version_compat", "yaml_nodes",
+        "dag_factory", "entry_options", "groups_file", "kinds", "operators", "settings", "sync", "version_compat",
+        "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 

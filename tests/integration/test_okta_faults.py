@@ -290,10 +290,32 @@ def test_a_user_on_two_pages_is_one_member() -> None:
         assert len(server.seen) == 2
 
 
-@pytest.mark.parametrize("body", [{"users": []}, [1], ["x"], None, [{"id": "00u1"}], [{"profile": {"login": "ana"}}]])
+@pytest.mark.parametrize("body", [{"users": []}, [1], ["x"], None, [{"profile": {"login": "ana"}}]])
 def test_a_list_of_another_form_is_an_error(body: Any) -> None:
     with canned(Answer(body)) as server, pytest.raises(BadAnswer):
         okta_client(server.url).members(SourceGroup("00g1", "Finance"), STANDARD)
+
+
+def test_a_user_without_a_profile_is_one_without_a_name() -> None:
+    rows = [{"id": "00u1", "status": "ACTIVE", "profile": None}, {"id": "00u2", "status": "ACTIVE"}]
+    with canned(Answer(rows)) as server:
+        assert usernames(okta_client(server.url), SourceGroup("00g1", "Finance")) == ["", ""]
+
+
+def test_a_list_whose_cursors_are_always_new_has_an_end() -> None:
+    row = {"id": "00u1", "status": "ACTIVE", "profile": {"login": "ana", "email": "ana@x.example"}}
+    path = "/api/v1/groups/00g1/users"
+    pages = [Answer([row], headers={"Link": f'<{path}?after={number}>; rel="next"'}) for number in range(50)]
+    with canned(*pages) as server, pytest.raises(BadAnswer):
+        okta_client(server.url).members(SourceGroup("00g1", "Finance"), STANDARD)
+    assert len(server.seen) < 10
+
+
+def test_an_org_that_does_not_know_stats_is_asked_without(finance: SourceGroup) -> None:
+    refused = Answer({"errorCode": "E0000001", "errorSummary": "Api validation failed: expand"}, 400)
+    found = Answer([{"id": finance.id, "type": "OKTA_GROUP", "profile": {"name": "Finance"}}])
+    with canned(refused, found) as server:
+        assert okta_client(server.url).find_group(FINANCE) == finance
 
 
 def test_a_group_that_the_search_does_not_know_yet_is_found_by_prefix(okta: Okta, finance: SourceGroup) -> None:

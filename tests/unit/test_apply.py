@@ -22,6 +22,10 @@ class Refused(SyncError):
     pass
 
 
+class Away(SyncError):
+    passing = True
+
+
 class TokenDied(SyncError):
     fatal = True
 
@@ -116,7 +120,7 @@ def test_a_dead_token_ends_it_after_the_writes_under_way() -> None:
 
 def test_the_brake_stops_what_fails_for_everybody() -> None:
     names = [f"u{number:03}" for number in range(500)]
-    mi = FakeMI(failing={name: Refused("database is read-only") for name in names})
+    mi = FakeMI(failing={name: Away("database is read-only") for name in names})
     outcomes, error = _all(apply(_plan(*names), mi, 4))
     assert isinstance(error, TooManyFailures)
     assert "database is read-only" in str(error)
@@ -125,10 +129,18 @@ def test_the_brake_stops_what_fails_for_everybody() -> None:
 
 def test_the_brake_lets_a_third_of_failures_pass() -> None:
     names = [f"u{number:03}" for number in range(300)]
-    mi = FakeMI(failing={name: Refused("no") for name in names[::3]})
+    mi = FakeMI(failing={name: Away("no") for name in names[::3]})
     outcomes, error = _all(apply(_plan(*names), mi, 1))
     assert error is None
     assert Counter(outcome.status.value for outcome in outcomes) == {"done": 200, "failed": 100}
+
+
+def test_users_who_are_refused_stop_nobody_however_many_they_are() -> None:
+    names = [f"u{number:03}" for number in range(100)]
+    mi = FakeMI(failing={name: Refused("too long") for name in names[:60]})
+    outcomes, error = _all(apply(_plan(*names), mi, 4))
+    assert error is None
+    assert Counter(outcome.status.value for outcome in outcomes) == {"done": 40, "failed": 60}
 
 
 @pytest.mark.parametrize("limit", [1, 3])
