@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     ),
     "tags": EntryOption(Lines(100), (), "Tags of the DAG, besides okta_mi."),
     "owner": EntryOption(Line(), None, "Owner of the DAG."),
-    "retries": EntryOption(Count(0), 2, "How often a task is tried again after a failure that may pass."),
+    "retries": EntryOption(Count(0, 100), 2, "How often a task is tried again after a failure that may pass."),
     "pool": EntryOption(Line(), "default_pool", "Airflow pool of the tasks; it must exist."),
 }
 
@@ -111,6 +112,8 @@ def _cron_problem(text: str) -> str | None:
     # Only files with a cron expression pay for it.
     from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    if re.search(r"\bR\b", text, re.IGNORECASE):
+        return "R means another time at each parse"
     fields = len(text.split())
     if fields != _CRON_FIELDS:
         return f"{fields} fields"

@@ -18,6 +18,8 @@ from okta_mi_provider.settings import SettingsError, SyncSettings, defaults, unk
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.yaml_nodes import Mistake, Pair, compose, mistake, pairs, plain
 
+#: How YAML tags nothing: a blank, `null` and `~`.
+_NULL = "tag:yaml.org,2002:null"
 #: Longest DAG id that Airflow takes.
 _LONGEST_ID = 250
 _PREFIX = "okta_mi__"
@@ -160,7 +162,7 @@ class _Draft:
 
 
 def _defaults(pair: Pair | None, mistakes: list[Mistake]) -> dict[str, Any]:
-    if pair is None or (isinstance(pair.value, yaml.ScalarNode) and not pair.value.value):
+    if pair is None or (isinstance(pair.value, yaml.ScalarNode) and pair.value.tag == _NULL):
         return {}
     if not isinstance(pair.value, yaml.MappingNode):
         mistakes.append(mistake(pair.value, "defaults: must be a mapping"))
@@ -200,7 +202,8 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
     title = name if "name" in names else group_id
     if title is None:
         # It must not vanish: what stands there, or where it stands, has to do for a name.
-        title = (isinstance(node, yaml.ScalarNode) and node.value.strip()) or f"line {line}"
+        written = next((found[key].value for key in entry_options.NAMES if key in found), node)
+        title = (isinstance(written, yaml.ScalarNode) and written.value.strip()) or f"line {line}"
     own = dag_id(title)
     if mistakes or sync is None:
         return _Draft(line, own, title, tuple(mistakes))

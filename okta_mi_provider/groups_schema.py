@@ -14,6 +14,8 @@ def json_schema() -> dict[str, Any]:
     for name, option in options().items():
         default = SyncSettings().to_mapping()[name]
         common[name] = {**option.kind.json_schema(), "description": option.help, "default": default}
+        if default is None:
+            common[name]["type"] = [common[name]["type"], "null"]
     named = {name: option.json_schema() for name, option in NAMES.items()}
     entry = {
         "type": "object",

@@ -61,17 +61,18 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A whole number, from `least` up."""
+    """A whole number from `least` to `most`, for no database holds any number."""
 
     least: int
+    most: int
 
     def parse(self, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= self.least:
+        if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
             return value
-        raise ValueError(f"{show(value)} is not allowed; allowed: a whole number from {self.least} up")
+        raise ValueError(f"{show(value)} is not allowed; allowed: a whole number from {self.least} to {self.most:,}")
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class SyncSettings:
     )
     sync_user_limit: int = _option(
         10_000,
-        Count(1),
+        Count(1, 100_000_000),
         "Most users to sync",
         "With more users to sync, all named groups together, the sync is refused before the first write.",
         "--sync-user-limit",

@@ -69,9 +69,15 @@ class Fields:
 
     @property
     def host(self) -> str:
-        """Host or URL, with the port if that stands in a field of its own."""
+        """Host or URL, with the port if that stands in a field of its own.
+
+        Raises:
+            ConfigurationError: If there is none.
+        """
         host, port = (self.connection.host or "").strip().rstrip("/"), self.connection.port
-        return f"{host}:{port}" if host and port else host
+        if not host:
+            raise ConfigurationError(f"The host of {self.name} is missing: the URL of the server, with https://.")
+        return f"{host}:{port}" if port else host
 
     @property
     def password(self) -> str | None:

@@ -18,6 +18,8 @@ from okta_mi_provider.store import Store, StoreError
 SECTION = "okta_mi"
 #: Name of the SQLite file in AIRFLOW_HOME that is the default.
 _DEFAULT_FILE = "okta_mi.db"
+#: A hundred years.
+_MOST_DAYS = 36_500
 #: SQLAlchemy's names for those connection types of Airflow that have another one.
 _DRIVERS = {"postgres": "postgresql", "pgsql": "postgresql"}
 #: What of a connection's extra is meant for PostgreSQL's client library.
@@ -58,7 +60,8 @@ def store_url() -> str | URL:
             f"[{SECTION}] store names the Airflow connection {setting!r}, which does not exist. Add it, or write a "
             "SQLAlchemy URL."
         ) from None
-    extra = connection.extra_dejson
+    extra: object = connection.extra_dejson
+    options = extra if isinstance(extra, dict) else {}
     return URL.create(
         _DRIVERS.get(connection.conn_type or "", connection.conn_type or ""),
         username=connection.login or None,
@@ -66,7 +69,7 @@ def store_url() -> str | URL:
         host=connection.host or None,
         port=connection.port or None,
         database=connection.schema or None,
-        query={key: str(extra[key]) for key in _LIBPQ if extra.get(key)},
+        query={key: str(options[key]) for key in _LIBPQ if options.get(key)},
     )
 
 
@@ -77,15 +80,16 @@ def retention_days() -> int:
         StoreError: If the setting is not a whole number from 1 up.
     """
     text = str(conf.get(SECTION, "retention_days", fallback="30")).strip()
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise StoreError(f"[{SECTION}] retention_days is {text!r}; allowed: a whole number from 1 up.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= _MOST_DAYS):
+        raise StoreError(f"[{SECTION}] retention_days is {text!r}; allowed: a whole number from 1 to {_MOST_DAYS}.")
     return int(text)
 
 
 def _mask_password(url: str) -> None:
     try:
-        password = make_url(url).password
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
         return
-    if password:
-        mask_secret(password)
+    for secret in (parsed.password, *parsed.normalized_query.get("password", ())):
+        if secret:
+            mask_secret(secret)

@@ -6,7 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseOperator
@@ -66,17 +66,30 @@ class Job:
     def plan_to_write(self) -> StoredPlan:
         """The plan of this run, if it is still the one to write.
 
+        A backfill starts many runs at once; all of them see the state of now, and the newest one writes it.
+
         Raises:
             ArtifactMissing: If it is not there.
+            PlanRefused: If it breaks a limit. Task `diff` has said so, but people can mark a task as they like.
             SyncError: If a newer run has made a plan since: what this one wants may be out of date.
         """
+        stored = self._plan()
+        stored.plan.raise_if_unsafe(sync_user_limit=self.settings().sync_user_limit)
         newer = self.store.newer_plan(self.run)
-        if newer is not None:
-            raise SyncError(
-                f"Run {newer!r} has read Okta after this one, so the plan of this run is out of date and is not "
-                "written. Trigger a new run instead."
-            )
-        return self._plan()
+        if newer is None:
+            return stored
+        if self.is_backfill:
+            log.info("Run %r is newer and writes what there is to write.", newer)
+            return StoredPlan(replace(stored.plan, changes=()), stored.digest)
+        raise SyncError(
+            f"Run {newer!r} has read Okta after this one, so the plan of this run is out of date and is not "
+            "written. Trigger a new run instead."
+        )
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether the run belongs to a backfill."""
+        return bool(self.context["dag_run"].run_type == "backfill")
 
     def _plan(self) -> StoredPlan:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415

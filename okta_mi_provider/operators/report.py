@@ -15,7 +15,7 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Finding, Plan
 from okta_mi_provider.sync.report import Report, State
-from okta_mi_provider.sync.text import plural
+from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,14 +70,16 @@ class ReportOperator(SyncOperator):
 
         failure = job.store.find(job.run, ArtifactKind.FAILURE)
         error = self._error(job, failure.data if failure else {})
-        notices = (_BACKFILL,) if job.context["dag_run"].run_type == "backfill" else ()
+        notices: tuple[Finding, ...] = (_BACKFILL,) if job.is_backfill else ()
         found = job.store.find(job.run, ArtifactKind.PLAN)
         if found is None:
             return self._without_plan(settings, error, notices)
         plan = Plan.from_json(found.data)
         outcomes = job.store.outcomes(job.run, plan, found.digest)
         untried = 0 if settings.dry_run else len(plan.changes) - len(outcomes)
-        if untried and not error:
+        if untried and job.is_backfill and (newer := job.store.newer_plan(job.run)):
+            notices += (Finding("superseded", f"Nothing was written: run {quoted(newer)} is newer, and writes."),)
+        elif untried and not error:
             error = (
                 f"{plural(untried, 'change')} of the plan not tried, although no task has failed. Trigger a new run."
             )
@@ -130,4 +132,4 @@ def failure_of(report: Report) -> str:
         plural(len(report.failures), "change") + " failed" if report.failures else "",
         plural(len(report.conflicts), "conflict") + " for a person to settle" if report.conflicts else "",
     ]
-    return f"{' and '.join(filter(None, parts))}; the summary above names them."
+    return f"{' and '.join(filter(None, parts))}; the report names them."

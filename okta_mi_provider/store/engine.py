@@ -24,6 +24,15 @@ from okta_mi_provider.store.schema import METADATA
 
 #: How long SQLite waits for another process to finish its write, in seconds.
 _BUSY_TIMEOUT_S = 60
+#: What a database says that will not answer later either.
+_WILL_NOT_PASS = (
+    "unable to open",
+    "readonly",
+    "not a database",
+    "no such",
+    "authentication failed",
+    "does not exist",
+)
 #: Without a driver in the URL: the one that Airflow's PostgreSQL provider installs.
 _POSTGRESQL = "postgresql+psycopg2"
 
@@ -39,8 +48,10 @@ def open_engine(url: str | URL) -> Engine:
         engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
-            f"The driver for the store {_shown(parsed)} is not installed ({error}). Install it, or change {SETTING}."
+            f"The driver for the store {shown(parsed)} is not installed ({error}). Install it, or change {SETTING}."
         ) from None
+    except ArgumentError as error:
+        raise StoreError(_cannot(shown(parsed), str(error))) from None
     with speaking(engine):
         _create_tables(engine)
     return engine
@@ -54,12 +65,12 @@ def speaking(engine: Engine) -> Iterator[None]:
         StoreUnavailable: If it may answer later.
         StoreError: If it will not.
     """
-    where = _shown(engine.url)
+    where = shown(engine.url)
     try:
         yield
     except OperationalError as error:
         reason = _reason(error)
-        if "unable to open" in reason or "readonly" in reason or "not a database" in reason:
+        if any(sign in reason for sign in _WILL_NOT_PASS):
             raise StoreError(_cannot(where, reason)) from None
         raise StoreUnavailable(f"The store {where} does not answer: {reason}. It is set by {SETTING}.") from None
     except IntegrityError:
@@ -91,7 +102,7 @@ def _sqlite(url: URL) -> Engine:
         try:
             os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise StoreError(_cannot(_shown(url), error.strerror or str(error))) from None
+            raise StoreError(_cannot(shown(url), error.strerror or str(error))) from None
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
@@ -130,8 +141,9 @@ def _cannot(where: str, reason: str) -> str:
     return f"The store {where} cannot be used: {reason}. It is set by {SETTING}."
 
 
-def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+def shown(url: URL) -> str:
+    """A URL as it may stand in a message: without the password, and without the query, where one can stand too."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _reason(error: SQLAlchemyError) -> str:

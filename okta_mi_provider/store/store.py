@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, insert, select
 from sqlalchemy.engine import URL
 
-from okta_mi_provider.store.engine import open_engine, speaking
+from okta_mi_provider.store.engine import open_engine, shown, speaking
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing
 from okta_mi_provider.store.schema import ARTIFACTS, OUTCOMES, RUNS
 from okta_mi_provider.sync.apply import Outcome, Status
@@ -76,7 +76,10 @@ class Store:
             StoreError: If the store cannot be written.
         """
         with speaking(self._engine), self._engine.begin() as connection:
-            for table in (ARTIFACTS, OUTCOMES, RUNS):
+            # The last report stays. What was done does not: should the same plan be made again, somebody has undone it.
+            others = ARTIFACTS.c.kind != ArtifactKind.REPORT.value
+            connection.execute(delete(ARTIFACTS).where(_of_run(ARTIFACTS, run), others))
+            for table in (OUTCOMES, RUNS):
                 connection.execute(delete(table).where(_of_run(table, run)))
             connection.execute(
                 insert(RUNS).values(
@@ -169,13 +172,16 @@ class Store:
         """
         found = self.find(run, kind)
         if found is None:
-            # A digest says that the task did store it somewhere.
-            where = (
-                f"Task {made_by!r} has stored it, so the workers do not share the store: set {SETTING} to a database "
-                "that all of them reach, such as postgresql+psycopg2://user:password@host/database."
-                if digest
-                else f"Run task {made_by!r} first, or set {SETTING} to a database that all workers reach."
-            )
+            if self.settings(run) is not None:
+                where = f"Clear task {made_by!r} and all after it."
+            elif digest:
+                # The digest says that the task did store it somewhere.
+                where = (
+                    f"Task {made_by!r} has stored it, so the workers do not share the store: set {SETTING} to a "
+                    "database that all of them reach, such as postgresql+psycopg2://user:password@host/database."
+                )
+            else:
+                where = f"Run task {made_by!r} first, or set {SETTING} to a database that all workers reach."
             raise ArtifactMissing(f"The {kind} of run {run.run_id!r} is not in the store {self}. {where}")
         if digest and found.digest != digest:
             raise ArtifactMissing(
@@ -269,7 +275,7 @@ class Store:
         return found
 
     def __str__(self) -> str:
-        return self._engine.url.render_as_string(hide_password=True)
+        return shown(self._engine.url)
 
 
 def _of_run(table: Table, run: RunKey) -> ColumnElement[bool]:

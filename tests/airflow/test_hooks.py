@@ -111,7 +111,7 @@ def test_blank_is_missing(world: World, connection: Connection) -> None:
         ({"extra": {"allow_http": "perhaps"}}, "allowed: true, false"),
         ({"extra": {"verify": 7}}, "'verify' of"),
         ({"extra": {"verify": "/no/such/file"}}, "does not exist"),
-        ({"host": None}, "host is missing"),
+        ({"host": None}, "host of Airflow connection 'okta_default' is missing"),
         ({"host": "http://okta.example.org"}, "not encrypted"),
         ({"password": None}, "API token in the password of Airflow connection 'okta_default' is missing"),
         ({"password": "  "}, "is missing"),

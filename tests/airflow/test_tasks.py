@@ -226,6 +226,53 @@ def test_a_report_of_a_backfill_says_that_okta_has_no_history(
     assert "no history" in finding["message"]
 
 
+def test_a_run_of_a_backfill_leaves_the_writing_to_a_newer_one(
+    world: World, sync: Callable[..., Ended], execute: Execute, store: Store
+) -> None:
+    world.okta.group("Sales", "ana")
+    for task_id in ("fetch", "diff"):
+        execute(task_id, "older", run_type="backfill")
+    sync()
+    world.mi.forget_requests()
+
+    for task_id in ("create_groups", "upsert_users"):
+        execute(task_id, "older", run_type="backfill")
+
+    assert world.mi.writes() == []
+    assert execute("report", "older", run_type="backfill")["state"] == "done"
+    found = store.find(RunKey(DAG_ID, "older"), ArtifactKind.REPORT)
+    assert found is not None
+    assert {each["kind"] for each in found.data["findings"]} == {"backfill", "superseded"}
+
+
+@pytest.mark.parametrize("task_id", ["create_groups", "upsert_users"])
+def test_a_refused_plan_is_not_written_although_diff_was_marked_a_success(
+    world: World, sync: Callable[..., Ended], execute: Execute, failing: Failing, task_id: str
+) -> None:
+    world.okta.group("Sales", "ana", "bo")
+    refused = sync(sync_user_limit=1)
+    assert refused.state == "failed"
+
+    with failing("more than sync_user_limit allows"):
+        execute(task_id, refused)
+
+    assert world.mi.writes() == []
+
+
+def test_what_was_planned_before_fetch_was_cleared_is_not_written(
+    world: World, sync: Callable[..., Ended], execute: Execute, failing: Failing
+) -> None:
+    world.okta.group("Sales", "ana")
+    run = sync()
+    execute("fetch", run)
+    world.mi.forget_requests()
+
+    with failing("Clear task 'diff' and all after it"):
+        execute("upsert_users", run)
+
+    assert world.mi.writes() == []
+
+
 def test_a_report_without_a_plan_fails_although_every_task_was_marked_a_success(
     world: World, execute: Execute, failing: Failing
 ) -> None:

@@ -181,7 +181,10 @@ def test_an_entry_without_a_readable_name_cannot_vanish(entry: str, expected: st
         ("api_secret: x", f"{FILE}:3:5: api_secret: unknown key; secrets belong into the Airflow connection"),
         ("mi_conn_id: x", f"{FILE}:3:5: mi_conn_id: unknown key; did you mean"),
         ("force: 'true'", f"{FILE}:3:12: force: 'true' is not allowed; allowed: true, false"),
-        ("sync_user_limit: 0", f"{FILE}:3:22: sync_user_limit: 0 is not allowed; allowed: a whole number from 1 up"),
+        (
+            "sync_user_limit: 0",
+            f"{FILE}:3:22: sync_user_limit: 0 is not allowed; allowed: a whole number from 1 to 100,000,000",
+        ),
         ("sync_user_limit: 1.5", f"{FILE}:3:22: sync_user_limit: 1.5 is not allowed"),
         ("retries: -1", f"{FILE}:3:14: retries: -1 is not allowed"),
         ("retries: true", f"{FILE}:3:14: retries: True is not allowed"),
