@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _the_only_one(), _running(options.users) as (simulators, airflow):
             code = 0 if _sync(simulators, airflow) else 1
             if not options.stop:
+                for group in GROUPS:
+                    say(f"{airflow.url}/dags/{airflow.wait_for_dag(group)}")
+                say("The connections come from the environment; Admin > Connections does not list them.")
                 say("\nServing until Ctrl-C.")
                 _serve(simulators, airflow)
     except KeyboardInterrupt:
@@ -118,8 +121,6 @@ def _sync(simulators: Simulators, airflow: AirflowStack) -> bool:
     comparisons = [simulators.compare(group) for group in GROUPS]
     for comparison in comparisons:
         say(comparison)
-    for dag_id, _ in started:
-        say(f"{airflow.url}/dags/{dag_id}")
     return all(run.succeeded for run in runs) and all(comparison.is_exact for comparison in comparisons)
 
 
