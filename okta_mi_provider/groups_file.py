@@ -144,7 +144,7 @@ def dag_id(name: str) -> str:
     """The DAG id for a name: as it is if it can be, else a readable part of it and the beginning of its sha256."""
     if _PLAIN.fullmatch(name) and len(_PREFIX + name) <= _LONGEST_ID:
         return _PREFIX + name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
     latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", latin).strip("-")[: _LONGEST_ID - len(_PREFIX) - len(digest) - 1]
     return f"{_PREFIX}{slug or 'group'}-{digest}"

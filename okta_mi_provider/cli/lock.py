@@ -32,7 +32,7 @@ def one_at_a_time(host: str, groups: Iterable[str]) -> Iterator[None]:
         with ExitStack() as held:
             # Sorted: two processes that want the same locks want them in the same order.
             for group in sorted(set(groups)):
-                name = hashlib.sha256(f"{host}\n{group}".encode()).hexdigest()[:32]
+                name = hashlib.sha256(f"{host}\n{group}".encode(errors="surrogatepass")).hexdigest()[:32]
                 file = held.enter_context((folder / f"{name}.lock").open("w"))
                 _wait_for(file.fileno(), group)
             yield

@@ -69,13 +69,8 @@ class EnsuringWriter:
         wanted = tuple({each.id: each for each in (group, default_group) if each}.values())
 
         def create() -> Written:
-            # Where the server takes only one group along, that is the Default Group: a run that dies then leaves
-            # a gap in the group that the next run looks at, not in the other.
-            default_only = default_group is not None and self._creates.takes_one_along
-            user_id = self._client.create_user(
-                user, group_id="" if default_only else group.id, default_group=default_group is not None
-            )
-            self._join(user_id, (group,) if default_only else self._creates.groups_left_out(user_id, wanted))
+            user_id, left_out = self._creates.create(user, wanted)
+            self._join(user_id, left_out)
             return Written(user_id, joined=True)
 
         def found() -> Written | None:
@@ -178,31 +173,41 @@ class _Directory:
 
 
 class _CreateProbe:
-    """Learns from the first user that is created which memberships the server takes along.
-
-    Attributes:
-        takes_one_along: The group, but not the Default Group beside it.
-    """
+    """Creates users, and learns from the first of them which memberships the server takes along."""
 
     def __init__(self, client: MetricInsightsClient) -> None:
         self._client = client
         self._lock = threading.Lock()
         self._left_out: frozenset[str] | None = None
-        self.takes_one_along = False
 
-    def groups_left_out(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
-        """Those of the wanted groups that a user is not in who was just created into all of them.
+    def create(self, user: TargetUser, wanted: tuple[TargetGroup, ...]) -> tuple[str, tuple[TargetGroup, ...]]:
+        """Creates a user; the first one alone, and looks what groups it is in.
 
         Args:
-            user_id: The user.
-            wanted: The group, and the Default Group behind it if that is wanted too.
+            user: Without an id.
+            wanted: The group to be in, and the Default Group behind it if that is wanted too.
+
+        Returns:
+            The user's id, and those of the wanted groups that it is not in.
+
+        Raises:
+            SyncError: If the user could not be created.
         """
+        group, with_default = wanted[0], len(wanted) > 1
         with self._lock:
             if self._left_out is None:
+                user_id = self._client.create_user(user, group_id=group.id, default_group=with_default)
                 present = self._groups_of(user_id, wanted)
-                self._left_out = frozenset(group.id for group in wanted if group.id not in present)
-                self.takes_one_along = len(wanted) > 1 and self._left_out == {wanted[1].id}
-        return tuple(group for group in wanted if group.id in self._left_out)
+                self._left_out = frozenset(each.id for each in wanted if each.id not in present)
+                return user_id, self._of(wanted)
+        if with_default and self._left_out == {wanted[1].id}:
+            # The server takes one group along. Let it be the Default Group: a run that dies then leaves a gap in the
+            # group that the next run looks at, not in the other.
+            return self._client.create_user(user, group_id="", default_group=True), (group,)
+        return self._client.create_user(user, group_id=group.id, default_group=with_default), self._of(wanted)
+
+    def _of(self, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
+        return tuple(each for each in wanted if each.id in (self._left_out or ()))
 
     def _groups_of(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> frozenset[str]:
         """Looks, in one way or the other. Without an answer the server is believed: the user was created, after all."""
