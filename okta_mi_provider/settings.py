@@ -123,7 +123,7 @@ class SyncSettings:
         10_000,
         Count(1, 100_000_000),
         "Most users to sync",
-        "With more users to sync, all named groups together, the sync is refused before the first write.",
+        "With more users to sync it is refused before the first write. On the command line: all named groups together.",
         "--sync-user-limit",
         in_form=True,
     )
