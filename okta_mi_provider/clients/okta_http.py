@@ -99,7 +99,7 @@ class OktaHttp:
                 restarts += 1
                 at = first
                 seen.clear()
-                idle = -len(ids)
+                ids.clear()
                 continue
             known = len(ids)
             ids.update(str(row.get("id")) for row in rows)
