@@ -9,7 +9,9 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, Param, conf, get_parsing_context
 
+from okta_mi_provider import idle_token
 from okta_mi_provider.groups_file import BrokenEntry, Entry, read
+from okta_mi_provider.okta_pool import OktaPool
 from okta_mi_provider.operators.base import CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
@@ -40,20 +42,22 @@ def build_dags(file: str) -> None:
 
     Raises:
         GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
+        OktaPoolError: If `[okta_mi] okta_pool` cannot be used.
     """
     setting = (conf.get("okta_mi", "groups_file", fallback="") or "").strip()
     path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
     groups = read(path)
     only = get_parsing_context().dag_id
+    okta_pool = OktaPool.configured()
     for entry in groups.entries:
         if only in {None, entry.dag_id}:
-            _dag(entry, file)
+            _dag(entry, file, okta_pool)
     for stand_in in groups.broken:
         if only in {None, stand_in.dag_id}:
             _stand_in(stand_in, file, path.name)
 
 
-def _dag(entry: Entry, file: str) -> None:
+def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -77,7 +81,7 @@ def _dag(entry: Entry, file: str) -> None:
         doc_md=_doc(entry),
     ) as dag:
         (
-            FetchOperator(task_id=FETCH, **common)
+            FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})})
             >> DiffOperator(task_id=DIFF, **common)
             >> CreateGroupsOperator(task_id=CREATE_GROUPS, **common)
             >> UpsertUsersOperator(task_id=UPSERT_USERS, **common)
@@ -132,8 +136,10 @@ def _doc(entry: Entry) -> str:
         **entry.settings.to_mapping(),
     }
     shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
+    warning = idle_token.warning(entry.schedule)
+    caution = f"**Caution:** {warning}\n\n" if warning else ""
     return (
-        "Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
+        f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
         f"*{options()['dry_run'].title}* to see what it would write; the task `{REPORT}` tells what a run has done."
         f"\n\n{_code(shown)}\n"
     )

@@ -63,20 +63,64 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["login", "schema", "port"],
                     "relabeling": {"host": "Org URL", "password": "API token"},
-                    "placeholders": {"host": "https://acme.okta.com"},
+                    "placeholders": {"host": "https://acme.okta.com", "password": "Empty for a service app"},
                 },
                 "conn-fields": {
+                    "auth_mode": {
+                        "label": "Authentication",
+                        "description": "ssws: an API token; private_key_jwt: a service app, as Okta recommends.",
+                        "schema": {
+                            "type": ["string", "null"],
+                            "enum": ["ssws", "private_key_jwt"],
+                            "default": "ssws",
+                        },
+                    },
+                    "client_id": {
+                        "label": "Client ID",
+                        "description": "Of the service app.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "private_key": {
+                        "label": "Private key",
+                        "description": "Of the service app, in PEM or as JWK. Line ends that get lost do no harm.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "private_key_id": {
+                        "label": "Private key ID",
+                        "description": "The kid that Okta shows beside the public key. Not needed if a JWK has it.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "scopes": {
+                        "label": "Scopes",
+                        "description": "What to ask for, with blanks between.",
+                        "schema": {"type": ["string", "null"], "default": "okta.groups.read"},
+                    },
+                    "dpop": {
+                        "label": "DPoP",
+                        "description": "Whether tokens are bound to a key: auto, if the app demands it.",
+                        "schema": {
+                            "type": ["string", "null"],
+                            "enum": ["auto", "always", "never"],
+                            "default": "auto",
+                        },
+                    },
                     "page_size": {
                         "label": "Page size",
                         "description": "Members asked for at a time. Okta recommends 200.",
                         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000, "default": 200},
                     },
-                    "timeout": _TIMEOUT,
+                    "rate_limit_share": {
+                        "label": "Rate limit left to others (%)",
+                        "description": "Share of the org's rate limit that a sync does not use.",
+                        "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 90, "default": 50},
+                    },
                     "max_wait": {
                         "label": "Longest wait (seconds)",
-                        "description": "Longest pause that Okta's rate limit may impose on one request.",
+                        "description": "Longest pause that Okta's rate limit may impose on one request. If it asks for "
+                        "more, the task ends and Airflow tries it again then.",
                         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600, "default": 120},
                     },
+                    "timeout": _TIMEOUT,
                     "verify": _VERIFY,
                     "allow_http": _ALLOW_HTTP,
                 },
@@ -150,6 +194,21 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/opt/airflow/config/okta_groups.yaml",
                         "default": "",
+                    },
+                    "okta_pool": {
+                        "description": "Airflow pool of all tasks that read Okta, so that they respect its rate limit "
+                        "together. It is made when the scheduler starts. Empty: none.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "okta_api",
+                        "default": "",
+                    },
+                    "okta_pool_slots": {
+                        "description": "How many tasks may read Okta at the same time; they divide the rate limit.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "4",
                     },
                     "retention_days": {
                         "description": "Days after which members, plan and outcomes of a run are deleted.",

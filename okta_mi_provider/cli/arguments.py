@@ -19,6 +19,7 @@ PROMPT = object()
 
 #: Environment variables that secrets are taken from.
 OKTA_TOKEN_VARIABLE = "OKTA_API_TOKEN"  # noqa: S105
+OKTA_KEY_VARIABLE = "OKTA_PRIVATE_KEY"
 MI_KEY_VARIABLE = "MI_APPLICATION_KEY"
 MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
 
@@ -60,6 +61,11 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
 def _connection_arguments() -> Iterator[Argument]:
     texts = {
         ("--okta-host", "-H"): ("HOST", "Okta org, such as https://acme.okta.com"),
+        ("--okta-client-id",): (
+            "ID",
+            f"service app of Okta, instead of a token; its private key in {OKTA_KEY_VARIABLE}, in PEM or as JWK",
+        ),
+        ("--okta-private-key-id",): ("KID", "id of that key in Okta (not needed if a JWK has it)"),
         ("--okta-conn-id",): ("ID", "Airflow connection to take Okta's host and token from"),
         ("--mi-host",): ("HOST", "Metric Insights server, such as https://mi.example.org"),
         ("--mi-user",): ("USER", "administrator of MI that the application acts for"),

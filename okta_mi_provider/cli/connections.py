@@ -9,13 +9,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 
-from okta_mi_provider.cli.arguments import MI_KEY_VARIABLE, MI_TOKEN_VARIABLE, OKTA_TOKEN_VARIABLE, PROMPT
+from okta_mi_provider.cli.arguments import (
+    MI_KEY_VARIABLE,
+    MI_TOKEN_VARIABLE,
+    OKTA_KEY_VARIABLE,
+    OKTA_TOKEN_VARIABLE,
+    PROMPT,
+)
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
-from okta_mi_provider.clients.okta import OktaClient, ssws
+from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.sync.run import Sides
 
@@ -38,7 +45,12 @@ def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
 
 def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
     if args.okta_conn_id:
-        _not_both("--okta-conn-id", {"--okta-host": args.okta_host, "--okta-token": args.okta_token})
+        own = {
+            "--okta-host": args.okta_host,
+            "--okta-token": args.okta_token,
+            "--okta-client-id": args.okta_client_id,
+        }
+        _not_both("--okta-conn-id", own)
         with _airflow():
             from okta_mi_provider.hooks.okta import OktaHook
 
@@ -46,6 +58,26 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only
     if not args.okta_host:
         raise ConfigurationError("Which Okta org? Give --okta-host, or --okta-conn-id for an Airflow connection.")
     base = okta_url(args.okta_host, allow_http=args.allow_http or False)
+    login = _okta_login(args, environment)
+    return OktaClient(base, login, transport=Transport(read_only=read_only))
+
+
+def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> OktaLogin:
+    """The way into Okta: a service app if one is named, else an API token."""
+    if args.okta_client_id:
+        _not_both("--okta-client-id", {"--okta-token": args.okta_token})
+        from okta_mi_provider.clients.okta_keys import SigningKey
+        from okta_mi_provider.clients.okta_oauth import ServiceApp
+
+        where = f"in {OKTA_KEY_VARIABLE}"
+        text = environment.get(OKTA_KEY_VARIABLE, "")
+        if not text.strip():
+            raise ConfigurationError(
+                f"No private key for the service app {args.okta_client_id!r}: set {OKTA_KEY_VARIABLE}, in PEM or as "
+                "JWK."
+            )
+        key = SigningKey.parse(text, key_id=args.okta_private_key_id, what=f"The private key {where}")
+        return ServiceApp(args.okta_client_id, key, credentials=where)
     if args.okta_token is PROMPT:
         token, origin = _ask("Okta API token: "), "from the prompt"
     elif args.okta_token is not None:
@@ -56,7 +88,7 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only
         raise ConfigurationError(
             f"No Okta API token: set {OKTA_TOKEN_VARIABLE}, or give --okta-token to be asked for it."
         )
-    return OktaClient(base, ssws(token, origin), credentials=origin, transport=Transport(read_only=read_only))
+    return ApiToken(token, credentials=origin)
 
 
 def _metric_insights(

@@ -123,13 +123,14 @@ class RateLimited(ApiError):
 
     Args:
         call: Which request.
-        wait_s: Seconds after which it is worth trying again.
+        wait_s: Seconds after which it is worth trying again; None if the answer does not tell.
         detail: The system's own words.
         hint: What to do next.
     """
 
     passing = True
 
-    def __init__(self, call: Call, wait_s: float, detail: str = "", hint: str = "") -> None:
-        super().__init__(call, detail, hint)
+    def __init__(self, call: Call, wait_s: float | None, detail: str = "", hint: str = "") -> None:
+        later = "" if wait_s is None else f" It may be asked again in {wait_s:.0f} s."
+        super().__init__(call, detail, f"{hint}{later}".strip())
         self.wait_s = wait_s

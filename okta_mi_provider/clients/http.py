@@ -33,6 +33,7 @@ from okta_mi_provider.sync.text import one_line, quoted
 
 log = logging.getLogger(__name__)
 
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 #: Longest that a connection may take to be made, in seconds, however long an answer may take.
 _CONNECT_TIMEOUT_S = 10.0
 #: How OpenSSL puts it that the other side answers in another protocol.
@@ -44,6 +45,8 @@ _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 
 #: Twice as long each time, and never two clients in step.
 _BACK_OFF = wait_exponential(multiplier=_PAUSE_S, max=_LONGEST_PAUSE_S) + wait_random(0, _PAUSE_S)
+#: The same for a rate limit that does not say when it ends: they are counted in minutes.
+_BLIND_BACK_OFF = wait_exponential(multiplier=4 * _PAUSE_S, max=3 * _LONGEST_PAUSE_S) + wait_random(0, 4 * _PAUSE_S)
 
 _Result = TypeVar("_Result")
 
@@ -62,6 +65,7 @@ class Transport:
         verify: Check TLS certificates; or the path of a bundle of authorities to trust.
         read_only: Refuse every request that could change something.
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
+        on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
     """
 
     timeout_s: float = 30.0
@@ -69,9 +73,20 @@ class Transport:
     verify: bool | str = True
     read_only: bool = False
     caller: str = ""
+    on_secret: Callable[[str], None] | None = None
 
 
-class HeaderAuth(AuthBase):
+class Credentials(AuthBase):
+    """What proves to a server who asks.
+
+    Attributes:
+        secret: Never to be shown.
+    """
+
+    secret: str
+
+
+class HeaderAuth(Credentials):
     """Sends a secret in a header.
 
     Args:
@@ -117,7 +132,7 @@ class HttpSession:
         self._session = requests.Session()
         self._session.headers.update(
             {
-                "Accept": "application/json",
+                "Accept": _JSON,
                 "User-Agent": f"okta-mi-provider/{__version__}{caller} python-requests/{requests.__version__}",
             }
         )
@@ -135,9 +150,11 @@ class HttpSession:
         method: str,
         path: str,
         *,
-        auth: HeaderAuth | None,
+        auth: AuthBase | None,
         query: str = "",
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         is_login: bool = False,
     ) -> requests.Response:
         """Sends one request, once, to the configured server and to nobody else.
@@ -148,6 +165,8 @@ class HttpSession:
             auth: Puts the credentials in.
             query: Query string, encoded.
             body: Sent as JSON.
+            form: Sent as a form, instead of `body`.
+            headers: Sent besides those of every request.
             is_login: The request changes nothing although its method is one that could.
 
         Returns:
@@ -159,7 +178,7 @@ class HttpSession:
             ConfigurationError: If the server cannot prove who it is.
         """
         call = Call(self.system, method, path)
-        if auth:
+        if isinstance(auth, Credentials):
             self.hide(auth.secret)
         if self.transport.read_only and method != "GET" and not is_login:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
@@ -168,8 +187,8 @@ class HttpSession:
             return self._session.request(
                 method,
                 url,
-                data=None if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"},
+                data=form if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": _JSON if form is None else _FORM, **(headers or {})},
                 auth=auth,
                 timeout=(min(_CONNECT_TIMEOUT_S, self.transport.timeout_s), self.transport.timeout_s),
                 verify=self._verify,
@@ -207,7 +226,11 @@ class HttpSession:
 
     def hide(self, secret: str) -> None:
         """Keeps a secret that the server knows out of every message from now on."""
+        if secret in self._secrets:
+            return
         self._secrets.add(secret)
+        if self.transport.on_secret:
+            self.transport.on_secret(secret)
 
     def words(self, text: object, *hidden: str) -> str:
         """The other side's own words, fit for a message: on one line, shortened, without any secret it was sent.
@@ -231,6 +254,8 @@ class HttpSession:
     ) -> _Result:
         """Calls `attempt` until it succeeds, pausing as long as the failure asks for.
 
+        A rate limit that asks for more than `max_wait_s` is left to the caller: nobody shall hold a worker for that.
+
         Args:
             attempt: What to try.
             retry: Whether a failure is worth another attempt.
@@ -241,17 +266,25 @@ class HttpSession:
         """
         return Retrying(
             stop=stop_after_attempt(attempts),
-            retry=retry_if_exception(lambda error: isinstance(error, SyncError) and retry(error)),
+            retry=retry_if_exception(
+                lambda error: isinstance(error, SyncError) and not self._is_too_long(error) and retry(error)
+            ),
             wait=self._pause,
             before_sleep=_tell,
             reraise=True,
         )(attempt)
 
+    def _is_too_long(self, error: SyncError) -> bool:
+        wait_s = error.wait_s if isinstance(error, RateLimited) else None
+        return wait_s is not None and wait_s > self.transport.max_wait_s
+
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RateLimited):
-            return min(max(error.wait_s, 0.0), self.transport.max_wait_s)
-        return _BACK_OFF(state)
+        if not isinstance(error, RateLimited):
+            return _BACK_OFF(state)
+        if error.wait_s is None:
+            return min(_BLIND_BACK_OFF(state), self.transport.max_wait_s)
+        return max(error.wait_s, 0.0)
 
 
 def _tell(state: RetryCallState) -> None:

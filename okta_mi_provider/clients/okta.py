@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, GroupAmbiguous, GroupNotFound, NotFound, Rejected
-from okta_mi_provider.clients.http import HeaderAuth, Transport, secret
-from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
+from okta_mi_provider.clients.http import Transport
+from okta_mi_provider.clients.okta_auth import OktaLogin
+from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp, Pace
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser
@@ -28,36 +29,29 @@ _LOOKS_LIKE_GROUP_ID = re.compile(r"00g[A-Za-z0-9]{17}")
 _GROUPS = "/api/v1/groups"
 
 
-def ssws(token: str | None, credentials: str) -> HeaderAuth:
-    """Authentication with an API token of an administrator.
-
-    Raises:
-        ConfigurationError: If the token cannot be one.
-    """
-    return HeaderAuth("Authorization", secret(token, f"The Okta API token {credentials}"), "SSWS")
-
-
 class OktaClient:
     """Groups and members of one Okta org.
 
     Args:
         base: Where the org is.
-        auth: Puts the credentials in.
-        credentials: Where they are, for messages: "of ...", "in ...".
+        login: How to authenticate.
         transport: How to talk to it.
+        pace: How much of the org's rate limit to use.
         page_size: Members asked for at a time, 1 to 1000.
     """
 
     def __init__(
         self,
         base: BaseUrl,
-        auth: HeaderAuth,
+        login: OktaLogin,
         *,
-        credentials: str,
         transport: Transport | None = None,
+        pace: Pace | None = None,
         page_size: int = PAGE_SIZE,
     ) -> None:
-        self._http = OktaHttp(base, auth, credentials=credentials, transport=transport or Transport())
+        #: Whether the credentials end by themselves when nobody uses them.
+        self.dies_unused = login.dies_unused
+        self._http = OktaHttp(base, login, transport=transport or Transport(), pace=pace or Pace())
         self._page_size = page_size
 
     @property
@@ -72,7 +66,7 @@ class OktaClient:
             SyncError: If a sync could not read groups.
         """
         self._http.get(_GROUPS, {"limit": 1})
-        return f"Connected to {self.org}; the token may read groups."
+        return f"Connected to {self.org}; these credentials may read groups."
 
     def find_group(self, selector: GroupSelector) -> SourceGroup:
         """The one group with this id, or with exactly this name.

@@ -6,10 +6,11 @@ Source: Okta's API reference and its guides on pagination, errors and rate limit
 
 from __future__ import annotations
 
-import random
+import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -27,11 +28,17 @@ from okta_mi_provider.clients.errors import (
     RightsMissing,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, Transport, json_body, redirect_error
+from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error
+from okta_mi_provider.clients.okta_auth import OktaLogin
+from okta_mi_provider.clients.rate_limit import RateLimit, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.text import quoted
 
+log = logging.getLogger(__name__)
+
 SYSTEM = "Okta"
+#: Percent of the rate limit that are left to others.
+RATE_LIMIT_SHARE = 50
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
 #: How often a list is begun anew whose cursor has expired.
@@ -40,23 +47,45 @@ _MOST_RESTARTS = 2
 _MOST_IDLE_PAGES = 3
 #: How Okta chokes on a page, None being silence; and how many rows are always asked for.
 _TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
+#: Okta's code for a right that is missing, though it is answered 401 like a token that is refused.
+_NOT_ALLOWED = "E0000015"
+#: How often one request may be answered 401 before the credentials are believed to be wrong.
+_MOST_LOGINS = 3
+_REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
+#: Pauses of more seconds than this are told.
+_LONG_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much of a shared rate limit to use.
+
+    Attributes:
+        kept_percent: Percent of each window that are left to others, 0 to 90.
+        sharers: How many clients like this one share the rest.
+    """
+
+    kept_percent: int = RATE_LIMIT_SHARE
+    sharers: int = 1
 
 
 class OktaHttp:
-    """Reads from one Okta org.
+    """Reads from one Okta org. Not for several threads at once.
 
     Args:
         base: Where the org is.
-        auth: Puts the credentials in.
-        credentials: Where they are, for messages: "of ...", "in ...".
+        login: How to authenticate.
         transport: How to talk to it.
+        pace: How much of the org's rate limit to use.
     """
 
-    def __init__(self, base: BaseUrl, auth: HeaderAuth, *, credentials: str, transport: Transport) -> None:
+    def __init__(self, base: BaseUrl, login: OktaLogin, *, transport: Transport, pace: Pace) -> None:
         self.base = base
         self._http = HttpSession(SYSTEM, base, transport, connections=1)
-        self._auth = auth
-        self._credentials = credentials
+        self._login = login
+        self._pace = pace
+        self._longest_pause_s = transport.max_wait_s
+        self._not_before: dict[str, float] = {}
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> tuple[Call, Any]:
         """One object.
@@ -67,10 +96,10 @@ class OktaHttp:
         Raises:
             SyncError: If it could not be read.
         """
-        return self._http.retrying(partial(self._object, path, urlencode(query or {})), attempts=_ATTEMPTS)
+        return self._http.retrying(partial(self._object, path, urlencode(query or {}), _Tries()), attempts=_ATTEMPTS)
 
-    def _object(self, path: str, query: str) -> tuple[Call, Any]:
-        response = self._once(path, query)
+    def _object(self, path: str, query: str, tries: _Tries) -> tuple[Call, Any]:
+        response = self._once(path, query, tries)
         call = self._http.call(response)
         return call, json_body(response, call)
 
@@ -91,7 +120,7 @@ class OktaHttp:
         while True:
             seen.add(at)
             try:
-                response, rows = self._http.retrying(partial(self._page, path, at, size), attempts=_ATTEMPTS)
+                response, rows = self._http.retrying(partial(self._page, path, at, size, _Tries()), attempts=_ATTEMPTS)
             except Rejected:
                 # A cursor can expire while a long list is read. Nothing else was wrong with the first page.
                 if at == first or restarts == _MOST_RESTARTS:
@@ -116,9 +145,11 @@ class OktaHttp:
                 raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
             at = link.query
 
-    def _page(self, path: str, query: str, size: _PageSize) -> tuple[requests.Response, list[Mapping[str, Any]]]:
+    def _page(
+        self, path: str, query: str, size: _PageSize, tries: _Tries
+    ) -> tuple[requests.Response, list[Mapping[str, Any]]]:
         try:
-            response = self._once(path, size.limit(query))
+            response = self._once(path, size.limit(query), tries)
         except Unavailable as error:
             if error.call.status in _TOO_MUCH:
                 size.shrink(query)
@@ -129,35 +160,52 @@ class OktaHttp:
             raise BadAnswer(call, "it is not a list of objects")
         return response, rows
 
-    def _once(self, path: str, query: str) -> requests.Response:
-        response = self._http.send("GET", path, query=query, auth=self._auth)
+    def _once(self, path: str, query: str, tries: _Tries) -> requests.Response:
+        for _ in range(_MOST_LOGINS):
+            auth = self._login.auth(self._http)
+            self._wait_for_our_turn(path)
+            response = self._http.send("GET", path, query=query, auth=auth, headers=tries.headers())
+            self._note_pace(path, response)
+            refused = response.status_code == 401 and self._words(response)[0] != _NOT_ALLOWED
+            if not refused or not self._login.renew(self._http, auth, response):
+                break
         if response.status_code != 200:
+            tries.failed(response)
             raise self._error(response)
         return response
+
+    def _wait_for_our_turn(self, path: str) -> None:
+        pause_s = self._not_before.get(_bucket(path), 0.0) - time.monotonic()
+        if pause_s > _LONG_PAUSE_S:
+            log.info(
+                "Okta's rate limit is nearly used up; waiting %.0f s, so that others find %d %% of it.",
+                pause_s,
+                self._pace.kept_percent,
+            )
+        if pause_s > 0:
+            time.sleep(pause_s)
+
+    def _note_pace(self, path: str, response: requests.Response) -> None:
+        rate_limit = RateLimit.of(response.headers)
+        # After a 429 the retry waits, and knows better for how long.
+        if rate_limit is None or response.status_code == 429:
+            return
+        pause_s = rate_limit.pause_s(kept_percent=self._pace.kept_percent, sharers=self._pace.sharers)
+        self._not_before[_bucket(path)] = time.monotonic() + min(pause_s, self._longest_pause_s)
 
     def _error(self, response: requests.Response) -> ApiError:
         call, status = self._http.call(response), response.status_code
         code, summary = self._words(response)
         if status == 429:
             return RateLimited(
-                call, rate_limit_wait(response.headers), summary, "Too many requests share this org's limit."
+                call, wait_after_429(response.headers), summary, "Too many requests share this org's limit."
             )
-        if status == 401 and code != "E0000015":
-            return AuthError(
-                call,
-                summary,
-                f"Okta does not accept the token {self._credentials}. A token dies after 30 days without use, and with "
-                "its creator's account: make a new one under Security > API > Tokens.",
-            )
+        if status == 401 and code != _NOT_ALLOWED:
+            return AuthError(call, summary, self._login.if_refused)
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
             lacking = f"The scope {self._http.words(scope[1])} is missing. " if scope else ""
-            return RightsMissing(
-                call,
-                summary,
-                f"{lacking}The token {self._credentials} must belong to somebody who may read groups and users, "
-                "such as a Read-only Administrator.",
-            )
+            return RightsMissing(call, summary, f"{lacking}{self._login.if_not_allowed}")
         if status == 404:
             return NotFound(call, summary, "It may have been deleted meanwhile.")
         if status >= 500:
@@ -202,19 +250,27 @@ class _PageSize:
         self._most = max(asked // 2, _SMALLEST_PAGE) if asked else None
 
 
-def rate_limit_wait(headers: Mapping[str, str]) -> float:
-    """Seconds to wait after a 429, from its headers.
+class _Tries:
+    """Tells Okta which failed request is being tried again, as it asks its clients to."""
 
-    A limit of 0 means too many requests at once, which passes within seconds whatever the reset says.
-    Otherwise the limit is restored at `X-Rate-Limit-Reset` (UTC epoch seconds), compared with the answer's
-    own `Date`: the clock of this machine may be wrong.
-    """
-    shortly = 1 + random.random()  # noqa: S311
-    if headers.get("X-Rate-Limit-Limit", "").strip() == "0":
-        return shortly
-    try:
-        now = parsedate_to_datetime(headers["Date"]).timestamp()
-        wait = int(headers["X-Rate-Limit-Reset"]) - now
-    except (KeyError, ValueError, OverflowError):
-        return 5 * shortly
-    return max(wait, 0.0) + shortly
+    def __init__(self) -> None:
+        self._first: str | None = None
+        self._count = 0
+
+    def headers(self) -> dict[str, str]:
+        """What to send along."""
+        if self._first is None:
+            return {}
+        return {"X-Okta-Retry-For": self._first, "X-Okta-Retry-Count": str(self._count)}
+
+    def failed(self, response: requests.Response) -> None:
+        """Remembers a failure."""
+        request_id = response.headers.get("X-Okta-Request-Id", "")
+        if self._first is None and _REQUEST_ID.fullmatch(request_id):
+            self._first = request_id
+        self._count += 1
+
+
+def _bucket(path: str) -> str:
+    """Which of Okta's budgets a request draws on: reading one group has its own."""
+    return "group" if re.fullmatch(r"/api/v1/groups/[^/]+", path) else "groups"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
@@ -98,6 +100,29 @@ class Fields:
             return str(value)
         raise self._wrong(key, value, "a text")
 
+    def secret(self, key: str) -> str | None:
+        """A secret of the extra. It may be written as a JSON object, as keys are; no error shows it."""
+        value = self._value(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, dict):
+            return json.dumps(value)
+        raise ConfigurationError(f"Extra {key!r} of {self.name} is neither a text nor a JSON object.")
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Words of the extra: a list, or a text with blanks or commas between them."""
+        value = self._value(key)
+        if value is None:
+            return default
+        words = value.replace(",", " ").split() if isinstance(value, str) else value
+        if (
+            isinstance(words, list)
+            and words
+            and all(isinstance(word, str) and word.split() == [word] for word in words)
+        ):
+            return tuple(words)
+        raise self._wrong(key, value, "words with blanks between them, or a list of words")
+
     def whole(self, key: str, default: int, least: int, most: int) -> int:
         """A whole number of the extra; a text with one in it will do."""
         value = self._value(key)
@@ -139,6 +164,7 @@ class Fields:
             verify=self._verify(),
             read_only=read_only,
             caller=f"apache-airflow/{AIRFLOW_VERSION}",
+            on_secret=mask_secret,
         )
         return transport if max_wait_s is None else replace(transport, max_wait_s=max_wait_s)
 

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
 
-from okta_mi_provider.clients.okta import PAGE_SIZE, OktaClient, ssws
+from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.okta import PAGE_SIZE, OktaClient
+from okta_mi_provider.clients.okta_auth import ApiToken
+from okta_mi_provider.clients.okta_http import RATE_LIMIT_SHARE, Pace
 from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 
+if TYPE_CHECKING:
+    from okta_mi_provider.clients.okta_auth import OktaLogin
+
 #: Keys of the connection's extra.
-EXTRAS: Final = ("page_size", "timeout", "max_wait", "verify", "allow_http")
+EXTRAS: Final = (
+    "auth_mode",
+    "client_id",
+    "private_key",
+    "private_key_id",
+    "scopes",
+    "dpop",
+    "page_size",
+    "rate_limit_share",
+    "max_wait",
+    "timeout",
+    "verify",
+    "allow_http",
+)
 
 
 class OktaHook(BaseHook):
     """Reads groups and users of an Okta org.
 
     Args:
-        okta_conn_id: Id of a connection of type `okta`: host is the org's URL, password an API token.
+        okta_conn_id: Id of a connection of type `okta`: host is the org's URL, password an API token, or, with
+            `auth_mode` `private_key_jwt`, the extra names a service app and its private key.
     """
 
     conn_name_attr = "okta_conn_id"
@@ -31,11 +51,12 @@ class OktaHook(BaseHook):
         super().__init__()
         self.okta_conn_id = okta_conn_id
 
-    def client(self, *, read_only: bool = True) -> OktaClient:
+    def client(self, *, read_only: bool = True, sharers: int = 1) -> OktaClient:
         """A client as the connection says. Nothing is sent yet.
 
         Args:
             read_only: Refuse every request that could change something. A sync never changes Okta.
+            sharers: How many clients like this one may read the org at the same time.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
@@ -44,9 +65,9 @@ class OktaHook(BaseHook):
         base = okta_url(fields.host, allow_http=fields.flag("allow_http", default=False))
         return OktaClient(
             base,
-            ssws(fields.password, fields.whereabouts),
-            credentials=fields.whereabouts,
+            _login(fields),
             transport=fields.transport(read_only=read_only, max_wait_s=fields.whole("max_wait", 120, 1, 3600)),
+            pace=Pace(kept_percent=fields.whole("rate_limit_share", RATE_LIMIT_SHARE, 0, 90), sharers=sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
         )
 
@@ -60,3 +81,26 @@ class OktaHook(BaseHook):
             return True, self.client(read_only=True).check()
         except SyncError as error:
             return False, str(error)
+
+
+def _login(fields: Fields) -> OktaLogin:
+    if fields.choice("auth_mode", "ssws", ("ssws", "private_key_jwt")) == "ssws":
+        return ApiToken(fields.password, credentials=fields.whereabouts)
+    # Signing needs a library that takes its time to load.
+    from okta_mi_provider.clients.okta_keys import SigningKey  # noqa: PLC0415
+    from okta_mi_provider.clients.okta_oauth import DEFAULT_SCOPES, DPoP, ServiceApp  # noqa: PLC0415
+
+    client_id, private_key = fields.text("client_id"), fields.secret("private_key")
+    if client_id is None:
+        raise ConfigurationError(
+            f"Extra 'client_id' of {fields.name} is missing: the client id of the service app, under Applications > "
+            "Applications."
+        )
+    if private_key is None:
+        raise ConfigurationError(
+            f"Extra 'private_key' of {fields.name} is missing: the private key of the service app, in PEM or as JWK."
+        )
+    where = f"in the extra of {fields.name}"
+    key = SigningKey.parse(private_key, key_id=fields.text("private_key_id"), what=f"The private key {where}")
+    dpop = fields.choice("dpop", DPoP.AUTO, tuple(DPoP))
+    return ServiceApp(client_id, key, credentials=where, scopes=fields.texts("scopes", DEFAULT_SCOPES), dpop=DPoP(dpop))

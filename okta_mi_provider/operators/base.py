@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
@@ -153,7 +154,7 @@ class SyncOperator(BaseOperator):
             AirflowFailException: If trying again cannot help.
             AirflowException: If it can.
         """
-        with ending_for_airflow(), self.open_job(context) as job:
+        with ending_for_airflow(context), self.open_job(context) as job:
             self.note_failure(job, None)
             try:
                 return self.work(job)
@@ -212,15 +213,18 @@ class SyncOperator(BaseOperator):
         """Which group of Okta."""
         return GroupSelector(self.group, self.group_id)
 
-    def okta(self) -> OktaClient:
+    def okta(self, *, sharers: int = 1) -> OktaClient:
         """A client that only reads.
+
+        Args:
+            sharers: How many clients like this one may read the org at the same time.
 
         Raises:
             ConfigurationError: If the connection cannot work.
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True)
+        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers)
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client.
@@ -241,17 +245,17 @@ def ensuring(client: MetricInsightsClient) -> TargetWriter:
 
 
 @contextmanager
-def ending_for_airflow() -> Iterator[None]:
+def ending_for_airflow(context: Context) -> Iterator[None]:
     """Makes Airflow try again what may pass, and nothing else.
 
     Raises:
         AirflowFailException: If trying again cannot help: credentials, settings, a refused plan.
         AirflowException: If it can.
+        AirflowRescheduleException: If it can, at a time that is known, and Airflow has no retry policies.
     """
     try:
         yield
     except (SyncError, SettingsError) as error:
         if isinstance(error, SyncError) and error.passing:
-            # The cause tells the retry policy how long to wait.
-            raise AirflowException(str(error)) from error
+            try_again(str(error), error, context)
         raise AirflowFailException(str(error)) from None

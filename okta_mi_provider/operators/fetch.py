@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from okta_mi_provider import idle_token
+from okta_mi_provider.okta_pool import OktaPool
 from okta_mi_provider.operators.base import Job, SyncOperator
 from okta_mi_provider.sync.fetch import fetch
 from okta_mi_provider.sync.text import plural, quoted
+
+if TYPE_CHECKING:
+    from okta_mi_provider.clients.okta import OktaClient
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +27,10 @@ class FetchOperator(SyncOperator):
 
         settings = self.effective_settings(job.context)
         job.store.begin(job.run, group=str(self.selector), settings=settings.to_mapping())
-        snapshot = fetch(self.okta(), self.metric_insights(read_only=True), self.selector, settings)
+        pool = OktaPool.configured()
+        okta = self.okta(sharers=pool.slots if pool and pool.name == self.pool else 1)
+        self._warn_of_idle_token(okta)
+        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selector, settings)
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
         job.store.forget_old_runs(job.run.dag_id, days=retention_days())
         source, target = snapshot.source, snapshot.target
@@ -36,3 +44,9 @@ class FetchOperator(SyncOperator):
             plural(len(target.groups), "group"),
         )
         return {"snapshot": digest, "source_users": len(source.users), "target_users": len(target.users)}
+
+    def _warn_of_idle_token(self, okta: OktaClient) -> None:
+        dag = self.get_dag()
+        schedule = dag.schedule if dag else None
+        if okta.dies_unused and isinstance(schedule, str) and (warning := idle_token.warning(schedule)):
+            log.warning("%s", warning)

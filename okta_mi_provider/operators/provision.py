@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
+from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.report import State
@@ -54,7 +55,7 @@ class ProvisionOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
-        super().__init__(**kwargs)
+        super().__init__(**{**retry_policy(), **kwargs})
         if group is None and group_id is None:
             raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
         self.settings = SyncSettings.from_mapping(settings)
@@ -78,7 +79,7 @@ class ProvisionOperator(BaseOperator):
             AirflowFailException: If something failed for good or was refused, or conflicts remain.
             AirflowException: If something failed that may pass.
         """
-        with ending_for_airflow():
+        with ending_for_airflow(context):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             (result,) = provision(
@@ -90,7 +91,9 @@ class ProvisionOperator(BaseOperator):
         if report.state is not State.DONE:
             context["ti"].xcom_push(key="return_value", value=counts)
             passing = self._killed or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
-            raise (AirflowException if passing else AirflowFailException)(failure_of(report)) from cause
+            if passing:
+                try_again(failure_of(report), cause, context)
+            raise AirflowFailException(failure_of(report)) from cause
         return counts
 
     def _sides(self, *, read_only: bool) -> Sides:

@@ -46,7 +46,7 @@ class ReportOperator(SyncOperator):
         Raises:
             AirflowFailException: After the report, if something failed or was refused, or conflicts remain.
         """
-        with ending_for_airflow(), self.open_job(context) as job:
+        with ending_for_airflow(context), self.open_job(context) as job:
             return self.work(job)
 
     def work(self, job: Job) -> dict[str, Any]:

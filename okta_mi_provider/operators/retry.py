@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+log = logging.getLogger(__name__)
+
 #: Pause before the first retry, and before any.
 _RETRY_DELAY, _MAX_RETRY_DELAY = timedelta(minutes=2), timedelta(minutes=20)
+#: How often one try is rescheduled, where Airflow has no retry policy: that costs no retry, so nothing else ends it.
+_MOST_RESCHEDULES = 24
 
 
 def retry_arguments(retries: int) -> dict[str, Any]:
@@ -20,15 +27,43 @@ def retry_arguments(retries: int) -> dict[str, Any]:
     Args:
         retries: How often to try again what may pass. What cannot pass is not tried again.
     """
-    arguments: dict[str, Any] = {
+    return {
         "retries": retries,
         "retry_delay": _RETRY_DELAY,
         "retry_exponential_backoff": True,
         "max_retry_delay": _MAX_RETRY_DELAY,
+        **retry_policy(),
     }
-    if HAS_RETRY_POLICY:
-        arguments["retry_policy"] = SyncRetryPolicy()
-    return arguments
+
+
+def retry_policy() -> dict[str, Any]:
+    """The part of it that heeds rate limits; empty where Airflow has no retry policies."""
+    return {"retry_policy": SyncRetryPolicy()} if HAS_RETRY_POLICY else {}
+
+
+def try_again(message: str, cause: BaseException | None, context: Context) -> NoReturn:
+    """Ends a task so that Airflow tries it again, and not before a rate limit ends that has stopped it.
+
+    Raises:
+        AirflowException: From the cause, in which the retry policy finds how long to wait.
+        AirflowRescheduleException: Where there are no retry policies (3.2).
+    """
+    wait_s = _asked_wait_s(cause)
+    if wait_s is not None and not HAS_RETRY_POLICY and context.get("task_reschedule_count", 0) < _MOST_RESCHEDULES:
+        log.warning("%s", message)
+        at = datetime.now(UTC) + timedelta(seconds=wait_s)
+        raise AirflowRescheduleException(at) from cause  # type: ignore[no-untyped-call]
+    raise AirflowException(message) from cause
+
+
+def _asked_wait_s(error: BaseException | None) -> float | None:
+    """The seconds that a rate limit asks for which is among the causes of a failure."""
+    while error is not None:
+        wait_s: float | None = getattr(error, "wait_s", None)
+        if wait_s is not None:
+            return wait_s
+        error = error.__cause__
+    return None
 
 
 if HAS_RETRY_POLICY:
@@ -45,10 +80,7 @@ if HAS_RETRY_POLICY:
             context: Context | None = None,  # noqa: ARG002
         ) -> RetryDecision:
             """Looks for a rate limit among the causes of the failure."""
-            cause: BaseException | None = exception
-            while cause is not None:
-                wait_s = getattr(cause, "wait_s", None)
-                if wait_s is not None:
-                    return RetryDecision.retry(delay=timedelta(seconds=wait_s), reason="rate limit")
-                cause = cause.__cause__
-            return RetryDecision.default()
+            wait_s = _asked_wait_s(exception)
+            if wait_s is None:
+                return RetryDecision.default()
+            return RetryDecision.retry(delay=timedelta(seconds=wait_s), reason="rate limit")

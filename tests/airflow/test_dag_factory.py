@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -229,8 +229,8 @@ def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Da
     ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
-        "dag_factory", "entry_options", "groups_file", "kinds", "operators", "settings", "sync", "version_compat",
-        "yaml_nodes",
+        "dag_factory", "entry_options", "groups_file", "idle_token", "kinds", "okta_pool", "operators", "settings",
+        "sync", "version_compat", "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 
@@ -260,24 +260,3 @@ def test_the_example_parses_without_connections(monkeypatch: pytest.MonkeyPatch)
 
     assert not bag.import_errors
     assert {dag_id: dag.schedule for dag_id, dag in bag.dags.items()} == {"example_okta_mi_provision": None}
-
-
-def test_a_retry_waits_as_long_as_a_rate_limit_asks(dags: Dags) -> None:
-    from airflow.sdk.exceptions import AirflowException
-
-    from okta_mi_provider.clients.errors import Call, RateLimited, Unavailable
-    from okta_mi_provider.operators.base import ending_for_airflow
-    from okta_mi_provider.version_compat import HAS_RETRY_POLICY
-
-    if not HAS_RETRY_POLICY:
-        pytest.skip("this Airflow has no retry policies")
-    policy = dags("groups: [Sales]").dags["okta_mi__Sales"].get_task("fetch").retry_policy
-    call = Call("Okta", "GET", "/api/v1/groups", 429)
-
-    def decision(error: Exception) -> Any:
-        with pytest.raises(AirflowException) as caught, ending_for_airflow():
-            raise error
-        return policy.evaluate(caught.value, 1, 2)
-
-    assert decision(RateLimited(call, 300.0)).retry_delay.total_seconds() == 300
-    assert decision(Unavailable(call)).retry_delay is None

@@ -28,7 +28,7 @@ def transport(client: Any) -> Any:
 
 
 def test_test_connection_says_what_works(world: World) -> None:
-    assert OktaHook().test_connection() == (True, f"Connected to {world.okta.url}; the token may read groups.")
+    assert OktaHook().test_connection() == (True, f"Connected to {world.okta.url}; these credentials may read groups.")
     fine, said = MetricInsightsHook().test_connection()
     assert fine
     assert f"Connected to {world.mi.url}" in said

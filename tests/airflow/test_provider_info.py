@@ -76,7 +76,20 @@ def test_the_forms_have_the_documented_defaults() -> None:
     }
 
     assert found == {
-        "okta": {"page_size": 200, "timeout": 30, "max_wait": 120, "verify": "true", "allow_http": False},
+        "okta": {
+            "auth_mode": "ssws",
+            "client_id": None,
+            "private_key": None,
+            "private_key_id": None,
+            "scopes": "okta.groups.read",
+            "dpop": "auto",
+            "page_size": 200,
+            "rate_limit_share": 50,
+            "max_wait": 120,
+            "timeout": 30,
+            "verify": "true",
+            "allow_http": False,
+        },
         "metric_insights": {
             "auth_mode": "application",
             "application_id": None,

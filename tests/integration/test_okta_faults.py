@@ -17,7 +17,8 @@ from okta_mi_provider.clients.errors import (
     Unavailable,
 )
 from okta_mi_provider.clients.http import Transport
-from okta_mi_provider.clients.okta import OktaClient, ssws
+from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.okta_auth import ApiToken
 from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
@@ -30,9 +31,9 @@ FINANCE = GroupSelector(name="Finance")
 
 
 def okta_client(url: str, *, page_size: int = 200, max_wait_s: float = 120.0, timeout_s: float = 30.0) -> OktaClient:
-    auth = ssws(credentials.OKTA_API_TOKEN, "test")
+    login = ApiToken(credentials.OKTA_API_TOKEN, credentials="in the test")
     transport = Transport(max_wait_s=max_wait_s, timeout_s=timeout_s)
-    return OktaClient(okta_url(url), auth, credentials="test", transport=transport, page_size=page_size)
+    return OktaClient(okta_url(url), login, transport=transport, page_size=page_size)
 
 
 def usernames(client: OktaClient, group: SourceGroup) -> list[str]:
@@ -134,10 +135,14 @@ def test_several_429_in_a_row_are_normal(okta: Okta, finance: SourceGroup, naps:
     assert len(naps) == 4
 
 
-def test_no_wait_is_longer_than_allowed(okta: Okta, finance: SourceGroup, naps: list[float]) -> None:
+def test_a_wait_longer_than_allowed_is_left_to_the_caller(okta: Okta, finance: SourceGroup, naps: list[float]) -> None:
     okta.fault("429", route="list_members", seconds=3600)
-    okta_client(okta.url, max_wait_s=90).members(finance, STANDARD)
-    assert naps == [90]
+    with pytest.raises(RateLimited, match=r"may be asked again in 36\d\d s") as caught:
+        okta_client(okta.url, max_wait_s=90).members(finance, STANDARD)
+    assert naps == []
+    assert caught.value.passing
+    assert caught.value.wait_s == pytest.approx(3601, abs=5)
+    assert okta.stats()["requests"] == 1
 
 
 def test_a_reset_in_the_past_is_waited_for_shortly(okta: Okta, finance: SourceGroup, naps: list[float]) -> None:
