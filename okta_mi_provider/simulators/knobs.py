@@ -74,6 +74,23 @@ class OktaKnobs(Knobs):
     null_description: bool = Field(
         default=False, description="Empty group descriptions are null: real, but against Okta's own specification."
     )
+    access_token_lifetime_s: float = Field(default=3600, gt=0, description="Life of an OAuth access token, in seconds.")
+    ungranted_scope: Literal["refused", "dropped"] = Field(
+        default="refused",
+        description="A token request that names a scope not granted to the app is answered 400 `invalid_scope`, "
+        "or the token goes without that scope if another one is granted.",
+    )
+    missing_admin_role: Literal["empty", "forbidden"] | None = Field(
+        default=None,
+        description="Service apps have their scopes but no admin role: lists are empty and nothing is found, or 403.",
+    )
+    dpop_required: bool = Field(default=False, description="Service apps must prove possession of a key (DPoP).")
+    dpop_nonce_rotation_s: float = Field(
+        default=86_400, gt=0, description="Seconds until a new DPoP nonce; each works three times as long."
+    )
+    dpop_api_nonce: bool = Field(
+        default=False, description="The API demands a nonce in proofs, not only the token URL."
+    )
 
 
 class MIKnobs(Knobs):

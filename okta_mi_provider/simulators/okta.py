@@ -1,4 +1,4 @@
-"""The simulated Okta org as an application: the read calls of groups and users.
+"""The simulated Okta org as an application: the read calls of groups and users, and the token endpoint.
 
 Sources of its behaviour: Okta's Management API reference and specification 2026.06.3, and traffic
 recorded by Okta's own SDKs. ``docs/simulators.md`` lists what can be switched.
@@ -17,7 +17,9 @@ from okta_mi_provider.simulators import credentials
 from okta_mi_provider.simulators.control import simulator_app
 from okta_mi_provider.simulators.knobs import OktaKnobs
 from okta_mi_provider.simulators.okta_control import okta_control_routes
-from okta_mi_provider.simulators.okta_errors import OktaError, invalid_search, not_found, okta_error
+from okta_mi_provider.simulators.okta_errors import OAuthError, OktaError, invalid_search, not_found, okta_error
+from okta_mi_provider.simulators.okta_oauth import TOKEN_PATH
+from okta_mi_provider.simulators.okta_oauth_control import oauth_control_routes
 from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.okta_pages import Page, SortKey, cut_page, link_headers, read_limit
 from okta_mi_provider.simulators.okta_search import (
@@ -36,6 +38,7 @@ from okta_mi_provider.simulators.okta_values import UnknownIdError
 Handler = Callable[[Request], Awaitable[Response]]
 
 _Q_USERS_DEFAULT = 10
+_GROUPS_READ, _USERS_READ = "okta.groups.read", "okta.users.read"
 
 
 def create_okta_app(
@@ -54,16 +57,19 @@ def create_okta_app(
     system = OktaSystem(org, knobs or OktaKnobs(), token)
     calls = _Calls(system)
     by_path = {
-        "/api/v1/groups": calls.list_groups,
-        "/api/v1/groups/{group_id}": calls.get_group,
-        "/api/v1/groups/{group_id}/users": calls.list_members,
-        "/api/v1/users": calls.list_users,
-        "/api/v1/users/{user}": calls.get_user,
-        "/api/v1/users/{user}/groups": calls.list_groups_of_user,
+        "/api/v1/groups": (calls.list_groups, _GROUPS_READ),
+        "/api/v1/groups/{group_id}": (calls.get_group, _GROUPS_READ),
+        "/api/v1/groups/{group_id}/users": (calls.list_members, _GROUPS_READ),
+        "/api/v1/users": (calls.list_users, _USERS_READ),
+        "/api/v1/users/{user}": (calls.get_user, _USERS_READ),
+        "/api/v1/users/{user}/groups": (calls.list_groups_of_user, _USERS_READ),
     }
-    routes = [Route(path, _answering(_authenticated(system, call))) for path, call in by_path.items()]
+    routes = [Route(path, _answering(_authenticated(system, call, scope))) for path, (call, scope) in by_path.items()]
     routes.append(Route("/.well-known/okta-organization", _answering(calls.organization)))
-    app = simulator_app(system, "Simulated Okta org", routes, okta_control_routes(system))
+    routes.append(Route(TOKEN_PATH, calls.issue_token, methods=["POST"]))
+    control = okta_control_routes(system)
+    control.include_router(oauth_control_routes(system))
+    app = simulator_app(system, "Simulated Okta org", routes, control)
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _wrong_method)
     return app
@@ -73,18 +79,33 @@ def _answering(call: Callable[[Request], Response]) -> Handler:
     async def handler(request: Request) -> Response:
         try:
             return call(request)
-        except OktaError as error:
+        except (OktaError, OAuthError) as error:
             return error.answer()
 
     return handler
 
 
-def _authenticated(system: OktaSystem, call: Callable[[Request], Response]) -> Callable[[Request], Response]:
+def _authenticated(
+    system: OktaSystem, call: Callable[[Request], Response], scope: str
+) -> Callable[[Request], Response]:
     def checked(request: Request) -> Response:
-        system.authenticate(request)
+        caller = system.authenticate(request, scope)
+        if caller == "service_app":
+            if system.knobs.missing_admin_role == "empty":
+                return _nothing_visible(request)
+            if request.path_params.get("user") == "me":
+                raise not_found("me (User)")  # an app is no user
         return call(request)
 
     return checked
+
+
+def _nothing_visible(request: Request) -> Response:
+    """Answer as if the org had neither groups nor users: what an app without an admin role may see."""
+    if request.path_params:
+        kind = "User" if "user" in request.path_params else "UserGroup"
+        raise not_found(f"{next(iter(request.path_params.values()))} ({kind})")
+    return Response(b"[]", media_type="application/json")
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
@@ -107,6 +128,10 @@ class _Calls:
     def organization(self, request: Request) -> Response:
         """GET /.well-known/okta-organization: who this org is; needs no token."""
         return self._system.render(request).organization()
+
+    async def issue_token(self, request: Request) -> Response:
+        """POST /oauth2/v1/token: an access token for a service app."""
+        return self._system.issue_token(request, await request.body())
 
     def list_groups(self, request: Request) -> Response:
         """GET /api/v1/groups: all groups, or those that `search`, `filter` or `q` find."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastapi.responses import Response
 
@@ -23,15 +23,39 @@ _INSUFFICIENT_SCOPE = (
 
 
 class OktaError(Exception):
-    """A request that is answered with an error: HTTP status, error code, summary, causes."""
+    """A request that is answered with an error: HTTP status, error code, summary, causes, headers."""
 
-    def __init__(self, status: int, code: str, summary: str, causes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        summary: str,
+        causes: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{status} {code} {summary}")
         self.status, self.code, self.summary, self.causes = status, code, summary, causes
+        self._headers = headers or {}
 
     def answer(self) -> Response:
         """Return the error as Okta words it."""
-        return okta_error(self.status, self.code, self.summary, self.causes)
+        answer = okta_error(self.status, self.code, self.summary, self.causes)
+        answer.headers.update(self._headers)
+        return answer
+
+
+class OAuthError(Exception):
+    """A request that is answered with an error of OAuth (RFC 6749): HTTP status, error, description, headers."""
+
+    def __init__(self, status: int, error: str, description: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {error}: {description}")
+        self._status, self._headers = status, headers or {}
+        self._body = {"error": error, "error_description": description}
+
+    def answer(self) -> Response:
+        """Return the error in the shape of OAuth."""
+        body = json.dumps(self._body)
+        return Response(body, self._status, headers=dict(self._headers), media_type="application/json")
 
 
 def okta_error(status: int, code: str, summary: str, causes: Sequence[str] = ()) -> Response:

@@ -1,8 +1,10 @@
-"""The simulated Okta org behind its routes: token, limits, headers, knobs, reset."""
+"""The simulated Okta org behind its routes: access, limits, headers, knobs, reset."""
 
 from __future__ import annotations
 
+import re
 import secrets
+import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Any, ClassVar
@@ -11,17 +13,31 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from okta_mi_provider.simulators.knobs import OktaKnobs
+from okta_mi_provider.simulators.okta_access import Access, Caller
+from okta_mi_provider.simulators.okta_apps import AppRegistry, published_app
 from okta_mi_provider.simulators.okta_errors import FAULT_ANSWERS, OktaError, rate_limited
 from okta_mi_provider.simulators.okta_limits import RateLimiter
+from okta_mi_provider.simulators.okta_oauth import TOKEN_PATH, TokenEndpoint
 from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.okta_render import OktaRenderer
 from okta_mi_provider.simulators.system import SimulatedSystem
 
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
+
 
 class OktaSystem(SimulatedSystem):
-    """An :class:`OktaOrg` with everything around it that is not an answer's content."""
+    """An :class:`OktaOrg` with everything around it that is not an answer's content.
+
+    Attributes:
+        org: users, groups and memberships.
+        apps: the service apps that may ask for access tokens.
+        endpoint: the token endpoint of OAuth.
+        access: the check of the credentials of API calls.
+        limiter: the rate limits.
+    """
 
     routes: ClassVar[dict[str, str]] = {
+        "token": rf"^{TOKEN_PATH}$",
         "organization": r"^/\.well-known/okta-organization$",
         "list_groups": r"^/api/v1/groups$",
         "get_group": r"^/api/v1/groups/[^/]+$",
@@ -35,7 +51,9 @@ class OktaSystem(SimulatedSystem):
         super().__init__(FAULT_ANSWERS)
         self.org = org
         self.limiter = RateLimiter()
-        self._token = token
+        self.apps = AppRegistry((published_app(),))
+        self.endpoint = TokenEndpoint(self.apps)
+        self.access = Access(token, self.endpoint)
         self._first_knobs = self._knobs = knobs
         self._renderer = OktaRenderer(org, "")
         org.save()
@@ -49,24 +67,34 @@ class OktaSystem(SimulatedSystem):
         """Change the knobs named in `changes`."""
         self._knobs = self._knobs.changed(changes)
 
-    def authenticate(self, request: Request) -> None:
-        """Check the token, which may follow ``SSWS`` with or without a space, and the ``Accept`` header.
+    def now(self) -> float:
+        """Return the time of this server, as UTC epoch seconds."""
+        return time.time()
+
+    def authenticate(self, request: Request, scope: str) -> Caller:
+        """Check the credentials, of which access tokens need `scope`, and the ``Accept`` header.
 
         Raises:
-            OktaError: 401 E0000011, or 400 E0000019.
+            OktaError: 401 E0000011, 403 E0000006, or 400 E0000019.
+            OAuthError: 401, the proof of possession needs a nonce.
         """
-        scheme, token = request.headers.get("authorization", "")[:4], request.headers.get("authorization", "")[4:]
-        if scheme.upper() != "SSWS" or not secrets.compare_digest(token.strip().encode(), self._token.encode()):
-            raise OktaError(401, "E0000011", "Invalid token provided")
+        caller = self.access.check(request, scope, base_url(request), self.now(), self._knobs)
         accept = request.headers.get("accept", "*/*")
         if "*/*" not in accept and "application/json" not in accept and "application/*" not in accept:
             raise OktaError(400, "E0000019", "Bad request. Accept and/or Content-Type headers are not supported.")
+        if caller == "service_app" and self._knobs.missing_admin_role == "forbidden":
+            raise OktaError(403, "E0000006", "You do not have permission to perform the requested action")
+        return caller
+
+    def issue_token(self, request: Request, body: bytes) -> Response:
+        """Answer a token request, whose body was read."""
+        return self.endpoint.answer(request, body, base_url(request), self.now(), self._knobs)
 
     def render(self, request: Request) -> OktaRenderer:
         """Return the renderer for the URL by which the client reached this server."""
-        base_url = f"{request.url.scheme}://{request.headers.get('host', '127.0.0.1')}"
-        if self._renderer.base_url != base_url:
-            self._renderer = OktaRenderer(self.org, base_url)
+        own_url = base_url(request)
+        if self._renderer.base_url != own_url:
+            self._renderer = OktaRenderer(self.org, own_url)
         self._renderer.membership_stamp_lag_s = self._knobs.membership_stamp_lag_s
         self._renderer.null_description = self._knobs.null_description
         return self._renderer
@@ -91,9 +119,9 @@ class OktaSystem(SimulatedSystem):
         dropped = {name.lower().encode() for name in self._knobs.missing_headers}
         return [(name, value) for name, value in own if name.lower() not in dropped] if dropped else own
 
-    def is_write(self, method: str, path: str) -> bool:  # noqa: ARG002 - interface
-        """Whether the method is one that changes something; none of the routes does."""
-        return method not in {"GET", "HEAD", "OPTIONS"}
+    def is_write(self, method: str, path: str) -> bool:
+        """Whether the method is one that changes something; none of the routes does, asking for a token included."""
+        return method not in {"GET", "HEAD", "OPTIONS"} and path != TOKEN_PATH
 
     def export(self) -> dict[str, Any]:
         """Return the users and groups of the org."""
@@ -103,4 +131,13 @@ class OktaSystem(SimulatedSystem):
         """Bring back org and knobs; give back all rate-limit budgets."""
         self.org.restore()
         self.limiter.clear()
+        self.apps.restore()
+        self.endpoint.reset()
+        self.access.reset()
         self._knobs = self._first_knobs
+
+
+def base_url(request: Request) -> str:
+    """Return the origin under which the client addressed this server; a host that is none counts as 127.0.0.1."""
+    host = request.headers.get("host", "")
+    return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else '127.0.0.1'}"
