@@ -47,7 +47,8 @@ class DPoP(StrEnum):
 class ServiceApp:
     """An app of Okta that acts for itself, with the scopes and the role that an administrator gave it.
 
-    An access token is kept until shortly before it ends. Not for several threads at once.
+    An access token is kept until shortly before it ends. A failure that may pass is left to whoever retries the request
+    that the token is for. Not for several threads at once.
 
     Args:
         client_id: Of the app.
@@ -102,7 +103,7 @@ class ServiceApp:
             SyncError: If Okta could not be asked.
         """
         if self._current is None or time.monotonic() >= self._renew_at:
-            self._current = http.retrying(lambda: self._exchange(http))
+            self._current = self._exchange(http)
         return self._current
 
     def renew(self, http: HttpSession, refused: Credentials, answer: requests.Response) -> bool:
@@ -111,7 +112,7 @@ class ServiceApp:
         if nonce and "use_dpop_nonce" in answer.headers.get("WWW-Authenticate", "") and isinstance(refused, _Bound):
             refused.nonce = nonce
             return True
-        self._current = http.retrying(lambda: self._exchange(http))
+        self._current = self._exchange(http)
         return True
 
     def _exchange(self, http: HttpSession) -> Credentials:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
@@ -56,6 +57,87 @@ def test_a_personal_token_needs_neither_user_nor_application(world: World, conne
     )
 
     assert MetricInsightsHook().test_connection()[0]
+
+
+SERVICE_APP = {
+    "auth_mode": "private_key_jwt",
+    "client_id": credentials.OKTA_CLIENT_ID,
+    "private_key": credentials.OKTA_PRIVATE_KEY,
+    "private_key_id": credentials.OKTA_PRIVATE_KEY_ID,
+}
+
+
+def test_a_service_app_needs_no_token(world: World, connection: Connection) -> None:
+    world.okta.knobs(dpop_required=True)
+    connection("okta_default", password=None, extra=SERVICE_APP)
+
+    assert OktaHook().test_connection()[0]
+
+
+def test_a_key_whose_line_ends_a_form_has_dropped_will_do(world: World, connection: Connection) -> None:
+    connection(
+        "okta_default",
+        password=None,
+        extra={**SERVICE_APP, "private_key": credentials.OKTA_PRIVATE_KEY.replace("\n", "")},
+    )
+
+    assert OktaHook().test_connection()[0]
+
+
+def test_a_key_may_be_a_json_object(world: World, connection: Connection) -> None:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from jwt.algorithms import RSAAlgorithm
+
+    key = load_pem_private_key(credentials.OKTA_PRIVATE_KEY.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    jwk = {**RSAAlgorithm.to_jwk(key, as_dict=True), "kid": credentials.OKTA_PRIVATE_KEY_ID}
+    for form in (jwk, json.dumps(jwk)):
+        connection("okta_default", password=None, extra={**SERVICE_APP, "private_key": form, "private_key_id": None})
+        assert OktaHook().test_connection()[0]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"client_id": " "}, "'client_id' of Airflow connection 'okta_default' is missing"),
+        ({"private_key": ""}, "'private_key' of Airflow connection 'okta_default' is missing"),
+        ({"private_key": ["hunter2hunter2"]}, "'private_key' of .* is neither a text nor a JSON object"),
+        ({"private_key": "hunter2hunter2"}, "private key in the extra of .* is neither PEM"),
+        ({"dpop": "perhaps"}, "'dpop' of .*allowed: auto, always, never"),
+        ({"scopes": 7}, "'scopes' of .*words with blanks"),
+        ({"scopes": ["a b"]}, "'scopes' of "),
+        ({"auth_mode": "oauth"}, "'auth_mode' of .*allowed: ssws, private_key_jwt"),
+        ({"rate_limit_share": 91}, "'rate_limit_share' of .*from 0 to 90"),
+    ],
+)
+def test_a_service_app_that_cannot_be_is_explained(
+    world: World, connection: Connection, extra: dict[str, Any], said: str
+) -> None:
+    connection("okta_default", password=None, extra={**SERVICE_APP, **extra})
+
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        OktaHook().client()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scopes", ["okta.groups.read okta.users.read", "okta.groups.read,okta.users.read"])
+def test_scopes_are_a_text_or_a_list(world: World, connection: Connection, scopes: str) -> None:
+    for form in (scopes, scopes.replace(",", " ").split()):
+        connection("okta_default", password=None, extra={**SERVICE_APP, "scopes": form})
+        assert OktaHook().test_connection()[0]
+
+
+def test_access_tokens_are_told_to_the_masker(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("okta_mi_provider.hooks.fields.mask_secret", told.append)
+    connection("okta_default", password=None, extra=SERVICE_APP)
+
+    OktaHook().test_connection()
+    MetricInsightsHook().test_connection()
+
+    assert len(told) == 4, "assertion and access token; application key and session token"
 
 
 def test_defaults(world: World) -> None:

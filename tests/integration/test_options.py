@@ -758,3 +758,34 @@ def test_an_unknown_option_is_bad_usage(provision: Provision, finance: Okta, wor
 def test_an_option_is_never_guessed_from_its_beginning(provision: Provision, finance: Okta, world: World) -> None:
     assert provision("--dry", "Finance").code == 2
     assert world.requests_sent() == 0
+
+
+# ---------------------------------------------------------------------- a service app of Okta
+
+SERVICE_APP = ["--okta-client-id", credentials.OKTA_CLIENT_ID, "--okta-private-key-id", credentials.OKTA_PRIVATE_KEY_ID]
+KEYS = {"OKTA_PRIVATE_KEY": credentials.OKTA_PRIVATE_KEY, "MI_APPLICATION_KEY": credentials.MI_APPLICATION_KEY}
+
+
+def test_a_service_app_reads_instead_of_a_token(provision: Provision, world: World) -> None:
+    world.okta.group("Sales", "ana")
+    run = provision(*SERVICE_APP, "--auto-create", "all", "Sales", env=KEYS)
+    assert run.code == 0, run.err
+    assert world.mi.members("Sales") == logins("ana")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (SERVICE_APP, {**KEYS, "OKTA_PRIVATE_KEY": " "}, "set OKTA_PRIVATE_KEY"),
+        (SERVICE_APP, {**KEYS, "OKTA_PRIVATE_KEY": "hunter2hunter2"}, "private key in OKTA_PRIVATE_KEY is neither PEM"),
+        ([*SERVICE_APP, "--okta-token", "x"], KEYS, "--okta-client-id and --okta-token exclude each other"),
+    ],
+)
+def test_a_service_app_without_its_key_is_a_usage_error(
+    provision: Provision, world: World, words: list[str], env: dict[str, str], said: str
+) -> None:
+    run = provision(*words, "Sales", env=env)
+    assert run.code == 2
+    assert said in run.err
+    assert "hunter2" not in run.err
+    assert world.requests_sent() == 0
