@@ -10,15 +10,23 @@ from typing import Any
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-WIRE_FAULTS = frozenset({"reset_before", "reset_after", "truncated", "hang", "hang_after"})
-"""Faults of the connection; every other fault is an answer in place of the real one."""
+WIRE_FAULTS = frozenset(
+    {"reset_before", "reset_after", "truncated", "cut_json", "trickle", "garbled_headers", "hang", "hang_after"}
+)
+"""Faults of the connection or of a real answer; every other fault is an answer in place of the real one."""
 
 DEFAULT_HANG_S = 30.0
-"""How long ``hang`` and ``hang_after`` wait when the rule does not say."""
+"""How long ``hang`` and ``hang_after`` wait, and ``trickle`` takes, when the rule does not say."""
+
+ELSEWHERE = "https://elsewhere.invalid/"
+"""Where ``redirect`` leads when the rule does not say."""
 
 _LOGIN_PAGE = b"""<!DOCTYPE html>
 <html><head><title>Sign in</title></head>
 <body><form method="post" action="/login"><input name="username"><input name="password"></form></body></html>
+"""
+_MAINTENANCE = b"""<!DOCTYPE html>
+<html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>
 """
 _BAD_GATEWAY = b"""<html>
 <head><title>502 Bad Gateway</title></head>
@@ -39,22 +47,25 @@ class FaultRule(BaseModel):
     method: str | None = Field(default=None, description="HTTP method; none: any.")
     path: str | None = Field(default=None, description="Regular expression searched in the path; none: any.")
     route: str | None = Field(default=None, description="Name of a route, instead of `path`.")
+    query: str | None = Field(default=None, description="Regular expression searched in the raw query; none: any.")
     count: int | None = Field(default=1, ge=1, description="How often it fires; null: for ever.")
     after: int = Field(default=0, ge=0, description="Matching requests that pass before the first one fails.")
     seconds: float | None = Field(default=None, ge=0, description="Until the limit resets (429), or how long to hang.")
+    status: int | None = Field(default=None, ge=200, le=599, description="Status of the answer, instead of its own.")
+    location: str = Field(default=ELSEWHERE, pattern=r"^[\x21-\x7e]+$", description="Where `redirect` leads.")
     after_effect: bool = Field(default=False, description="Carry the request out, then answer with the fault.")
     probability: float = Field(default=1.0, ge=0, le=1, description="Chance that a matching request is hit.")
     seed: int = Field(default=0, description="Seed of that chance.")
 
-    @field_validator("path")
+    @field_validator("path", "query")
     @classmethod
-    def _path_is_a_regular_expression(cls, path: str | None) -> str | None:
-        if path is not None:
+    def _is_a_regular_expression(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
             try:
-                re.compile(path)
+                re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from error
-        return path
+        return pattern
 
 
 class UnknownFaultError(ValueError):
@@ -67,6 +78,7 @@ class _ArmedRule:
     def __init__(self, rule: FaultRule, pattern: str) -> None:
         self.rule = rule
         self.pattern = re.compile(pattern)
+        self.query = re.compile(rule.query or "")
         self.matched = 0
         self.fired = 0
         self._chance = random.Random(rule.seed)  # noqa: S311 - repeatable by design
@@ -75,9 +87,11 @@ class _ArmedRule:
     def spent(self) -> bool:
         return self.rule.count is not None and self.fired >= self.rule.count
 
-    def hits(self, method: str, path: str) -> bool:
+    def hits(self, method: str, path: str, query: str) -> bool:
         """Count the request if it matches; whether the fault fires for it."""
-        if self.spent or (self.rule.method or method).upper() != method or not self.pattern.search(path):
+        if self.spent or (self.rule.method or method).upper() != method:
+            return False
+        if not self.pattern.search(path) or not self.query.search(query):
             return False
         self.matched += 1
         if self.matched <= self.rule.after:
@@ -119,10 +133,10 @@ class FaultBook:
         """Forget every rule."""
         self._armed.clear()
 
-    def take(self, method: str, path: str) -> FaultRule | None:
+    def take(self, method: str, path: str, query: str = "") -> FaultRule | None:
         """Return the rule that this request meets, counting it, or None."""
         for armed in self._armed:
-            if armed.hits(method, path):
+            if armed.hits(method, path, query):
                 return armed.rule
         return None
 
@@ -140,6 +154,16 @@ def empty_answer() -> Response:
 def login_page() -> Response:
     """A sign-in form with status 200, where JSON was asked for."""
     return Response(_LOGIN_PAGE, media_type="text/html")
+
+
+def maintenance_page() -> Response:
+    """The HTML of a server that is being worked on."""
+    return Response(_MAINTENANCE, status_code=503, media_type="text/html")
+
+
+def redirect(rule: FaultRule) -> Response:
+    """A redirect to where the rule says; a client that follows it hands its token to another host."""
+    return Response(b"", status_code=302, headers={"Location": rule.location})
 
 
 def bad_gateway() -> Response:

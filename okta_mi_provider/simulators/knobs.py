@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Bucket = Literal["groups", "group", "users", "user", "other"]
 Status = Annotated[int, Field(ge=200, le=599)]
+HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
+Count = Annotated[int, Field(ge=0)]
 
 
 class Knobs(BaseModel):
@@ -20,6 +22,16 @@ class Knobs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     latency_ms: float = Field(default=0, ge=0, description="Wait before a request is looked at, in milliseconds.")
+    clock_skew_s: float = Field(default=0, description="Seconds by which this server's clock is fast; below 0: slow.")
+    missing_headers: tuple[str, ...] = Field(
+        default=(), description="Headers left out of every answer, such as `Date` or `X-Rate-Limit-Reset`."
+    )
+    replaced_headers: dict[str, HeaderValue | None] = Field(
+        default={}, description="Headers that every answer has, with these values; null: as it really is."
+    )
+    log_bodies: bool = Field(
+        default=False, description="The request log has the JSON body of each write, without passwords."
+    )
 
     def changed(self, changes: dict[str, Any]) -> Self:
         """Return these knobs with `changes`; a knob that is a mapping keeps the entries not named.
@@ -40,9 +52,6 @@ class OktaKnobs(Knobs):
     link_header: Literal["two_lines", "one_line"] = Field(
         default="two_lines", description="`Link` as two header lines (self, then next) or as one, joined by a comma."
     )
-    missing_headers: tuple[str, ...] = Field(
-        default=(), description="Headers left out of every answer, such as `Date` or `X-Rate-Limit-Reset`."
-    )
     page_cap: int | None = Field(default=None, ge=1, description="Most rows in any page, whatever `limit` says.")
     members_max_limit: int = Field(default=1000, ge=1, description="Highest `limit` of a member list.")
     groups_max_limit: int = Field(default=10_000, ge=1, description="Highest `limit` of a group list.")
@@ -54,14 +63,38 @@ class OktaKnobs(Knobs):
     fail_above_limit: int | None = Field(
         default=None, ge=1, description="A list asked for with a higher `limit` is answered 500."
     )
-    next_host: str | None = Field(
+    fail_above_limit_status: Literal[500, 503, 504] = Field(default=500, description="The status it is answered.")
+    next_host: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$")] | None = Field(
         default=None, description="Host, as `scheme://name:port`, that `next` links name instead of the org's own."
     )
     repeat_next: bool = Field(default=False, description="Each `next` link leads to the page it came with, for ever.")
+    endless_next: Literal["same_rows", "empty_pages"] | None = Field(
+        default=None,
+        description="`next` never ends, each time with a fresh cursor: to the rows of the page it came with, or, "
+        "behind the last row, to pages without rows.",
+    )
+    empty_page_at: int | None = Field(
+        default=None, ge=1, description="This page of every list, counted from 1, has no rows although more follow."
+    )
+    overlap_rows: Count = Field(default=0, description="Rows that a page repeats from the end of the one before.")
+    cursor_pages: int | None = Field(
+        default=None, ge=1, description="Pages after which the cursor of a list has expired (400)."
+    )
+    cursor_lifetime_s: float | None = Field(default=None, gt=0, description="Seconds after which it has.")
+    bad_cursor: Literal["E0000029", "E0000031"] = Field(
+        default="E0000029", description="Error code for a cursor that has expired or was not made by the list."
+    )
     rate_limit: bool = Field(default=False, description="Enforce `rate_limits`; off, the budget never shrinks.")
     rate_limits: dict[Bucket, Annotated[int, Field(ge=1)]] = Field(
         default={"groups": 500, "group": 1000, "users": 600, "user": 2000, "other": 1200},
-        description="Requests per bucket and 60-second window.",
+        description="Requests per bucket and window.",
+    )
+    rate_window_s: int = Field(default=60, ge=1, description="Length of the windows, in seconds; Okta's have 60.")
+    others_use: dict[Bucket, Count] = Field(
+        default={}, description="Requests per bucket and window that somebody else makes, out of the same budget."
+    )
+    others_pace: Literal["at_once", "evenly"] = Field(
+        default="at_once", description="They make them at the start of a window, or spread over it."
     )
     concurrency_limit: int | None = Field(
         default=None, ge=1, description="More requests than this in flight are answered the concurrency 429."
@@ -145,10 +178,25 @@ class MIKnobs(Knobs):
     list_paging: int | None = Field(
         default=None, ge=1, description="Most rows a list answers; the body then announces all of them as `total`."
     )
+    paging_params: bool = Field(
+        default=False, description="Lists honour `limit` and `offset`, and announce all rows as `total`."
+    )
+    single_row: Literal["list", "object"] = Field(
+        default="list", description="A list of one row is a list, or the row itself in its place."
+    )
+    empty_list: Literal["envelope", "bare"] = Field(
+        default="envelope", description="A list without rows is an envelope with an empty list, or `[]`."
+    )
+    error_key: Literal["message", "error"] | None = Field(
+        default="message", description="Key of the text in the body of an error; null: there is no text."
+    )
     member_list: Literal["per_group", "all"] = Field(
         default="per_group", description="A member list without selector is answered 400, or with all memberships."
     )
     token_lifetime_s: float = Field(default=3600, gt=0, description="Life of a session token, in seconds.")
+    session_requests: int | None = Field(
+        default=None, ge=1, description="Calls after which a session is dead, whatever its age."
+    )
     expires_in_answer: bool = Field(default=True, description="Whether a token answer has `expires`.")
     dead_bearer_status: Literal[401, 412] = Field(
         default=412, description="Status for a personal token that is not, or no longer, valid."
@@ -165,4 +213,10 @@ class MIKnobs(Knobs):
     mail_on_create: bool = Field(default=True, description="A created user is mailed credentials (see the outbox).")
     throttle_per_minute: int | None = Field(
         default=None, ge=1, description="More requests than this in 60 seconds are answered 429."
+    )
+    max_in_flight: int | None = Field(
+        default=None, ge=1, description="More requests than this at a time are refused as `over_in_flight` says."
+    )
+    over_in_flight: Literal["deadlock", "429", "503"] = Field(
+        default="deadlock", description="How they are refused; a deadlock meets writes only."
     )

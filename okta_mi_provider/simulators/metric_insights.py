@@ -19,7 +19,8 @@ from okta_mi_provider.simulators.control import simulator_app
 from okta_mi_provider.simulators.faults import login_page
 from okta_mi_provider.simulators.knobs import MIKnobs
 from okta_mi_provider.simulators.mi_control import mi_control_routes
-from okta_mi_provider.simulators.mi_errors import MIError, wrong_method
+from okta_mi_provider.simulators.mi_errors import MIError, reworded, wrong_method
+from okta_mi_provider.simulators.mi_pages import read_window
 from okta_mi_provider.simulators.mi_render import MIRenderer, done
 from okta_mi_provider.simulators.mi_rules import MIRules, as_id
 from okta_mi_provider.simulators.mi_state import MIState, MIUser
@@ -54,7 +55,7 @@ def create_metric_insights_app(state: MIState, *, knobs: MIKnobs | None = None) 
         "/api/user_group_member/id/{id}": {"DELETE": calls.delete_member},
     }  # fmt: skip
     routes = [
-        Route(path + slash, _answering(by_method), methods=list(by_method))
+        Route(path + slash, _answering(system, by_method), methods=list(by_method))
         for path, by_method in by_path.items()
         for slash in ("", "/")
     ]
@@ -64,12 +65,12 @@ def create_metric_insights_app(state: MIState, *, knobs: MIKnobs | None = None) 
     return app
 
 
-def _answering(by_method: Mapping[str, Call]) -> Call:
+def _answering(system: MISystem, by_method: Mapping[str, Call]) -> Call:
     async def handler(request: Request) -> Response:
         try:
             return await by_method["GET" if request.method == "HEAD" else request.method](request)
         except MIError as error:
-            return error.answer()
+            return reworded(error.answer(), system.knobs.error_key)
 
     return handler
 
@@ -78,11 +79,13 @@ async def _no_route(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path.startswith("/_sim/") and isinstance(error, HTTPException):
         return Response(str(error.detail), 404, media_type="text/plain")
-    return wrong_method(allow="GET, POST, PUT, DELETE") if path.startswith("/api/") else login_page()
+    if not path.startswith("/api/"):
+        return login_page()
+    return reworded(wrong_method(allow="GET, POST, PUT, DELETE"), request.app.state.system.knobs.error_key)
 
 
-async def _wrong_method(_request: Request, _error: Exception) -> Response:
-    return wrong_method()
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    return reworded(wrong_method(), request.app.state.system.knobs.error_key)
 
 
 class _Calls:
@@ -126,7 +129,7 @@ class _Calls:
                 users = self._state.users_named(query["username"], ignore_case=knobs.username_casefold)
             if "email" in query:
                 users = [user for user in users if user.email.casefold() == query["email"].casefold()]
-        return self._render.users(users, knobs)
+        return self._render.users(users, read_window(request, knobs), knobs)
 
     async def get_user(self, request: Request) -> Response:
         """GET /api/user/id/{id}: one user."""
@@ -146,7 +149,7 @@ class _Calls:
         actor = self._authenticate(request, managing_users=True)
         knobs = self._system.knobs
         if knobs.user_update_body == "off":
-            return wrong_method()
+            raise MIError(405, "Method Not Allowed")
         user = self._user(request.path_params["id"])
         self._check_protection(user, actor)
         answer = self._render.user(self._rules.update_user(user.id, body, knobs), knobs)
@@ -166,7 +169,9 @@ class _Calls:
     async def list_groups(self, request: Request) -> Response:
         """GET /api/user_group: all groups."""
         self._authenticate(request)
-        return self._render.groups(self._state.groups.values(), self._system.knobs)
+        return self._render.groups(
+            self._state.groups.values(), read_window(request, self._system.knobs), self._system.knobs
+        )
 
     async def get_group(self, request: Request) -> Response:
         """GET /api/user_group/id/{id}: one group."""
@@ -186,7 +191,7 @@ class _Calls:
         self._authenticate(request)
         knobs = self._system.knobs
         if knobs.group_update == "off":
-            return wrong_method()
+            raise MIError(405, "Method Not Allowed")
         answer = self._render.group(self._rules.update_group(self._group_id(request), body, knobs), knobs)
         answer.status_code = knobs.ok_statuses["PUT"]
         return answer
@@ -203,12 +208,13 @@ class _Calls:
         """GET /api/user_group_member: the memberships of `group`, of `user` or of both."""
         self._authenticate(request, managing_users=True)
         query, knobs = request.query_params, self._system.knobs
+        window = read_window(request, knobs)
         if not {"group", "user"} & query.keys() and knobs.member_list == "per_group":
             raise MIError(400, "group or user is required")
         selectors = {f"{name}_id": as_id(query[name]) for name in ("group", "user") if name in query}
         if None in selectors.values():
-            return self._render.memberships([], knobs)
-        return self._render.memberships(self._state.memberships_of(**selectors), knobs)
+            return self._render.memberships([], window, knobs)
+        return self._render.memberships(self._state.memberships_of(**selectors), window, knobs)
 
     async def create_member(self, request: Request) -> Response:
         """POST /api/user_group_member/: put a user into a group."""
@@ -264,7 +270,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
     content = await request.body()
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise MIError(400, "The body must be a JSON object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ class MIAuth:
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
         self._dead_personal_tokens: set[str] = set()
+        self._calls: Counter[str] = Counter()
 
     def log_in(self, body: Mapping[str, Any], knobs: MIKnobs) -> dict[str, str] | None:
         """Return a session token for an application and a user, or None if the credentials are wrong."""
@@ -68,6 +70,9 @@ class MIAuth:
         token, authorization = request.headers.get("token"), request.headers.get("authorization", "")
         if token is not None:
             session = self._session(token)
+            self._calls[token] += 1
+            if knobs.session_requests is not None and self._calls[token] > knobs.session_requests:
+                raise MIError(412, "Session expired")
             username, can_manage_users = session.username, session.can_manage_users
         elif authorization[:7].casefold() == "bearer ":
             username = self._represented_by(authorization[7:].strip(), knobs)
@@ -87,6 +92,7 @@ class MIAuth:
         """End every session; return how many there were."""
         ended = len(self._sessions)
         self._sessions.clear()
+        self._calls.clear()
         return ended
 
     def expire_personal_token(self, token: str) -> bool:
@@ -96,7 +102,7 @@ class MIAuth:
 
     def reset(self) -> None:
         """End every session and bring back the personal tokens."""
-        self._sessions.clear()
+        self.expire_all()
         self._dead_personal_tokens.clear()
 
     def _issue(self, username: str, knobs: MIKnobs, *, can_manage_users: bool) -> dict[str, str]:

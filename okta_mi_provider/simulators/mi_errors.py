@@ -7,7 +7,14 @@ import math
 
 from fastapi.responses import Response
 
-from okta_mi_provider.simulators.faults import FaultRule, bad_gateway, empty_answer, login_page
+from okta_mi_provider.simulators.faults import (
+    FaultRule,
+    bad_gateway,
+    empty_answer,
+    login_page,
+    maintenance_page,
+    redirect,
+)
 from okta_mi_provider.simulators.system import AnswerFault
 
 NO_USER_MANAGEMENT = "External Application has no User Management Access"
@@ -30,6 +37,18 @@ def mi_error(status: int, message: str) -> Response:
     """Return an error body in the common shape."""
     body = json.dumps({"status": "ERROR", "message": message}, ensure_ascii=False)
     return Response(body, status_code=status, media_type="application/json")
+
+
+def reworded(answer: Response, key: str | None) -> Response:
+    """Return an error answer with its text under `key` instead of ``message``, or without it."""
+    if key == "message" or answer.media_type != "application/json":
+        return answer
+    body = json.loads(bytes(answer.body) or b"null")
+    if isinstance(body, dict) and "message" in body:
+        text = body.pop("message")
+        answer.body = json.dumps(body if key is None else {**body, key: text}).encode()
+        answer.headers["Content-Length"] = str(len(answer.body))
+    return answer
 
 
 def wrong_method(*, allow: str | None = None) -> Response:
@@ -71,6 +90,9 @@ FAULT_ANSWERS: dict[str, AnswerFault] = {
     "deadlock": _fixed(500, DEADLOCK),
     "empty": lambda _rule: empty_answer(),
     "login_page": lambda _rule: login_page(),
+    "maintenance": lambda _rule: maintenance_page(),
+    "redirect": redirect,
+    "result_code": lambda _rule: Response(b'{"resultCode":1,"message":"Error"}', media_type="application/json"),
     "status_error": _fixed(200, "The request could not be processed"),
     "status_expired": _fixed(200, "Session expired"),
 }

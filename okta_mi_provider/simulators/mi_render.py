@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fastapi.responses import Response
 
 from okta_mi_provider.simulators.knobs import MIKnobs
+from okta_mi_provider.simulators.mi_pages import Window
 from okta_mi_provider.simulators.mi_state import Membership, MIGroup, MIUser
 
 
@@ -27,10 +28,10 @@ class MIRenderer:
         text = self._user(user, as_text=knobs.id_type == "string")
         return _answer(b'{"user":%b}' % text, knobs.ok_statuses["POST"])
 
-    def users(self, users: Iterable[MIUser], knobs: MIKnobs) -> Response:
+    def users(self, users: Iterable[MIUser], window: Window, knobs: MIKnobs) -> Response:
         """Return a list of users."""
         as_text = knobs.id_type != "integer"
-        return _list("users", [self._user(user, as_text=as_text) for user in users], knobs)
+        return _list("users", [self._user(user, as_text=as_text) for user in users], window, knobs)
 
     def group(self, group: MIGroup, knobs: MIKnobs) -> Response:
         """Return one group that was read or changed."""
@@ -41,20 +42,20 @@ class MIRenderer:
         text = _group(group, as_text=knobs.id_type == "string")
         return _answer(b'{"user_group":%b}' % text, knobs.ok_statuses["POST"])
 
-    def groups(self, groups: Iterable[MIGroup], knobs: MIKnobs) -> Response:
+    def groups(self, groups: Iterable[MIGroup], window: Window, knobs: MIKnobs) -> Response:
         """Return a list of groups."""
         as_text = knobs.id_type != "integer"
-        return _list("user_groups", [_group(group, as_text=as_text) for group in groups], knobs)
+        return _list("user_groups", [_group(group, as_text=as_text) for group in groups], window, knobs)
 
     def created_membership(self, membership: Membership, knobs: MIKnobs) -> Response:
         """Return a membership that was just created."""
         text = _membership(membership, as_text=knobs.id_type == "string")
         return _answer(b'{"user_group_member":%b}' % text, knobs.ok_statuses["POST"])
 
-    def memberships(self, memberships: Iterable[Membership], knobs: MIKnobs) -> Response:
+    def memberships(self, memberships: Iterable[Membership], window: Window, knobs: MIKnobs) -> Response:
         """Return a list of memberships."""
         as_text = knobs.id_type != "integer"
-        return _list("user_group_members", [_membership(row, as_text=as_text) for row in memberships], knobs)
+        return _list("user_group_members", [_membership(row, as_text=as_text) for row in memberships], window, knobs)
 
     def _user(self, user: MIUser, *, as_text: bool) -> bytes:
         known = self._user_json.get((user.id, as_text))
@@ -101,12 +102,13 @@ def _id(number: int, *, as_text: bool) -> str | int:
     return str(number) if as_text else number
 
 
-def _list(name: str, rows: Sequence[bytes], knobs: MIKnobs) -> Response:
-    total = b""
-    if knobs.list_paging is not None:
-        total = b',"total":%d' % len(rows)
-        rows = rows[: knobs.list_paging]
-    return _answer(b'{"%b":[%b]%b}' % (name.encode(), b",".join(rows), total))
+def _list(name: str, rows: Sequence[bytes], window: Window, knobs: MIKnobs) -> Response:
+    total = b',"total":%d' % len(rows) if window.announced else b""
+    rows = window.cut(rows)
+    if not rows and knobs.empty_list == "bare":
+        return _answer(b"[]")
+    form = b'{"%b":%b%b}' if len(rows) == 1 and knobs.single_row == "object" else b'{"%b":[%b]%b}'
+    return _answer(form % (name.encode(), b",".join(rows), total))
 
 
 def _answer(body: bytes, status: int = 200) -> Response:

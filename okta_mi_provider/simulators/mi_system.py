@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from okta_mi_provider.simulators.faults import FaultRule
 from okta_mi_provider.simulators.knobs import MIKnobs
 from okta_mi_provider.simulators.mi_auth import MIAuth
-from okta_mi_provider.simulators.mi_errors import DEADLOCK, FAULT_ANSWERS, mi_error, throttled
+from okta_mi_provider.simulators.mi_errors import DEADLOCK, FAULT_ANSWERS, mi_error, reworded, throttled
 from okta_mi_provider.simulators.mi_state import MIState
 from okta_mi_provider.simulators.system import SimulatedSystem
 
@@ -36,7 +36,7 @@ class MISystem(SimulatedSystem):
     def __init__(self, state: MIState, knobs: MIKnobs) -> None:
         super().__init__(FAULT_ANSWERS)
         self.state = state
-        self.auth = MIAuth(state)
+        self.auth = MIAuth(state, self.now)
         self._first_knobs = self._knobs = knobs
         self._recent: deque[float] = deque()
         state.save()
@@ -50,8 +50,24 @@ class MISystem(SimulatedSystem):
         """Change the knobs named in `changes`."""
         self._knobs = self._knobs.changed(changes)
 
-    def admit(self, method: str, path: str, in_flight: int) -> Response | None:  # noqa: ARG002 - interface
-        """Refuse what is above `throttle_per_minute`."""
+    def admit(self, method: str, path: str, in_flight: int) -> Response | None:
+        """Refuse what is above `max_in_flight` or `throttle_per_minute`."""
+        refusal = self._overloaded(method, path, in_flight) or self._throttled()
+        return None if refusal is None else reworded(refusal, self._knobs.error_key)
+
+    def _overloaded(self, method: str, path: str, in_flight: int) -> Response | None:
+        limit = self._knobs.max_in_flight
+        if limit is None or in_flight <= limit:
+            return None
+        match self._knobs.over_in_flight:
+            case "429":
+                return throttled(1)
+            case "503":
+                return mi_error(503, "Service Unavailable")
+            case "deadlock":
+                return mi_error(self._knobs.deadlock_status, DEADLOCK) if self.is_write(method, path) else None
+
+    def _throttled(self) -> Response | None:
         limit = self._knobs.throttle_per_minute
         if limit is None:
             return None
@@ -69,7 +85,7 @@ class MISystem(SimulatedSystem):
         headers: Iterable[tuple[bytes, bytes]],
     ) -> list[tuple[bytes, bytes]]:
         """Add the date."""
-        return [*headers, (b"date", formatdate(usegmt=True).encode())]
+        return [*headers, (b"date", formatdate(self.now(), usegmt=True).encode())]
 
     def is_write(self, method: str, path: str) -> bool:
         """Whether the request can change something; asking for a token is no write."""
@@ -77,9 +93,11 @@ class MISystem(SimulatedSystem):
 
     def fault_answer(self, rule: FaultRule) -> Response:
         """Return the answer for the fault of `rule`; the status of a deadlock is a knob."""
-        if rule.fault == "deadlock":
-            return mi_error(self._knobs.deadlock_status, DEADLOCK)
-        return super().fault_answer(rule)
+        if rule.fault == "deadlock" and rule.status is None:
+            answer = mi_error(self._knobs.deadlock_status, DEADLOCK)
+        else:
+            answer = super().fault_answer(rule)
+        return reworded(answer, self._knobs.error_key)
 
     def export(self) -> dict[str, Any]:
         """Return users, groups, memberships, mails and forbidden calls."""

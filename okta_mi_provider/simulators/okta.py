@@ -17,11 +17,12 @@ from okta_mi_provider.simulators import credentials
 from okta_mi_provider.simulators.control import simulator_app
 from okta_mi_provider.simulators.knobs import OktaKnobs
 from okta_mi_provider.simulators.okta_control import okta_control_routes
+from okta_mi_provider.simulators.okta_cursors import SortKey
 from okta_mi_provider.simulators.okta_errors import OAuthError, OktaError, invalid_search, not_found, okta_error
 from okta_mi_provider.simulators.okta_oauth import TOKEN_PATH
 from okta_mi_provider.simulators.okta_oauth_control import oauth_control_routes
 from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.okta_pages import Page, SortKey, cut_page, link_headers, read_limit
+from okta_mi_provider.simulators.okta_pages import Page, cut_page, link_headers, read_limit
 from okta_mi_provider.simulators.okta_search import (
     GROUP_FILTER,
     GROUP_SEARCH,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi.responses import Response
 
-from okta_mi_provider.simulators.faults import FaultRule, bad_gateway, empty_answer, login_page
+from okta_mi_provider.simulators.faults import (
+    FaultRule,
+    bad_gateway,
+    empty_answer,
+    login_page,
+    maintenance_page,
+    redirect,
+)
 from okta_mi_provider.simulators.system import AnswerFault
 
 CONCURRENCY_RESET_S = 120
@@ -80,8 +86,17 @@ def invalid_search(cause: str) -> OktaError:
     return OktaError(400, "E0000031", "Invalid search criteria.", [cause])
 
 
-def rate_limited(*, concurrency: bool = False, reset_s: float | None = None) -> Response:
-    """Return a 429. With `reset_s` it carries its own rate-limit headers, else those of its bucket."""
+def bad_cursor(code: str) -> OktaError:
+    """Return the error about a cursor that has expired or is none of the list's."""
+    summary = "Invalid paging request." if code == "E0000029" else "Invalid search criteria."
+    return OktaError(400, code, summary, ["Invalid cursor."])
+
+
+def rate_limited(now: float, *, concurrency: bool = False, reset_s: float | None = None) -> Response:
+    """Return a 429. With `reset_s` it carries its own rate-limit headers, else those of its bucket.
+
+    `now` is the time of the server, which its headers must agree with.
+    """
     answer = okta_error(429, "E0000047", "API call exceeded rate limit due to too many requests.")
     if concurrency:
         answer.headers["X-Rate-Limit-Limit"] = "0"
@@ -90,7 +105,7 @@ def rate_limited(*, concurrency: bool = False, reset_s: float | None = None) -> 
         answer.headers["X-Rate-Limit-Limit"] = "500"
     if reset_s is not None:
         answer.headers["X-Rate-Limit-Remaining"] = "0"
-        answer.headers["X-Rate-Limit-Reset"] = str(int(time.time() + reset_s))
+        answer.headers["X-Rate-Limit-Reset"] = str(int(now + reset_s))
     return answer
 
 
@@ -108,24 +123,48 @@ def _plain_not_found(_rule: FaultRule) -> Response:
     return Response(b'{"status":404,"message":"Resource not found"}', 404, media_type="application/json")
 
 
-FAULT_ANSWERS: dict[str, AnswerFault] = {
+def _scope_without_body(rule: FaultRule) -> Response:
+    """A missing scope as okta/okta-sdk-golang#145 recorded it: the header says it all."""
+    answer = _forbidden_by_scope(rule)
+    return Response(b"", 403, headers={"WWW-Authenticate": answer.headers["WWW-Authenticate"]})
+
+
+def _oauth(status: int, error: str, description: str) -> AnswerFault:
+    return lambda _rule: OAuthError(status, error, description).answer()
+
+
+_ANSWERS: dict[str, AnswerFault] = {
     "400": _fixed(400, "E0000001", "Api validation failed: limit"),
+    "400_cursor": lambda _rule: bad_cursor("E0000029").answer(),
     "401": _fixed(401, "E0000011", "Invalid token provided"),
     "401_authentication": _fixed(401, "E0000004", "Authentication failed"),
     "401_no_permission": _fixed(401, "E0000015", "You do not have permission to access the feature you are requesting"),
     "403": _fixed(403, "E0000006", "You do not have permission to perform the requested action"),
     "403_scope": _forbidden_by_scope,
+    "403_scope_no_body": _scope_without_body,
     "403_session": _fixed(403, "E0000005", "Invalid session"),
     "404": _fixed(404, "E0000007", "Not found: Resource not found: 00g0000000000000005d7 (UserGroup)"),
     "404_plain": _plain_not_found,
     "405": _fixed(405, "E0000022", "The endpoint does not support the provided HTTP method"),
-    "429": lambda rule: rate_limited(reset_s=1 if rule.seconds is None else rule.seconds),
-    "429_concurrency": lambda _rule: rate_limited(concurrency=True),
     "500": _fixed(500, "E0000009", "Internal Server Error"),
     "502": lambda _rule: bad_gateway(),
     "503": _fixed(503, "E0000010", "Service is in read only mode"),
     "504": _fixed(504, "E0000009", "Internal Server Error"),
     "empty": lambda _rule: empty_answer(),
+    "invalid_client": _oauth(401, "invalid_client", "The client_assertion signature is invalid."),
+    "invalid_scope": _oauth(
+        400, "invalid_scope", "One or more scopes are not configured for the authorization server resource."
+    ),
     "login_page": lambda _rule: login_page(),
+    "maintenance": lambda _rule: maintenance_page(),
+    "redirect": redirect,
 }
-"""The faults of the Okta server that are answers, by name."""
+
+
+def fault_answers(now: Callable[[], float]) -> dict[str, AnswerFault]:
+    """Return the faults of the Okta server that are answers, by name; `now` is the time of the server."""
+    return {
+        **_ANSWERS,
+        "429": lambda rule: rate_limited(now(), reset_s=1 if rule.seconds is None else rule.seconds),
+        "429_concurrency": lambda _rule: rate_limited(now(), concurrency=True),
+    }

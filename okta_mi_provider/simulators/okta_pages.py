@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +11,16 @@ from urllib.parse import quote_plus
 from fastapi import Request
 
 from okta_mi_provider.simulators.knobs import OktaKnobs
+from okta_mi_provider.simulators.okta_cursors import Cursor, SortKey, read_cursor
 from okta_mi_provider.simulators.okta_errors import OktaError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
-SortKey = tuple[str, str]
-"""The value a list is sorted by ("" unless ``sortBy`` is used), then the id."""
+_FAILURES = {
+    500: OktaError(500, "E0000009", "Internal Server Error"),
+    503: OktaError(503, "E0000010", "Service is in read only mode"),
+    504: OktaError(504, "E0000009", "Internal Server Error"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def read_limit(request: Request, default: int, maximum: int, knobs: OktaKnobs) -
         raise OktaError(400, "E0000001", "Api validation failed: limit", [f"limit: {text!r} is not a positive number"])
     limit = int(text)
     if knobs.fail_above_limit is not None and limit > knobs.fail_above_limit:
-        raise OktaError(500, "E0000009", "Internal Server Error")
+        raise _FAILURES[knobs.fail_above_limit_status]
     if limit > maximum and knobs.over_max_limit == "reject":
         raise OktaError(400, "E0000001", "Api validation failed: limit", [f"limit: must not be above {maximum}"])
     return min(limit, maximum)
@@ -58,19 +60,24 @@ def cut_page(
     only in the `mode` (list, search, filter ...) in which it was made.
 
     Raises:
-        OktaError: 400 E0000029, the cursor was not made by this list.
+        OktaError: 400, the cursor was not made by this list, or has expired.
     """
-    if cursor is None:
-        start = 0
-    else:
-        last = _read_cursor(cursor, mode)
-        start = _first_after(rows, last, descending=descending)
+    here = Cursor(mode) if cursor is None else read_cursor(cursor, mode, knobs)
+    start = 0 if here.last is None else _first_after(rows, here.last, descending=descending)
     size = limit if knobs.page_cap is None else min(limit, knobs.page_cap)
+    if here.page == knobs.empty_page_at and start < len(rows):
+        return Page([], limit, here.following(here.last, knobs))
+    if 0 < start < len(rows):
+        start = max(start - min(knobs.overlap_rows, size - 1), 0)  # at least one row is new, or no list would end
     page = rows[start : start + size]
     more = start + size < len(rows)
-    next_cursor = _make_cursor(mode, page[-1]) if more else None
+    next_cursor = here.following(page[-1], knobs) if more else None
     if knobs.repeat_next and (more or cursor is not None):
         next_cursor = cursor or next_cursor
+    if knobs.endless_next == "same_rows":
+        next_cursor = here.following(here.last, knobs, fresh=True)
+    elif knobs.endless_next == "empty_pages" and not more:
+        next_cursor = here.following(page[-1] if page else here.last, knobs, fresh=True)
     return Page([row_id for _, row_id in page], limit, next_cursor)
 
 
@@ -109,18 +116,3 @@ def _first_after(rows: Sequence[SortKey], last: SortKey, *, descending: bool) ->
         else:
             high = middle
     return low
-
-
-def _make_cursor(mode: str, row: SortKey) -> str:
-    return base64.urlsafe_b64encode(json.dumps([mode, *row]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, mode: str) -> SortKey:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        found_mode, sort_value, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError):
-        found_mode, sort_value, row_id = None, "", ""
-    if found_mode != mode:
-        raise OktaError(400, "E0000029", "Invalid paging request.", ["Invalid cursor."])
-    return str(sort_value), str(row_id)

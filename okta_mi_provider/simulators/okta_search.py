@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_DEEPEST = 50
 _DATES = {
     "created",
     "lastUpdated",
@@ -97,6 +98,7 @@ class _Parser:
         self._dialect = dialect
         self._tokens = list(_tokens(expression))
         self._next = 0
+        self._depth = 0
 
     def whole(self) -> Predicate:
         predicate = self._disjunction()
@@ -119,7 +121,11 @@ class _Parser:
     def _term(self) -> Predicate:
         kind, text = self._take()
         if (kind, text) == ("paren", "("):
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise invalid_search("Too many parentheses.")
             predicate = self._disjunction()
+            self._depth -= 1
             if self._take() != ("paren", ")"):
                 raise invalid_search("A parenthesis is not closed.")
             return predicate
@@ -198,7 +204,10 @@ def _comparable(name: str, value: Any) -> Any:
             return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return value.casefold()
     if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise invalid_search("The number is too large.") from None
     return value
 
 

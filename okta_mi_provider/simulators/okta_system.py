@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ from fastapi.responses import Response
 from okta_mi_provider.simulators.knobs import OktaKnobs
 from okta_mi_provider.simulators.okta_access import Access, Caller
 from okta_mi_provider.simulators.okta_apps import AppRegistry, published_app
-from okta_mi_provider.simulators.okta_errors import FAULT_ANSWERS, OktaError, rate_limited
+from okta_mi_provider.simulators.okta_errors import OktaError, fault_answers, rate_limited
 from okta_mi_provider.simulators.okta_limits import RateLimiter
 from okta_mi_provider.simulators.okta_oauth import TOKEN_PATH, TokenEndpoint
 from okta_mi_provider.simulators.okta_org import OktaOrg
@@ -48,9 +47,9 @@ class OktaSystem(SimulatedSystem):
     }
 
     def __init__(self, org: OktaOrg, knobs: OktaKnobs, token: str) -> None:
-        super().__init__(FAULT_ANSWERS)
+        super().__init__(fault_answers(self.now))
         self.org = org
-        self.limiter = RateLimiter()
+        self.limiter = RateLimiter(self.now)
         self.apps = AppRegistry((published_app(),))
         self.endpoint = TokenEndpoint(self.apps)
         self.access = Access(token, self.endpoint)
@@ -66,10 +65,6 @@ class OktaSystem(SimulatedSystem):
     def turn_knobs(self, changes: dict[str, Any]) -> None:
         """Change the knobs named in `changes`."""
         self._knobs = self._knobs.changed(changes)
-
-    def now(self) -> float:
-        """Return the time of this server, as UTC epoch seconds."""
-        return time.time()
 
     def authenticate(self, request: Request, scope: str) -> Caller:
         """Check the credentials, of which access tokens need `scope`, and the ``Accept`` header.
@@ -103,21 +98,19 @@ class OktaSystem(SimulatedSystem):
         """Refuse what is above the concurrency limit or its bucket's budget."""
         limit = self._knobs.concurrency_limit
         if limit is not None and in_flight > limit:
-            return rate_limited(concurrency=True)
-        return None if self.limiter.allow(path, self._knobs) else rate_limited()
+            return rate_limited(self.now(), concurrency=True)
+        return None if self.limiter.allow(path, self._knobs) else rate_limited(self.now())
 
     def answer_headers(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Add date, request id and the rate-limit headers that the answer does not have yet."""
         own = list(headers)
         present = {name.lower() for name, _ in own}
         added = {
-            "date": formatdate(usegmt=True),
+            "date": formatdate(self.now(), usegmt=True),
             "x-okta-request-id": secrets.token_urlsafe(20),
             **self.limiter.headers(path, self._knobs),
         }
-        own += [(name.encode(), value.encode()) for name, value in added.items() if name.encode() not in present]
-        dropped = {name.lower().encode() for name in self._knobs.missing_headers}
-        return [(name, value) for name, value in own if name.lower() not in dropped] if dropped else own
+        return own + [(name.encode(), value.encode()) for name, value in added.items() if name.encode() not in present]
 
     def is_write(self, method: str, path: str) -> bool:
         """Whether the method is one that changes something; none of the routes does, asking for a token included."""

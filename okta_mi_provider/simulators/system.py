@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -61,9 +62,26 @@ class SimulatedSystem(ABC):
     def restore(self) -> None:
         """Bring state and knobs back to what they were when the server was made."""
 
+    def now(self) -> float:
+        """Return the time of this server, as UTC epoch seconds."""
+        return time.time() + self.knobs.clock_skew_s
+
+    def headers(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return :meth:`answer_headers` as the knobs about headers leave them."""
+        own = self.answer_headers(path, headers)
+        replaced = {name.lower(): value for name, value in self.knobs.replaced_headers.items() if value is not None}
+        dropped = {name.lower().encode() for name in (*self.knobs.missing_headers, *replaced)}
+        if dropped:
+            own = [(name, value) for name, value in own if name.lower() not in dropped]
+        missing = {name.lower() for name in self.knobs.missing_headers}
+        return own + [(name.encode(), value.encode()) for name, value in replaced.items() if name not in missing]
+
     def fault_answer(self, rule: FaultRule) -> Response:
         """Return the answer that stands for the fault of `rule`."""
-        return self._fault_answers[rule.fault](rule)
+        answer = self._fault_answers[rule.fault](rule)
+        if rule.status is not None:
+            answer.status_code = rule.status
+        return answer
 
     def reset(self) -> None:
         """Restore the state and forget faults and traffic."""

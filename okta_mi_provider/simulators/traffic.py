@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter, deque
@@ -12,6 +13,7 @@ from typing import Any
 LOG_ROWS = 100_000
 """Requests the log remembers; totals count all of them."""
 
+_SECRET_KEY = re.compile(r"(?i)token|key|password|secret|assertion")
 _SECRET_IN_QUERY = re.compile(r"(?i)\b([^&=]*(?:token|key|password|secret)[^&=]*)=[^&]*")
 
 
@@ -29,6 +31,14 @@ class Exchange:
     status: int | None = None
     fault: str | None = None
     duration_ms: float | None = None
+    body: Any = None
+
+    def note_body(self, content: bytes) -> None:
+        """Remember the JSON body of the request, without secrets; any other body stays None."""
+        try:
+            self.body = _without_secrets(json.loads(content))
+        except (ValueError, RecursionError):
+            self.body = None
 
     def export(self) -> dict[str, Any]:
         """Return the row of the request log. `status` is null if no answer was begun."""
@@ -40,9 +50,18 @@ class Exchange:
             "status": self.status,
             "fault": self.fault,
             "write": self.write,
+            "body": self.body,
             "in_flight": self.in_flight,
             "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3),
         }
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: "***" if _SECRET_KEY.search(name) and each else _without_secrets(each) for name, each in value.items()
+        }
+    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 class Traffic:

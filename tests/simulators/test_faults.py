@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from tests.simulators.conftest import Client
+from tests.simulators.oauth import ask, assertion, refusal
 from tests.simulators.test_metric_insights_api import NEW_USER
 
 
@@ -20,11 +22,13 @@ def usernames(mi: Client) -> set[str]:
     ("fault", "status", "code"),
     [
         ("400", 400, "E0000001"),
+        ("400_cursor", 400, "E0000029"),
         ("401", 401, "E0000011"),
         ("401_authentication", 401, "E0000004"),
         ("401_no_permission", 401, "E0000015"),
         ("403", 403, "E0000006"),
         ("403_scope", 403, "E0000006"),
+        ("403_scope_no_body", 403, None),
         ("403_session", 403, "E0000005"),
         ("404", 404, "E0000007"),
         ("404_plain", 404, None),
@@ -37,6 +41,8 @@ def usernames(mi: Client) -> set[str]:
         ("504", 504, "E0000009"),
         ("empty", 200, None),
         ("login_page", 200, None),
+        ("maintenance", 503, None),
+        ("redirect", 302, None),
     ],
 )
 def test_okta_answers(okta: Client, fault: str, status: int, code: str | None) -> None:
@@ -58,7 +64,28 @@ def test_okta_rate_limits(okta: Client) -> None:
     assert concurrent.headers["X-Rate-Limit-Limit"] == concurrent.headers["X-Rate-Limit-Remaining"] == "0"
     assert 100 < int(concurrent.headers["X-Rate-Limit-Reset"]) - time.time() <= 120
     okta.fault("403_scope")
-    assert 'scope="okta.groups.read"' in okta.get("/api/v1/groups").headers["WWW-Authenticate"]
+    okta.fault("403_scope_no_body")
+    for body in (True, False):
+        answer = okta.get("/api/v1/groups")
+        assert 'scope="okta.groups.read"' in answer.headers["WWW-Authenticate"]
+        assert bool(answer.content) is body
+
+
+def test_faults_of_the_token_url(okta: Client) -> None:
+    okta.fault("invalid_client", route="token")
+    okta.fault("invalid_scope", route="token")
+    assert refusal(ask(okta, assertion(okta))) == (401, "invalid_client")
+    assert refusal(ask(okta, assertion(okta))) == (400, "invalid_scope")
+    assert ask(okta, assertion(okta)).status_code == 200
+
+
+def test_a_redirect_leads_where_the_rule_says(okta: Client) -> None:
+    okta.fault("redirect", count=None)
+    assert okta.get("/api/v1/groups").headers["Location"] == "https://elsewhere.invalid/"
+    okta.control("DELETE", "faults")
+    okta.fault("redirect", location="http://127.0.0.1:9/x", status=307)
+    answer = okta.get("/api/v1/groups")
+    assert (answer.status_code, answer.headers["Location"]) == (307, "http://127.0.0.1:9/x")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +106,9 @@ def test_okta_rate_limits(okta: Client) -> None:
         ("deadlock", 500, "Deadlock found when trying to get lock"),
         ("empty", 200, ""),
         ("login_page", 200, "<form"),
+        ("maintenance", 503, "<html>"),
+        ("redirect", 302, ""),
+        ("result_code", 200, '"resultCode":1'),
         ("status_error", 200, '"ERROR"'),
         ("status_expired", 200, "Session expired"),
     ],
@@ -90,6 +120,16 @@ def test_metric_insights_answers_without_an_effect(mi: Client, fault: str, statu
     assert text in answer.text
     assert "ana.silva" not in usernames(mi)
     assert mi.post("/api/user/", NEW_USER).status_code == 201
+
+
+def test_an_answer_may_have_another_status(mi: Client) -> None:
+    mi.knobs(deadlock_status=400)
+    for fault in ("deadlock", "login_page", "status_error"):
+        mi.fault(fault, status=503)
+    answers = [mi.get("/api/user") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert "Deadlock" in answers[0].text
+    assert "<form" in answers[1].text
 
 
 def test_an_answer_may_come_after_the_effect(mi: Client) -> None:
@@ -108,6 +148,28 @@ def test_broken_connections(mi: Client, fault: str, effect: bool) -> None:
     (row,) = mi.control("GET", "requests")["requests"]
     assert row["fault"] == fault
     assert row["status"] == (201 if fault == "truncated" else None)
+
+
+def test_an_answer_may_be_cut_although_it_is_complete(mi: Client) -> None:
+    mi.fault("cut_json")
+    answer = mi.post("/api/user/", NEW_USER)
+    assert answer.status_code == 201
+    assert answer.text.startswith('{"user":{"id"')
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    with pytest.raises(ValueError, match="line 1"):
+        answer.json()
+    assert "ana.silva" in usernames(mi)
+
+
+def test_an_answer_may_trickle(mi: Client) -> None:
+    whole = mi.get("/api/user")
+    mi.fault("trickle", seconds=0.6)
+    started = time.monotonic()
+    answer = requests.get(f"{mi.url}/api/user", headers=dict(mi.session.headers), timeout=0.3)
+    assert time.monotonic() - started >= 0.6  # longer than any single wait may be
+    assert answer.json() == whole.json()
+    mi.fault("trickle", seconds=0)
+    assert mi.call("HEAD", "/api/user").status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
@@ -151,6 +213,27 @@ def test_probability_is_repeatable(mi: Client) -> None:
     assert set(runs[0]) == {200, 500}
 
 
+def ups_and_downs(client: Client, path: str, fault: str) -> list[str | None]:
+    client.control("POST", "reset")
+    client.fault(fault, count=None, probability=0.5, seed=11, seconds=0)
+    for _ in range(8):
+        with contextlib.suppress(requests.RequestException):  # which of them failed is in the log
+            client.get(path)
+    return [row["fault"] for row in client.control("GET", "requests")["requests"]]
+
+
+@pytest.mark.parametrize(("system", "path"), [("okta", "/api/v1/groups"), ("mi", "/api/user")])
+def test_every_fault_may_come_by_chance_for_ever(request: pytest.FixtureRequest, system: str, path: str) -> None:
+    client: Client = request.getfixturevalue(system)
+    patterns = set()
+    for fault in client.control("GET", "faults")["faults"]:
+        met = ups_and_downs(client, path, fault)
+        assert set(met) == {fault, None}, fault
+        assert len(met) == 8
+        patterns.add(tuple(each is not None for each in met))
+    assert len(patterns) == 1  # the same seed, the same chances
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -161,6 +244,9 @@ def test_probability_is_repeatable(mi: Client) -> None:
         {"fault": "500", "count": 0},
         {"fault": "500", "probability": 2},
         {"fault": "500", "typo": 1},
+        {"fault": "500", "query": "("},
+        {"fault": "500", "status": 99},
+        {"fault": "redirect", "location": "a\r\nb"},
     ],
 )
 def test_rules_that_are_refused(mi: Client, rule: dict[str, Any]) -> None:
