@@ -88,7 +88,12 @@ def _running(users: int) -> Iterator[tuple[Simulators, AirflowStack]]:
         airflow = AirflowStack(
             home=STATE / "airflow",
             dags_folder=REPOSITORY / "dags",
-            settings={**simulators.connections(), "AIRFLOW__OKTA_MI__GROUPS_FILE": str(GROUPS_FILE)},
+            settings={
+                **simulators.connections(),
+                "AIRFLOW__OKTA_MI__GROUPS_FILE": str(GROUPS_FILE),
+                # All DAGs share Okta's rate limit through a pool, which the scheduler makes.
+                "AIRFLOW__OKTA_MI__OKTA_POOL": "okta_api",
+            },
             port=free_port(8080),
         )
         with airflow:

@@ -1,4 +1,4 @@
-"""The options of `provision`, spelt as the vendor's script spells them, for any `argparse` parser.
+"""The options of `provision` and `doctor`, spelt as the vendor's script spells them, for any `argparse` parser.
 
 Options of a sync come from `settings.options()`; only what concerns the connections and this command is
 defined here. Each argument is a pair of flags and keywords, so that our own parser and Airflow's can take it.
@@ -28,6 +28,10 @@ MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
 AUTO_CREATE = ("all", "groups")
 
 
+#: The settings that say who a user of Okta is in MI.
+_MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
+
+
 class Argument(NamedTuple):
     """One argument: what `add_argument` takes."""
 
@@ -44,12 +48,26 @@ def provision_arguments() -> Iterator[Argument]:
     yield from _connection_arguments()
     for name, option in options().items():
         yield from _option_arguments(name, option)
-    yield Argument(("--verbose", "-v"), _flag("verbose", "diagnostics on stderr, besides the normal output"))
-    yield Argument(
-        ("--max-concurrency",),
-        {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
-    )
+    yield from _common_arguments()
     yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
+
+
+def doctor_arguments() -> Iterator[Argument]:
+    """All arguments of `doctor`."""
+    yield Argument(
+        ("groups",),
+        {
+            "nargs": "*",
+            "metavar": "GROUP",
+            "action": _Groups,
+            "help": "exact name or id of an Okta group whose first member is the sample (default: any group)",
+        },
+    )
+    yield from _connection_arguments()
+    for name in _MAPPING:
+        yield from _option_arguments(name, options()[name])
+    yield from _common_arguments()
+    yield Argument(("--json",), _flag("json", "write a list of objects instead of text"))
 
 
 def settings_from(args: argparse.Namespace) -> dict[str, Any]:
@@ -80,6 +98,14 @@ def _connection_arguments() -> Iterator[Argument]:
     for flags, (metavar, text) in texts.items():
         yield Argument(flags, {"metavar": metavar, "help": text})
     yield Argument(("--allow-http",), _flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def _common_arguments() -> Iterator[Argument]:
+    yield Argument(("--verbose", "-v"), _flag("verbose", "diagnostics on stderr, besides the normal output"))
+    yield Argument(
+        ("--max-concurrency",),
+        {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
+    )
 
 
 def _option_arguments(name: str, option: Option) -> Iterator[Argument]:

@@ -36,11 +36,20 @@ def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
+    okta, target = clients(args, read_only=read_only)
+    return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
+
+
+def clients(args: argparse.Namespace, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
+    """A client for each side, as the arguments say. Nothing is sent yet.
+
+    Raises:
+        ConfigurationError: If something is missing, contradictory or cannot be right.
+    """
     if args.max_concurrency is not None and args.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency must be at least 1, not {args.max_concurrency}.")
     okta = _okta(args, os.environ, read_only=read_only)
-    target = _metric_insights(args, os.environ, read_only=read_only)
-    return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
+    return okta, _metric_insights(args, os.environ, read_only=read_only)
 
 
 def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from okta_mi_provider import __version__
-from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups, provision_arguments
+from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups, doctor_arguments, provision_arguments
 from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
 
 
@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     if args.command == "provision":
         from okta_mi_provider.cli.provision import run
+    elif args.command == "doctor":
+        from okta_mi_provider.cli.doctor import run
     else:
         from okta_mi_provider.simulators.command import run
     return run(args)
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Wrong usage exits with 2."""
     args, rest = _parser().parse_known_args(words)
-    if args.command == "provision":
+    if args.command in {"provision", "doctor"}:
         # argparse looks for positional arguments in one place only; group names may stand between options.
         after_options = words[words.index("--") + 1 :] if "--" in words else []
         strange = [word for word in rest if word.startswith("-") and word not in after_options]
@@ -75,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     for flags, keywords in provision_arguments():
         provision.add_argument(*flags, **keywords)
+    doctor = commands.add_parser(
+        "doctor",
+        usage="%(prog)s [options] [GROUP]",
+        help="look at both connections, read-only, and say what is wrong with them",
+        description="Looks at an Okta org and a Metric Insights server without changing anything: credentials, rights, "
+        "rate limit, clocks, versions, which assumptions about Metric Insights hold, and how a sample user is mapped. "
+        "Exit code: 0 a sync would work, 1 something is to be mended, 2 wrong usage.",
+        allow_abbrev=False,
+    )
+    for flags, keywords in doctor_arguments():
+        doctor.add_argument(*flags, **keywords)
     simulate = commands.add_parser(
         "simulate",
         help="serve a simulated Okta org and Metric Insights server on this machine",
@@ -82,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_simulate_arguments(simulate)
-    for command in (provision, simulate):
+    for command in (provision, doctor, simulate):
         command.set_defaults(parser=command)
     return parser
 

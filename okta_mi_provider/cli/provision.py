@@ -8,12 +8,12 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from okta_mi_provider.cli.arguments import PROMPT, settings_from
 from okta_mi_provider.cli.connections import sides
+from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         settings = SyncSettings.from_mapping(settings_from(args))
-        with _diagnostics(verbose=bool(args.verbose or settings.dry_run)):
+        with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
             groups = _groups(args)
             check_writable(args.report)
             both = sides(args, read_only=settings.dry_run)
@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
             return max(exit_code(results), lost)
     except SettingsError as error:
         spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
-        return _complain("\n".join(map(str, spelt)))
+        return complain("provision", "\n".join(map(str, spelt)))
     except SyncError as error:
-        return _complain(str(error))
+        return complain("provision", str(error))
 
 
 def exit_code(results: Sequence[Result]) -> int:
@@ -97,7 +97,7 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
         else:
             _replace(Path(path).resolve(), text)
     except OSError as error:
-        _complain(f"--report {path}: the sync is over, but its report cannot be written: {error.strerror}")
+        complain("provision", f"--report {path}: the sync is over, but its report cannot be written: {error.strerror}")
         return FAILED
     return OK
 
@@ -147,25 +147,3 @@ def _spelling(key: str) -> str:
     """An option as people write it on the command line."""
     option = options().get(key)
     return option.flags[0] if option and option.flags else key
-
-
-def _complain(message: str) -> int:
-    sys.stderr.write(f"okta-mi provision: {message}\n")
-    return BAD_USAGE
-
-
-@contextmanager
-def _diagnostics(*, verbose: bool) -> Iterator[None]:
-    """Sends our log to stderr while the command runs; all of it if it shall be verbose."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    before = (log.level, log.propagate)
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before[0])
-        log.propagate = before[1]

@@ -115,6 +115,8 @@ class HttpSession:
     base: BaseUrl
     transport: Transport
     connections: int = 4
+    #: Those of the last answer, in whichever thread it came.
+    headers: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _session: requests.Session = field(init=False, repr=False)
     _verify: bool | str = field(init=False, repr=False)
     _secrets: set[str] = field(init=False, repr=False, default_factory=set)
@@ -184,7 +186,7 @@ class HttpSession:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
         try:
-            return self._session.request(
+            response = self._session.request(
                 method,
                 url,
                 data=form if body is None else json.dumps(body).encode(),
@@ -214,6 +216,8 @@ class HttpSession:
         except OSError as error:
             # Among these are requests' own errors for broken connections and cut-off answers.
             raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
+        self.headers = response.headers
+        return response
 
     def call(self, response: requests.Response) -> Call:
         """What an error may tell about the request behind an answer."""

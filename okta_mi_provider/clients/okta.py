@@ -59,6 +59,11 @@ class OktaClient:
         """The org's URL."""
         return str(self._http.base)
 
+    @property
+    def http(self) -> OktaHttp:
+        """Single requests, for who examines the org."""
+        return self._http
+
     def check(self) -> str:
         """Makes the smallest request that needs the rights of a sync, and says what it has shown.
 
@@ -98,11 +103,22 @@ class OktaClient:
         """
         users: dict[str, SourceUser] = {}
         for row in self._http.pages(f"{_GROUPS}/{quote(group.id, safe='')}/users", {"limit": self._page_size}):
-            user = _user(row, attributes)
+            user = user_of(row, attributes)
             if user is None:
                 raise BadAnswer(Call(SYSTEM, "GET", "members of a group", 200), "it lists a user without an id")
             users[user.id] = user
         return tuple(users.values())
+
+    def sample_member(self, group_id: str) -> Mapping[str, Any] | None:
+        """The first member of a group as Okta tells of it, with all attributes; None if there is none.
+
+        Raises:
+            SyncError: If the list could not be read.
+        """
+        call, rows = self._http.get(f"{_GROUPS}/{quote(group_id, safe='')}/users", {"limit": 1})
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise BadAnswer(call, "it is not a list of objects")
+        return rows[0] if rows else None
 
     def _group_by_id(self, group_id: str) -> SourceGroup:
         path = f"{_GROUPS}/{quote(group_id, safe='')}"
@@ -110,7 +126,7 @@ class OktaClient:
             call, row = self._http.get(path)
         except NotFound as error:
             raise GroupNotFound(
-                f"Okta has no group with the id {quoted(group_id)} that this token may see ({error.call})."
+                f"Okta has no group with the id {quoted(group_id)} that these credentials may see ({error.call})."
             ) from None
         group = _group(row)
         if group is None:
@@ -131,7 +147,7 @@ class OktaClient:
             hint = f" There is {', '.join(map(quoted, near))}: capitals and blanks count." if near else ""
             if len(rows) >= _MOST_BY_PREFIX:
                 hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
-            raise GroupNotFound(f"Okta has no group named {quoted(name)} that this token may see.{hint}")
+            raise GroupNotFound(f"Okta has no group named {quoted(name)} that these credentials may see.{hint}")
         if len(found) > 1:
             twins = "; ".join(sorted(_describe(row) for row in found.values()))
             raise GroupAmbiguous(
@@ -148,7 +164,8 @@ class OktaClient:
             return list(self._http.pages(_GROUPS, query))
 
 
-def _user(row: Mapping[str, Any], attributes: Attributes) -> SourceUser | None:
+def user_of(row: Mapping[str, Any], attributes: Attributes) -> SourceUser | None:
+    """A user as a sync sees it; None if it has no id."""
     user_id = row.get("id")
     if not isinstance(user_id, str) or not user_id:
         return None

@@ -83,9 +83,31 @@ class OktaHttp:
         self.base = base
         self._http = HttpSession(SYSTEM, base, transport, connections=1)
         self._login = login
-        self._pace = pace
+        self.pace = pace
         self._longest_pause_s = transport.max_wait_s
         self._not_before: dict[str, float] = {}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of the last answer."""
+        return self._http.headers
+
+    @property
+    def if_not_allowed(self) -> str:
+        """What to do when the credentials lack a right."""
+        return self._login.if_not_allowed
+
+    def get_anonymously(self, path: str) -> tuple[Call, Any]:
+        """What the org tells everybody: one object, asked for once and without credentials.
+
+        Raises:
+            SyncError: If it does not tell.
+        """
+        response = self._http.send("GET", path, auth=None)
+        call = self._http.call(response)
+        if response.status_code != 200:
+            raise self._error(response)
+        return call, json_body(response, call)
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> tuple[Call, Any]:
         """One object.
@@ -180,7 +202,7 @@ class OktaHttp:
             log.info(
                 "Okta's rate limit is nearly used up; waiting %.0f s, so that others find %d %% of it.",
                 pause_s,
-                self._pace.kept_percent,
+                self.pace.kept_percent,
             )
         if pause_s > 0:
             time.sleep(pause_s)
@@ -190,7 +212,7 @@ class OktaHttp:
         # After a 429 the retry waits, and knows better for how long.
         if rate_limit is None or response.status_code == 429:
             return
-        pause_s = rate_limit.pause_s(kept_percent=self._pace.kept_percent, sharers=self._pace.sharers)
+        pause_s = rate_limit.pause_s(kept_percent=self.pace.kept_percent, sharers=self.pace.sharers)
         self._not_before[_bucket(path)] = time.monotonic() + min(pause_s, self._longest_pause_s)
 
     def _error(self, response: requests.Response) -> ApiError:

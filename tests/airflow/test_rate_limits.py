@@ -178,7 +178,7 @@ def test_those_in_the_pool_divide_okta_s_rate_limit(
     monkeypatch.delenv("AIRFLOW__OKTA_MI__OKTA_POOL")
     execute(task)
 
-    assert [client._http._pace.sharers for client in clients] == [3, 1]
+    assert [client.http.pace.sharers for client in clients] == [3, 1]
 
 
 @pytest.mark.parametrize(

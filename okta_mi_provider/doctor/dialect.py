@@ -1,0 +1,146 @@
+"""Finds out, without writing, which of our assumptions about Metric Insights hold for one server.
+
+The assumptions are the switches of `MIDialect`; docs/compatibility.md explains them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from okta_mi_provider.clients.errors import ConfigurationError, NotFound, Rejected
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights_dialect import switches
+from okta_mi_provider.clients.metric_insights_wire import rows_of
+from okta_mi_provider.doctor.metric_insights import Directory
+from okta_mi_provider.doctor.observation import Observation, Section, Verdict
+from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.text import one_line, quoted
+
+_SECTION = Section("Assumptions about Metric Insights")
+_USERS, _MEMBERS = "/api/user", "/api/user_group_member"
+_ONLY_WRITING = "Only writing shows."
+#: What a sync does about those that only writing shows.
+_WATCHED = {
+    "default_group_method": "Only writing shows; a sync looks at the first user that it creates.",
+    "user_update_body": "Only writing shows; a sync looks at the first user that it updates.",
+    "ok_statuses": "Only writing shows; what is empty takes any success.",
+}
+
+
+class _Found(NamedTuple):
+    """What a look has shown of one assumption."""
+
+    verdict: Verdict
+    said: str
+
+
+def examine_dialect(client: MetricInsightsClient, found: Directory) -> Iterator[Observation]:
+    """Looks at every switch, and at two more things that a sync relies on when it checks its own writes."""
+    looks = _Looks(client, found)
+    by_switch: Mapping[str, Callable[[], _Found]] = {
+        "default_group_id": looks.default_group,
+        "list_paging": looks.list_paging,
+        "member_list": looks.member_list,
+        "user_lookup": looks.user_lookup,
+        "username_casefold": looks.username_casefold,
+    }
+    for name in switches():
+        look = by_switch.get(name, lambda name=name: _Found(Verdict.UNKNOWN, _WATCHED.get(name, _ONLY_WRITING)))
+        yield _observed(f"{name} = {_shown(getattr(client.dialect, name))}", look)
+    if found.users:
+        yield _observed("one user by id", looks.one_user)
+        yield _observed("groups of one user", looks.groups_of_one)
+
+
+def _observed(subject: str, look: Callable[[], _Found]) -> Observation:
+    try:
+        verdict, said = look()
+    except SyncError as error:
+        return _SECTION.wrong(subject, error)
+    return Observation(_SECTION.name, subject, verdict, said)
+
+
+class _Looks:
+    def __init__(self, client: MetricInsightsClient, found: Directory) -> None:
+        self._client, self._found = client, found
+
+    def default_group(self) -> _Found:
+        if self._found.groups is None:
+            return _Found(Verdict.UNKNOWN, "Groups could not be read.")
+        try:
+            group = self._client.default_group(self._found.groups)
+        except ConfigurationError as error:
+            return _Found(Verdict.WRONG, str(error))
+        if group.id == self._client.dialect.default_group_id:
+            return _Found(Verdict.FINE, f"There is one with this id, named {quoted(group.name)}.")
+        return _Found(Verdict.NOTE, f"No group has this id; {quoted(group.name)} is found by its name (id {group.id}).")
+
+    def list_paging(self) -> _Found:
+        if not self._found.users or len(self._found.users) == 1:
+            return _Found(Verdict.UNKNOWN, "Too few users to tell.")
+        rows = self._rows(_USERS, {"limit": "1", "offset": "0"})
+        if rows is not None and len(rows) == 1:
+            return _Found(Verdict.NOTE, "The server knows ?limit= and ?offset=: offset would work too.")
+        configured = self._client.dialect.list_paging
+        if configured == "none":
+            return _Found(Verdict.FINE, "Lists come whole.")
+        return _Found(Verdict.NOTE, "The server takes no notice of ?limit=; none would do.")
+
+    def member_list(self) -> _Found:
+        rows = self._rows(_MEMBERS, {})
+        if rows is not None:
+            return _Found(Verdict.FINE, "The server also lists all memberships at once: all would work too.")
+        if self._client.dialect.member_list == "all":
+            return _Found(Verdict.WRONG, "The server does not list all memberships at once: set per_group.")
+        return _Found(Verdict.FINE, "The server lists memberships only of one group or user.")
+
+    def user_lookup(self) -> _Found:
+        users = self._found.users or ()
+        if len(users) < 2:  # noqa: PLR2004 - of one, nobody can tell a filter from a list
+            return _Found(Verdict.UNKNOWN, "Too few users to tell.")
+        rows = self._rows(_USERS, {"username": users[0].username})
+        filters = rows is not None and [str(row.get("username")) for row in rows] == [users[0].username]
+        if filters:
+            return _Found(Verdict.FINE, "The server finds a user by ?username=: query would work too.")
+        if self._client.dialect.user_lookup == "query":
+            return _Found(Verdict.NOTE, "The server takes no notice of ?username=; list would do.")
+        return _Found(Verdict.FINE, "The server takes no notice of ?username=.")
+
+    def username_casefold(self) -> _Found:
+        names = Counter(user.username.casefold() for user in self._found.users or ())
+        doubled = sorted(name for name, number in names.items() if number > 1)
+        if not doubled:
+            return _Found(Verdict.UNKNOWN, "No two usernames differ only in case. " + _ONLY_WRITING)
+        said = f"There are usernames that differ only in case, such as {quoted(doubled[0])}"
+        if self._client.dialect.username_casefold:
+            return _Found(Verdict.NOTE, f"{said}: these users are conflicts. Set it to false if they are different people.")
+        return _Found(Verdict.FINE, f"{said}.")
+
+    def one_user(self) -> _Found:
+        user = (self._found.users or ())[0]
+        same = self._client.user(user.id).username == user.username
+        if same:
+            return _Found(Verdict.FINE, "Is answered as that user.")
+        return _Found(Verdict.WRONG, "Is answered as somebody else, so a sync cannot check its first update.")
+
+    def groups_of_one(self) -> _Found:
+        groups = self._client.groups_of((self._found.users or ())[0].id)
+        return _Found(Verdict.FINE, f"Are told ({len(groups)}).")
+
+    def _rows(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]] | None:
+        """The rows of a list; None if the server does not give them."""
+        try:
+            _, body = self._client.http.send("GET", path, query=urlencode(query, quote_via=quote))
+        except (Rejected, NotFound):
+            return None
+        plural, singular = ("users", "user") if path == _USERS else ("user_group_members", "user_group_member")
+        return rows_of(body, plural, singular)
+
+
+def _shown(value: object) -> str:
+    if value in (None, (), {}):  # noqa: PLR6201 - an empty mapping cannot be in a set
+        return "empty"
+    return one_line(str(value).lower() if isinstance(value, bool) else str(value), 60)
