@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from fastapi import Request
 
@@ -15,6 +15,8 @@ from okta_mi_provider.simulators.okta_cursors import Cursor, SortKey, read_curso
 from okta_mi_provider.simulators.okta_errors import OktaError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
+
+_PLAIN_IN_PATH = "/@:!$&'()*+,;=~"
 
 _FAILURES = {
     500: OktaError(500, "E0000009", "Internal Server Error"),
@@ -88,14 +90,15 @@ def link_headers(
 
     `kept` are the parameters of the request that a link repeats behind ``after`` and ``limit``.
     """
-    path = base_url + request.url.path
+    own_path = quote(request.scope["path"], safe=_PLAIN_IN_PATH)  # a login may have any character
+    path = base_url + own_path
     query = [("limit", str(page.limit))]
     query += [(name, request.query_params[name]) for name in kept if name in request.query_params]
     after = request.query_params.get("after")
     own = [("after", after), *query] if after is not None else query
     links = [f'<{path}?{_encode(own)}>; rel="self"']
     if page.next_cursor is not None:
-        target = path if knobs.next_host is None else knobs.next_host.rstrip("/") + request.url.path
+        target = path if knobs.next_host is None else knobs.next_host.rstrip("/") + own_path
         links.append(f'<{target}?{_encode([("after", page.next_cursor), *query])}>; rel="next"')
     if knobs.link_header == "one_line":
         links = [", ".join(links)]

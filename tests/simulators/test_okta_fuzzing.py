@@ -40,7 +40,7 @@ repeatable = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=40,
+    max_examples=30,
     suppress_health_check=list(HealthCheck),
 )
 
@@ -115,13 +115,13 @@ LISTS = [
     "/api/v1/groups",
     "/api/v1/users",
     f"/api/v1/groups/{GROUPS[0]}/users",
-    f"/api/v1/users/{USERS[0]}/groups",
+    "/api/v1/users/ÁNA.silva@acme.example/groups",
 ]
 
 
 @pytest.mark.parametrize("path", LISTS)
 @given(query=QUERIES)
-@settings(repeatable, max_examples=100)
+@settings(repeatable, max_examples=80)
 def test_hostile_queries(path: str, query: dict[str, str], server: tuple[str, requests.Session]) -> None:
     url, session = server
     answer = session.get(f"{url}{path}?{urlencode(query)}", timeout=10)
@@ -134,7 +134,7 @@ def test_hostile_queries(path: str, query: dict[str, str], server: tuple[str, re
 
 
 @given(raw=st.text(string.printable.translate({ord(char): None for char in string.whitespace + "#"}), max_size=60))
-@settings(repeatable, max_examples=100)
+@settings(repeatable, max_examples=80)
 def test_queries_that_are_no_queries(raw: str, server: tuple[str, requests.Session]) -> None:
     url, session = server
     request = session.prepare_request(requests.Request("GET", f"{url}/api/v1/groups"))
@@ -162,7 +162,7 @@ FORMS = st.fixed_dictionaries(
     form=FORMS.map(urlencode).map(str.encode) | st.binary(max_size=80),
     proof=st.none() | st.text("aeyJ.0-_", max_size=20),
 )
-@settings(repeatable, max_examples=100)
+@settings(repeatable, max_examples=80)
 def test_hostile_token_requests(form: bytes, proof: str | None, server: tuple[str, requests.Session]) -> None:
     url, session = server
     headers = {"Content-Type": "application/x-www-form-urlencoded"} | ({"DPoP": proof} if proof is not None else {})

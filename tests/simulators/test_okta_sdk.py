@@ -137,10 +137,11 @@ def test_repeats_what_may_pass(okta: Client, fault: str) -> None:
 
 def test_gives_up_on_a_lasting_rate_limit(okta: Client) -> None:
     okta.fault("429", seconds=0, count=None)
-    _, response, error = run(okta, lambda client: client.list_groups())
+    own = {"token": credentials.OKTA_API_TOKEN, "rateLimit": {"maxRetries": 1}}
+    _, response, error = run(okta, lambda client: client.list_groups(), **own)
     assert response.status == 429
     assert error.error_code == "E0000047"
-    assert len(log(okta)) == 3
+    assert len(log(okta)) == 2
 
 
 @pytest.mark.parametrize(
@@ -171,15 +172,20 @@ def test_a_service_app_lists_members_in_pages_with_one_token(okta: Client) -> No
 def test_a_service_app_with_dpop(okta: Client) -> None:
     okta.knobs(dpop_required=True)
     everyone = group_id(okta, "Everyone")
-    settings = {**SERVICE_APP, "dpopEnabled": True}
-    users, page_count = run(okta, lambda client: all_pages(client.list_group_users, everyone, limit=150), **settings)
-    assert (len(users), page_count) == (300, 2)
-    assert log(okta)[:2] == [(TOKEN_PATH, 400), (TOKEN_PATH, 200)]
-    okta.knobs(dpop_api_nonce=True)
-    okta.control("DELETE", "requests")
-    groups, _, error = run(okta, lambda client: client.list_groups(), **settings)
-    assert (len(groups), error) == (15, None)
-    assert [status for path, status in log(okta) if path != TOKEN_PATH] == [401, 200]
+
+    async def read(client: Any) -> Any:  # one client: its key pair takes a second to make
+        members = await all_pages(client.list_group_users, everyone, limit=150)
+        okta.knobs(dpop_api_nonce=True)
+        return members, await client.list_groups()
+
+    (users, page_count), (groups, _, error) = run(okta, read, **SERVICE_APP, dpopEnabled=True)
+    assert (len(users), page_count, len(groups), error) == (300, 2, 15, None)
+    members = f"/api/v1/groups/{everyone}/users"
+    assert log(okta) == [
+        *((TOKEN_PATH, 400), (TOKEN_PATH, 200)),
+        *((members, 200), (members, 200)),
+        *(("/api/v1/groups", 401), ("/api/v1/groups", 200)),
+    ]
 
 
 def test_a_service_app_without_the_scope(okta: Client) -> None:

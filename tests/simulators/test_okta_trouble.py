@@ -208,6 +208,12 @@ def test_expressions_too_deep_or_too_large(okta: Client, name: str, expression: 
     assert error(okta.get("/api/v1/groups", **{name: expression})) == (400, "E0000031")
 
 
+def test_the_links_of_a_user_named_by_a_login_with_diacritics(okta: Client) -> None:
+    answer = okta.get("/api/v1/users/ÁNA.silva@acme.example/groups")
+    assert answer.status_code == 200
+    assert answer.headers["Link"].startswith(f"<{okta.url}/api/v1/users/%C3%81NA.silva@acme.example/groups?")
+
+
 def test_hosts_and_cursors_that_are_nonsense(okta: Client) -> None:
     for host in ("ü", 'x">', "a b", ""):
         answer = okta.call("GET", "/api/v1/groups?limit=1", headers={"Host": host.encode()})
