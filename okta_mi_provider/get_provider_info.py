@@ -159,12 +159,22 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "default_group_id": {
                         "label": "Id of the Default Group",
-                        "description": "The group of MI that new users are put into.",
+                        "description": "Id of the group of MI that new users are put into.",
                         "schema": {"type": ["string", "null"], "default": "1"},
+                    },
+                    "default_group_name": {
+                        "label": "Name of the Default Group",
+                        "description": "Its name, for when no group has that id.",
+                        "schema": {"type": ["string", "null"], "default": "Default Group"},
+                    },
+                    "min_interval_s": {
+                        "label": "Least time between requests (seconds)",
+                        "description": "Least time between the starts of two requests to MI, in seconds.",
+                        "schema": {"type": ["number", "null"], "minimum": 0, "maximum": 60, "default": 0},
                     },
                     "max_concurrency": {
                         "label": "Requests in flight",
-                        "description": "1 if MI reports deadlocks.",
+                        "description": "Most at a time; fewer while MI reports deadlocks or overload.",
                         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 64, "default": 4},
                     },
                     "timeout": _TIMEOUT,

@@ -8,42 +8,39 @@ published tests; where those are silent, `MIDialect` holds the assumption.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
+from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, MetricInsightsHttp
+from okta_mi_provider.clients.metric_insights_pages import Page, whole_list
 from okta_mi_provider.clients.metric_insights_wire import (
     announced_rows,
     as_number,
+    changed_body,
     group_of,
     id_of,
-    random_password,
+    password_body,
     rows_of,
     user_body,
     user_of,
 )
 from okta_mi_provider.clients.urls import BaseUrl
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
+
+_Query = Mapping[str, str]
+_Row = tuple[Call, Mapping[str, Any]]
 
 _USERS, _GROUPS, _MEMBERS = "/api/user", "/api/user_group", "/api/user_group_member"
 
 
-@dataclass(frozen=True, slots=True)
-class MIDialect:
-    """What MI's documentation leaves open, in one place.
-
-    Attributes:
-        default_group_id: The group that MI puts new users into, as made by the installer.
-        default_group_name: Under which name to look for it when no group has that id.
-    """
-
-    default_group_id: str = "1"
-    default_group_name: str = "Default Group"
+class UpdatesOff(SyncError):
+    """The connection says that this MI takes no updates of users. Nothing was sent."""
 
 
 class MetricInsightsClient:
@@ -54,7 +51,7 @@ class MetricInsightsClient:
         login: How to authenticate.
         credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
-        max_concurrency: Most requests in flight.
+        max_concurrency: Most requests in flight; fewer while the server cannot bear so many.
         dialect: What is assumed where the documentation is silent.
     """
 
@@ -68,20 +65,32 @@ class MetricInsightsClient:
         max_concurrency: int = 4,
         dialect: MIDialect | None = None,
     ) -> None:
+        self.dialect = dialect or MIDialect()
+        self.transport = transport or Transport()
+        self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
             base,
             login,
             credentials=credentials,
-            transport=transport or Transport(),
+            transport=self.transport,
             max_concurrency=max_concurrency,
+            dialect=self.dialect,
         )
-        self._dialect = dialect or MIDialect()
-        self.max_concurrency = max_concurrency
 
     @property
     def host(self) -> str:
         """The server's URL."""
         return str(self._http.base)
+
+    @property
+    def username_casefold(self) -> bool:
+        """Whether usernames that differ only in case are one user."""
+        return self.dialect.username_casefold
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now: `max_concurrency`, or fewer that the server has shown to bear."""
+        return self._http.limit
 
     def check(self) -> str:
         """Makes the request that needs all rights of a sync, and says what it has shown.
@@ -96,17 +105,30 @@ class MetricInsightsClient:
 
     def users(self) -> tuple[TargetUser, ...]:
         """All users (`GET /api/user`)."""
-        return tuple(user_of(row, call) for call, row in self._list(_USERS, "users", "user"))
+        return tuple(user_of(row, call) for call, row in self._list(_USERS, "users", "user", {}))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
-        for call, row in self._list(f"{_USERS}/id/{_quoted(user_id)}", "users", "user"):
+        for call, row in self._rows(f"{_USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
         raise NotFound(Call(SYSTEM, "GET", _USERS, 200), f"there is no user with the id {quoted(user_id)}")
 
+    def user_named(self, username: str) -> TargetUser | None:
+        """A user that the server finds by its name (`GET /api/user?username=`); None does not mean that there is none.
+
+        Which keys the server filters by is not documented: what it answers is compared here.
+        """
+        wanted = self.dialect.name_key(username)
+        try:
+            found = self._rows(_USERS, "users", "user", {"username": username})
+        except NotFound:
+            return None
+        users = (user_of(row, call) for call, row in found)
+        return next((user for user in users if self.dialect.name_key(user.username) == wanted), None)
+
     def groups(self) -> tuple[TargetGroup, ...]:
         """All groups (`GET /api/user_group`)."""
-        return tuple(group_of(row, call) for call, row in self._list(_GROUPS, "user_groups", "user_group"))
+        return tuple(group_of(row, call) for call, row in self._list(_GROUPS, "user_groups", "user_group", {}))
 
     def members(self, group: TargetGroup) -> frozenset[str]:
         """Ids of all users of a group (`GET /api/user_group_member?group=`)."""
@@ -124,7 +146,7 @@ class MetricInsightsClient:
         Raises:
             ConfigurationError: If there is neither.
         """
-        wanted = self._dialect
+        wanted = self.dialect
         for matches in (
             lambda group: group.id == wanted.default_group_id,
             lambda group: group.name == wanted.default_group_name,
@@ -139,41 +161,64 @@ class MetricInsightsClient:
 
     # ------------------------------------------------------------------ writing
 
-    def create_group(self, name: str) -> str:
-        """Creates a group that sees nothing by itself, and returns its id (`POST /api/user_group/`)."""
+    def create_group(self, name: str, external_id: str | None = None) -> str:
+        """Creates a group that sees nothing by itself, and returns its id (`POST /api/user_group/`).
+
+        Args:
+            name: Its name.
+            external_id: Id of the group that it is made for; sent only if the dialect says so.
+        """
         body = {"name": name, "all_access_group": "no", "description": ""}
+        if self.dialect.send_external_group_id and external_id:
+            body["external_group_id"] = external_id
         return self._written_id("POST", f"{_GROUPS}/", body, "user_group")
 
-    def create_user(self, user: TargetUser, *, group_id: str, default_group: bool) -> str:
-        """Creates a user as a member of a group, and returns its id (`POST /api/user/`).
+    def create_user(self, user: TargetUser, *, group_id: str | int, default_group: bool) -> str:
+        """Creates a user, perhaps as a member of a group, and returns its id (`POST /api/user/`).
 
         The password is random and kept nowhere: people sign in through Okta. MI mails it to the user.
 
         Args:
             user: Without an id.
-            group_id: The group to be a member of from the start.
+            group_id: The group to be a member of from the start; "" for none.
             default_group: Whether to be in the Default Group too.
         """
-        password = random_password()
+        password = password_body(self.dialect.password_mode)
         body = {
+            **self.dialect.extra_user_create_fields,
             **user_body(user),
-            "password": password,
+            **password,
             "copy_from_user_id": "",
             "in_group_id": group_id,
             "user_preference_template": "",
             "default_group_ind": "Y" if default_group else "N",
         }
-        return self._written_id("POST", f"{_USERS}/", body, "user", password)
+        return self._written_id("POST", f"{_USERS}/", body, "user", *password.values())
 
-    def update_user(self, user: TargetUser) -> TargetUser | None:
+    def update_user(self, user: TargetUser, before: TargetUser) -> TargetUser | None:
         """Writes a user's attributes (`PUT /api/user/id/{id}`).
 
-        All of them are sent, since it is not documented whether the others would be emptied.
+        All of them are sent, since it is not documented whether the others would be emptied, unless the dialect says
+        that only those that differ are.
+
+        Args:
+            user: As it shall be.
+            before: As it was read.
 
         Returns:
             The user as MI has it now, if the answer says so.
+
+        Raises:
+            UpdatesOff: If the dialect says that there are no updates. Nothing was sent.
         """
-        call, body = self._http.send("PUT", f"{_USERS}/id/{_quoted(user.id)}", body=user_body(user))
+        path = f"{_USERS}/id/{_quoted(user.id)}"
+        if self.dialect.user_update_body == "off":
+            raise UpdatesOff(
+                f"{quoted(user.username)} is not in MI as in Okta, and this MI takes no updates: 'user_update_body' of "
+                "the connection is 'off'. Change the user in MI by hand, or have updates sent."
+            )
+        fields = changed_body(user, before) if self.dialect.user_update_body == "changed" else user_body(user)
+        call, body = self._http.send("PUT", path, body=fields)
         for row in rows_of(body, "users", "user") or ():
             # An answer that repeats only what was sent proves nothing.
             return user_of(row, call) if {"id", "username", "email", "type"} <= row.keys() else None
@@ -185,17 +230,29 @@ class MetricInsightsClient:
 
     # ------------------------------------------------------------------ helpers
 
-    def _list(self, path: str, plural: str, singular: str, query: str = "") -> list[tuple[Call, Mapping[str, Any]]]:
-        call, body = self._http.send("GET", path, query=query)
+    def _list(self, path: str, plural: str, singular: str, query: _Query) -> list[_Row]:
+        """A complete list, however many requests it takes."""
+        in_pages = self.dialect.list_paging == "offset"
+        return whole_list(
+            lambda page: self._answer(path, plural, singular, {**query, **page}), plural, in_pages=in_pages
+        )
+
+    def _rows(self, path: str, plural: str, singular: str, query: _Query) -> list[_Row]:
+        """What one request answers."""
+        call, _, rows = self._answer(path, plural, singular, query)
+        return [(call, row) for row in rows]
+
+    def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
+        call, body = self._http.send("GET", path, query=urlencode(query))
         rows = rows_of(body, plural, singular)
         if rows is None:
             raise BadAnswer(call, f"there is no list of {plural} in it")
-        if (announced := announced_rows(body)) > len(rows):
-            raise BadAnswer(call, f"it lists {len(rows)} of {announced} {plural}, and a part is not enough")
-        return [(call, row) for row in rows]
+        return Page(call, announced_rows(body), rows)
 
     def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:
-        rows = self._list(_MEMBERS, "user_group_members", "user_group_member", urlencode({key: value}))
+        """User and group of each membership: of everybody, or of those who are asked for and perhaps of others."""
+        query = {} if self.dialect.member_list == "all" else {key: value}
+        rows = self._list(_MEMBERS, "user_group_members", "user_group_member", query)
         return [(id_of(row, "user", call), id_of(row, "group", call)) for call, row in rows]
 
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:

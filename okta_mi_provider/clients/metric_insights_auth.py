@@ -6,24 +6,44 @@ Source: help.metricinsights.com, "Obtain an API token" and "API tokens"; the ven
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import requests
 
-from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Unavailable
+from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret
+from okta_mi_provider.clients.metric_insights_answers import asked_pause
+from okta_mi_provider.sync.errors import SyncError
 
-_LOGIN = "/api/get_token"
+#: Where session tokens come from.
+LOGIN = "/api/get_token"
 
 
 class Login(Protocol):
     """A way to authenticate."""
 
-    def auth(self, http: HttpSession) -> HeaderAuth:
-        """What to send with the next request."""
+    def prepare(self, http: HttpSession) -> None:
+        """Makes sure that there is something to send.
 
-    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:
-        """Gets something else to send, after `refused` was. False if there is nothing else."""
+        Raises:
+            SyncError: If there is not.
+        """
+
+    def session(self, http: HttpSession, *, fresh: bool = False) -> AbstractContextManager[HeaderAuth]:
+        """What to send with one request, which is sent and its answer judged inside.
+
+        Args:
+            http: Sends the request.
+            fresh: Give something that nobody has used yet, if there is more than one thing to send.
+
+        Raises:
+            SessionExpired: The request was refused, and can be sent again with what the next session gives.
+            AuthError: It was refused, and nothing else can be sent.
+        """
 
 
 class PersonalToken:
@@ -38,67 +58,145 @@ class PersonalToken:
     """
 
     def __init__(self, token: str | None, *, credentials: str) -> None:
+        self._credentials = credentials
         self._auth = HeaderAuth(
             "Authorization", secret(token, f"The personal API token of Metric Insights {credentials}"), "Bearer"
         )
 
-    def auth(self, http: HttpSession) -> HeaderAuth:  # noqa: ARG002
-        """The token."""
-        return self._auth
+    def prepare(self, http: HttpSession) -> None:
+        """There always is the token."""
 
-    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:  # noqa: ARG002
-        """Only a person can."""
-        return False
+    @contextmanager
+    def session(self, http: HttpSession, *, fresh: bool = False) -> Iterator[HeaderAuth]:  # noqa: ARG002
+        """The token. When it is refused, only a person can help."""
+        try:
+            yield self._auth
+        except SessionExpired as expired:
+            raise refused(expired, self._credentials) from None
+
+
+@dataclass(slots=True)
+class _Token:
+    """A session token and what is known of it.
+
+    Attributes:
+        accepted: MI has done something for it.
+        on_trial: The first request with it is on its way.
+    """
+
+    auth: HeaderAuth
+    given_at: float
+    accepted: bool = False
+    on_trial: bool = False
 
 
 class Application:
     """An external application of MI, acting for one of its users.
 
     Its key is exchanged for a session token (`POST /api/get_token`), which dies after a time that only the
-    server knows, and is then replaced. May be used by several threads at once.
+    server knows, and is then replaced. A token that is refused before MI has ever accepted it means that the
+    credentials do not do. So that this can be told when several threads send at once, a new token is tried by
+    one request before others use it.
 
     Args:
         application_id: From Admin > System > External Applications.
         application_key: From the same page.
         user: Username of the MI administrator that it acts for.
         credentials: Where they are, for messages: "of ...", "in ...".
+        renew_after_s: Age at which a token is replaced although MI has not refused it; None for never.
 
     Raises:
         ConfigurationError: If the key cannot be one.
     """
 
-    def __init__(self, application_id: str, application_key: str | None, user: str, *, credentials: str) -> None:
+    def __init__(
+        self,
+        application_id: str,
+        application_key: str | None,
+        user: str,
+        *,
+        credentials: str,
+        renew_after_s: float | None = None,
+    ) -> None:
         self._application_id, self._user, self._credentials = application_id, user, credentials
         self._key = secret(application_key, f"The application key of Metric Insights {credentials}")
-        self._current: HeaderAuth | None = None
-        self._lock = threading.Lock()
+        self._renew_after_s = renew_after_s
+        self._current: _Token | None = None
+        self._settled = threading.Condition()
 
-    def auth(self, http: HttpSession) -> HeaderAuth:
-        """The session token of now.
+    def prepare(self, http: HttpSession) -> None:
+        """Logs in, unless there is a session.
 
         Raises:
             AuthError: If MI does not give one for these credentials.
             SyncError: If MI could not be asked.
         """
-        with self._lock:
-            if self._current is None:
-                self._current = self._log_in(http)
-            return self._current
+        with self._settled:
+            self._live(http)
 
-    def renew(self, http: HttpSession, refused: HeaderAuth) -> bool:
-        """Gets a new session token, unless another thread has done so meanwhile."""
-        with self._lock:
-            if self._current is refused:
-                self._current = self._log_in(http)
-        return True
+    @contextmanager
+    def session(self, http: HttpSession, *, fresh: bool = False) -> Iterator[HeaderAuth]:
+        """The session token of now, or a new one.
+
+        Args:
+            http: Logs in.
+            fresh: A token that was never used, for a request that others have been quicker than too often.
+
+        Raises:
+            SessionExpired: If it was refused and had been accepted before.
+            AuthError: If it was refused and never accepted, or MI does not give one.
+            SyncError: If MI could not be asked.
+        """
+        token = self._take(http, fresh=fresh)
+        try:
+            yield token.auth
+            token.accepted = True
+        except SessionExpired as expired:
+            # Others may have got a new one meanwhile.
+            if token.accepted or self._current is not token:
+                self._forget(token)
+                raise
+            raise refused(expired, self._credentials) from None
+        except SyncError as error:
+            # What a proxy or a server in trouble says tells nothing about the token.
+            token.accepted = token.accepted or not error.passing
+            raise
+        finally:
+            with self._settled:
+                token.on_trial = False
+                self._settled.notify_all()
+
+    def _take(self, http: HttpSession, *, fresh: bool) -> _Token:
+        with self._settled:
+            self._settled.wait_for(lambda: self._current is None or not self._current.on_trial)
+            if fresh and self._current and self._current.accepted:
+                self._current = None
+            token = self._live(http)
+            token.on_trial = not token.accepted
+            return token
+
+    def _live(self, http: HttpSession) -> _Token:
+        token = self._current
+        if token is None or (self._renew_after_s and time.monotonic() - token.given_at >= self._renew_after_s):
+            began = time.monotonic()
+            token = self._current = _Token(self._log_in(http), began)
+        return token
+
+    def _forget(self, token: _Token) -> None:
+        with self._settled:
+            if self._current is token:
+                self._current = None
 
     def _log_in(self, http: HttpSession) -> HeaderAuth:
-        return http.retrying(lambda: self._try_log_in(http))
+        def passes(error: SyncError) -> bool:
+            return error.passing and getattr(error, "wait_s", 0.0) <= http.transport.max_wait_s
+
+        return http.retrying(lambda: self._try_log_in(http), retry=passes)
 
     def _try_log_in(self, http: HttpSession) -> HeaderAuth:
         body = {"application_id": self._application_id, "application_key": self._key, "user": self._user}
         http.hide(self._key)
-        response = http.send("POST", _LOGIN, body=body, auth=None, is_login=True)
+        response = http.send("POST", LOGIN, body=body, auth=None, is_login=True)
         call = http.call(response)
         hint = (
             f"Metric Insights gives no session token for the application {self._application_id!r}, the user "
@@ -107,7 +205,9 @@ class Application:
         )
         if redirect := redirect_error(response, call):
             raise redirect
-        if response.status_code >= 500 or response.status_code == 429:
+        if pause := asked_pause(response, call, http.words(_message(response), self._key)):
+            raise pause
+        if response.status_code >= 500:
             raise Unavailable(call, http.words(response.reason or ""))
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
@@ -119,6 +219,16 @@ class Application:
         if not isinstance(token, str) or not token.strip():
             raise AuthError(call, "there is no token in it", hint)
         return HeaderAuth("Token", secret(token, "The session token that Metric Insights gave"))
+
+
+def refused(expired: SessionExpired, credentials: str) -> AuthError:
+    """The error for credentials that MI does not accept."""
+    return AuthError(
+        expired.call,
+        expired.detail,
+        f"Metric Insights does not accept the credentials {credentials}. Check host and token; a personal token may "
+        "have expired (Admin > System > API Tokens).",
+    )
 
 
 def _message(response: requests.Response) -> str:

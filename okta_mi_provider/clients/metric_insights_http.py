@@ -1,45 +1,56 @@
-"""Single requests to Metric Insights' REST API, and what their failures mean.
-
-Source: help.metricinsights.com, "User and group API", and the vendor's published tests.
-"""
+"""Single requests to Metric Insights' REST API: sessions are renewed, pauses kept, passing failures tried again."""
 
 from __future__ import annotations
 
-import random
-import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import requests
 
-from okta_mi_provider.clients.errors import (
-    ApiError,
-    AuthError,
-    BadAnswer,
-    Call,
-    Deadlock,
-    Forbidden,
-    NotFound,
-    RateLimited,
-    Rejected,
-    RightsMissing,
-    SessionExpired,
-    Unavailable,
-)
-from okta_mi_provider.clients.http import HttpSession, Transport, redirect_error
-from okta_mi_provider.clients.metric_insights_auth import Login
+from okta_mi_provider.clients.adaptive import Gate, Pace, is_overload
+from okta_mi_provider.clients.errors import ApiError, Call, Deadlock, RateLimited, Rejected, SessionExpired, Unavailable
+from okta_mi_provider.clients.http import HttpSession, Transport
+from okta_mi_provider.clients.metric_insights_answers import Judge
+from okta_mi_provider.clients.metric_insights_auth import LOGIN, Login, refused
+from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 
 SYSTEM = "Metric Insights"
 
-#: How often a request is tried at most; and how often again after a deadlock, as in the vendor's own tests, or for
-#: another reason that may pass.
-_ATTEMPTS, _MOST_RETRIES = 6, 3
-_DEADLOCK = "Deadlock found when trying to get lock"
-_SESSION_EXPIRED = "session expired"
-_NO_USER_MANAGEMENT = "no user management access"
+#: How often a request is sent at most, whatever befalls it.
+_ATTEMPTS = 12
+#: How often it is sent again after a deadlock, as in the vendor's own tests, or another failure that may pass; and
+#: after the server has asked for a pause.
+_MOST_RETRIES, _MOST_PAUSES = 3, 5
+#: How often it is sent again with a new session token, because the one before has died; and after how many times it
+#: gets one for itself, where others have used theirs up before it came to its turn.
+_MOST_RENEWALS, _SHARED_RENEWALS = 5, 3
+
+
+class RefusedReplay(Rejected):
+    """A write that was refused when it was sent again, after its session had died. The first one may have worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    query: str
+    body: Mapping[str, Any] | None
+    hidden: Sequence[str]
+
+
+class _PacedSession(HttpSession):
+    """Sends requests no faster than the server is to be asked."""
+
+    pace: Pace
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.pace.wait()
+        return super().send(*args, **kwargs)
 
 
 class MetricInsightsHttp:
@@ -50,17 +61,32 @@ class MetricInsightsHttp:
         login: How to authenticate.
         credentials: Where they are, for messages: "of ...", "in ...".
         transport: How to talk to it.
-        max_concurrency: Most requests in flight.
+        max_concurrency: Most requests in flight; fewer while the server cannot bear so many.
+        dialect: What is assumed where the documentation is silent.
     """
 
     def __init__(
-        self, base: BaseUrl, login: Login, *, credentials: str, transport: Transport, max_concurrency: int
+        self,
+        base: BaseUrl,
+        login: Login,
+        *,
+        credentials: str,
+        transport: Transport,
+        max_concurrency: int,
+        dialect: MIDialect,
     ) -> None:
         self.base = base
-        self._http = HttpSession(SYSTEM, base, transport, connections=max_concurrency)
+        self._http = _PacedSession(SYSTEM, base, transport, connections=max_concurrency)
+        self._http.pace = Pace(dialect.min_interval_s)
+        self._judge = Judge(self._http, dialect, credentials)
         self._login = login
         self._credentials = credentials
-        self._in_flight = threading.BoundedSemaphore(max_concurrency)
+        self._gate = Gate(max_concurrency, SYSTEM)
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return self._gate.limit
 
     def send(
         self,
@@ -77,108 +103,63 @@ class MetricInsightsHttp:
             The request, for messages, and the JSON of its answer, None if that has no content.
 
         Raises:
+            RefusedReplay: If a write was refused that an earlier one with a dead token may have done.
             SyncError: If it did not do what it was meant to.
         """
-
-        def once() -> tuple[Call, Any]:
-            auth = self._login.auth(self._http)
-            try:
-                return self._once(method, path, query, body, auth, hidden)
-            except SessionExpired as expired:
-                if not self._login.renew(self._http, auth):
-                    raise self._refused(expired) from None
-            try:
-                return self._once(method, path, query, body, self._login.auth(self._http), hidden)
-            except SessionExpired as expired:
-                raise self._refused(expired) from None
-
-        tried = count(1)
-
-        def retry(error: SyncError) -> bool:
-            if isinstance(error, RateLimited):
-                return True
-            # A write whose fate is unknown is not repeated here: `ensure` reads first.
-            may_repeat = isinstance(error, Deadlock) or (method == "GET" and error.passing)
-            return may_repeat and next(tried) <= _MOST_RETRIES
-
+        request = _Request(method, path, query, body, hidden)
+        retries = _Retries(self._http.transport.max_wait_s, is_read=method == "GET")
         # Outside of the loop: logging in has one of its own.
-        self._login.auth(self._http)
-        return self._http.retrying(once, retry=retry, attempts=_ATTEMPTS)
+        self._login.prepare(self._http)
+        return self._http.retrying(lambda: self._in_session(request, retries), retry=retries.allow, attempts=_ATTEMPTS)
 
-    def _once(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        body: Mapping[str, Any] | None,
-        auth: Any,
-        hidden: Sequence[str],
-    ) -> tuple[Call, Any]:
-        with self._in_flight:
-            response = self._http.send(method, path, query=query, body=body, auth=auth)
-        call = self._http.call(response)
-        answer = _json(response)
-        message = self._http.words(_message(answer), *hidden)
-        failed_inside = isinstance(answer, dict) and str(answer.get("status", "")).upper() == "ERROR"
-        if error := self._error(response, call, message, failed_inside):
-            raise error
-        if response.status_code != 204 and answer is None:
-            raise Unavailable(call, "the answer is not JSON" if response.content else "the answer is empty")
-        return call, answer
-
-    def _error(self, response: requests.Response, call: Call, message: str, failed_inside: bool) -> ApiError | None:
-        status, text = response.status_code, message.casefold()
-        if _DEADLOCK.casefold() in text:
-            return Deadlock(call, message, "MI's database is busy with other writes; fewer at a time may help.")
-        if _NO_USER_MANAGEMENT in text:
-            return RightsMissing(
-                call,
-                message,
-                "Tick 'Application Can Manage Users' for the application under Admin > System > External Applications.",
-            )
-        looks_like_a_page = "html" in response.headers.get("Content-Type", "") and status < 500
-        if status in {401, 412} or looks_like_a_page or (failed_inside and _SESSION_EXPIRED in text):
-            return SessionExpired(call, message or ("it is a web page" if looks_like_a_page else ""))
-        if status == 429:
-            return RateLimited(call, _retry_after(response), message)
-        if status >= 500:
-            return Unavailable(call, message or self._http.words(response.reason or ""))
-        if status == 403:
-            return Forbidden(
-                call, message, f"The MI user behind the credentials {self._credentials} must be an administrator."
-            )
-        if status == 404:
-            return NotFound(call, message)
-        if status == 405:
-            return BadAnswer(call, message, "This MI may be older than 7.0, or live under another path.")
-        if redirect := redirect_error(response, call):
-            return redirect
-        return Rejected(call, message) if failed_inside or not response.ok else None
-
-    def _refused(self, expired: SessionExpired) -> AuthError:
-        return AuthError(
-            expired.call,
-            expired.detail,
-            f"Metric Insights does not accept the credentials {self._credentials}. Check host and token; a personal "
-            "token may have expired (Admin > System > API Tokens).",
-        )
+    def _in_session(self, request: _Request, retries: _Retries) -> tuple[Call, Any]:
+        for renewals in count():
+            retries.limit_then = 1
+            try:
+                fresh = renewals >= _SHARED_RENEWALS
+                with self._login.session(self._http, fresh=fresh) as auth, self._gate.slot() as leave:
+                    retries.limit_then = leave.limit
+                    response = self._http.send(
+                        request.method, request.path, query=request.query, body=request.body, auth=auth
+                    )
+                    return self._judge.read(response, request.hidden)
+            except SessionExpired as expired:
+                if renewals == _MOST_RENEWALS:
+                    raise refused(expired, self._credentials) from None
+            except Rejected as error:
+                if renewals:
+                    raise RefusedReplay(error.call, error.detail) from None
+                raise
+        raise AssertionError("the loop returns or raises")
 
 
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except requests.exceptions.JSONDecodeError:
-        return None
+class _Retries:
+    """Whether a request is worth sending again; remembers how often it was.
 
+    Args:
+        max_wait_s: Longest pause; a longer one is for the caller to know of, who need not wait here.
+        is_read: Whether it can be repeated although its fate is unknown. For a write `ensure` reads first.
+    """
 
-def _message(answer: object) -> str:
-    if not isinstance(answer, dict):
-        return answer if isinstance(answer, str) else ""
-    return str(answer.get("message") or answer.get("error") or "")
+    def __init__(self, max_wait_s: float, *, is_read: bool) -> None:
+        self.limit_then = 1
+        self._max_wait_s, self._is_read = max_wait_s, is_read
+        self._retries = self._pauses = 0
 
-
-def _retry_after(response: requests.Response) -> float:
-    """Seconds to wait: as it says, else some; never the same for two threads."""
-    text = response.headers.get("Retry-After", "")
-    least = float(text) if text.isascii() and text.isdigit() else 1.0
-    return least + 2 * random.random()  # noqa: S311
+    def allow(self, error: SyncError) -> bool:
+        if isinstance(error, RateLimited) and error.wait_s > self._max_wait_s:
+            return False
+        if isinstance(error, ApiError) and error.call.path.endswith(LOGIN):
+            # It was tried often enough.
+            return False
+        had_no_effect = isinstance(error, Deadlock | RateLimited) and not isinstance(error, Unavailable)
+        if not had_no_effect and not (self._is_read and error.passing):
+            return False
+        if self.limit_then > 1 and is_overload(error):
+            # Too many were in flight, and now there are fewer: that is not this request's fault.
+            return True
+        if isinstance(error, RateLimited):
+            self._pauses += 1
+            return self._pauses <= _MOST_PAUSES
+        self._retries += 1
+        return self._retries <= _MOST_RETRIES

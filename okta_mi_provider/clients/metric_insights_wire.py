@@ -69,6 +69,19 @@ def user_body(user: TargetUser) -> dict[str, str]:
     }
 
 
+def changed_body(user: TargetUser, before: TargetUser) -> dict[str, str]:
+    """What is sent of a user where it differs from what MI has."""
+    known = user_body(before)
+    return {key: value for key, value in user_body(user).items() if value != known[key]}
+
+
+def password_body(mode: str) -> dict[str, str]:
+    """The password of a created user, by the dialect's `password_mode`; it is kept nowhere."""
+    if mode == "omit":
+        return {}
+    return {"password": random_password() if mode == "random" else ""}
+
+
 def group_of(row: Mapping[str, Any], call: Call) -> TargetGroup:
     """A group.
 

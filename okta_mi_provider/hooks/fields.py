@@ -15,7 +15,8 @@ from airflow.sdk.log import mask_secret
 
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
-from okta_mi_provider.kinds import show
+from okta_mi_provider.clients.metric_insights_dialect import Switch
+from okta_mi_provider.kinds import Flag, show
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 
@@ -186,3 +187,15 @@ class Fields:
         return ConfigurationError(
             f"Extra {key!r} of {self.name}: {one_line(show(value))} is not allowed; allowed: {allowed}."
         )
+
+    def switch(self, key: str, switch: Switch) -> Any:
+        """A value of the extra as its switch allows it, or the switch's default."""
+        value = self._value(key)
+        if value is None:
+            return switch.default
+        if isinstance(switch.kind, Flag):
+            return self.flag(key, default=switch.default)
+        try:
+            return switch.kind.parse(value)
+        except ValueError as error:
+            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None

@@ -7,22 +7,17 @@ from typing import Final
 from airflow.sdk import BaseHook
 
 from okta_mi_provider.clients.errors import ConfigurationError
-from okta_mi_provider.clients.metric_insights import MetricInsightsClient, MIDialect
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
+from okta_mi_provider.clients.metric_insights_dialect import MIDialect, switches
 from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 
-#: Keys of the connection's extra.
-EXTRAS: Final = (
-    "auth_mode",
-    "application_id",
-    "default_group_id",
-    "max_concurrency",
-    "timeout",
-    "verify",
-    "allow_http",
-)
+#: Keys of the connection's extra: how to get there, and one for each unknown of MI.
+EXTRAS: Final = ("auth_mode", "application_id", *switches(), "max_concurrency", "timeout", "verify", "allow_http")
+#: Those of them that the connection's form offers.
+FORM: Final = tuple(key for key in EXTRAS if key not in switches() or switches()[key].title)
 
 
 class MetricInsightsHook(BaseHook):
@@ -54,14 +49,14 @@ class MetricInsightsHook(BaseHook):
             ConfigurationError: If the connection is missing, or cannot work as it is written.
         """
         fields = Fields.of(self.metric_insights_conn_id, EXTRAS)
-        default_group_id = fields.text("default_group_id")
+        dialect = MIDialect(**{key: fields.switch(key, switch) for key, switch in switches().items()})
         return MetricInsightsClient(
             metric_insights_url(fields.host, allow_http=fields.flag("allow_http", default=False)),
-            _login(fields),
+            _login(fields, dialect),
             credentials=fields.whereabouts,
             transport=fields.transport(read_only=read_only),
             max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, 64),
-            dialect=MIDialect(default_group_id=default_group_id) if default_group_id else None,
+            dialect=dialect,
         )
 
     def get_conn(self) -> MetricInsightsClient:
@@ -76,7 +71,7 @@ class MetricInsightsHook(BaseHook):
             return False, str(error)
 
 
-def _login(fields: Fields) -> Login:
+def _login(fields: Fields, dialect: MIDialect) -> Login:
     """The way into MI.
 
     Session tokens that it leads to are in no log: the clients never show what they send.
@@ -94,4 +89,10 @@ def _login(fields: Fields) -> Login:
             f"The login of {fields.name} is missing: the username of the MI administrator whom the application acts "
             "for."
         )
-    return Application(application_id, fields.password, fields.login, credentials=fields.whereabouts)
+    return Application(
+        application_id,
+        fields.password,
+        fields.login,
+        credentials=fields.whereabouts,
+        renew_after_s=dialect.proactive_refresh_s,
+    )

@@ -33,6 +33,7 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         },
         "target": {
             "host": target.host,
+            "username_casefold": target.username_casefold,
             "groups": [_group(group) for group in target.groups],
             "default_group": _group(target.default_group) if target.default_group else None,
             "members": {group_id: sorted(members) for group_id, members in target.members.items()},
@@ -64,6 +65,8 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
             tuple(TargetGroup(*group) for group in target["groups"]),
             {group_id: frozenset(members) for group_id, members in target["members"].items()},
             TargetGroup(*default_group) if default_group else None,
+            # Snapshots of the first versions do not have it: nobody could say otherwise then.
+            username_casefold=target.get("username_casefold", True),
         ),
     )
 

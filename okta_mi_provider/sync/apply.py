@@ -72,14 +72,14 @@ class TargetWriter(Protocol):
     Every method may be called by several threads at once, and raises a `SyncError` when it failed.
     """
 
-    def create_group(self, name: str) -> Written:
-        """Makes sure that a group of this name exists."""
+    def create_group(self, name: str, source_id: str | None) -> Written:
+        """Makes sure that a group of this name exists, made for the Okta group of this id if that has its name."""
 
     def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
         """Makes sure that the user exists and is a member of both groups."""
 
-    def update_user(self, user: TargetUser) -> Written:
-        """Makes sure that the user's attributes are these."""
+    def update_user(self, user: TargetUser, before: TargetUser) -> Written:
+        """Makes sure that the user's attributes are these; before are those that were read."""
 
     def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
         """Makes sure that the user is a member of the group."""
@@ -112,9 +112,12 @@ def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:
     Raises:
         SyncError: After the outcome, when it failed: without the group nothing else can be done.
     """
+    # A group of another name is the target of a setting, and perhaps of several groups of Okta.
+    source = plan.source_group
+    source_id = source.id if source.name == plan.target_group.name else None
     for change in plan.changes:
         if change.kind is ChangeKind.CREATE_GROUP:
-            outcome, error = _attempt(change, lambda change: writer.create_group(change.group))
+            outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
                 raise error
@@ -150,7 +153,8 @@ def upsert_users(
         if change.kind is ChangeKind.CREATE_USER:
             return writer.create_user(user, group, plan.default_group)
         if change.kind is ChangeKind.UPDATE_USER:
-            return writer.update_user(user)
+            assert change.before is not None, "an update begins with what was read"  # noqa: S101
+            return writer.update_user(user, change.before)
         return writer.add_member(user, groups[change.group])
 
     todo = [

@@ -43,7 +43,7 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
         if not inside:
             findings.append(_empty_source(snapshot))
         valid, invalid = _valid(inside, settings)
-        matching = match(valid, target.users, settings.match_by)
+        matching = match(valid, target.users, settings.match_by, fold_usernames=target.username_casefold)
         findings += [*invalid, *matching.conflicts]
         conflicts = len(matching.conflicts)
         room = _Room(

@@ -64,6 +64,10 @@ class TargetReader(Protocol):
     def host(self) -> str:
         """Which server it reads, for people."""
 
+    @property
+    def username_casefold(self) -> bool:
+        """Whether usernames that differ only in case are one user."""
+
     def users(self) -> tuple[TargetUser, ...]:
         """All users."""
 
@@ -100,7 +104,13 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
     """Reads all users and groups of MI, but nobody's membership."""
     groups = target.groups()
     default_group = None if settings.skip_default_group else target.default_group(groups)
-    return Target(target.host, target.users(), groups, default_group=default_group)
+    return Target(
+        target.host,
+        target.users(),
+        groups,
+        default_group=default_group,
+        username_casefold=target.username_casefold,
+    )
 
 
 def with_members(directory: Target, target: TargetReader, group: SourceGroup, settings: SyncSettings) -> Target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -31,23 +31,31 @@ class Matching:
     conflicts: tuple[Finding, ...]
 
 
-def match(source: Iterable[SourceUser], target: Iterable[TargetUser], match_by: Sequence[str]) -> Matching:
+def match(
+    source: Iterable[SourceUser],
+    target: Iterable[TargetUser],
+    match_by: Sequence[str],
+    *,
+    fold_usernames: bool = True,
+) -> Matching:
     """Finds the MI user of each Okta user.
 
-    A username is compared ignoring case; where there is none, and `match_by` names it, an e-mail
-    address that only one MI user has. Whoever could be two people, or would get an e-mail address
-    that belongs to somebody else, is a conflict.
+    A username is compared ignoring case, unless MI tells such users apart; where there is none, and
+    `match_by` names it, an e-mail address that only one MI user has. Whoever could be two people, or would
+    get an e-mail address that belongs to somebody else, is a conflict.
 
     Args:
         source: Okta users, each with a username and an e-mail address.
         target: All users of MI.
         match_by: "username", or "username" and "email".
+        fold_usernames: Usernames that differ only in case are one user. E-mail addresses always are one.
     """
     users, existing = tuple(source), tuple(target)
+    username_key = str.casefold if fold_usernames else str
     sides = _Sides(
-        source_by_username=_Index((user.username, user) for user in users),
+        source_by_username=_Index(((user.username, user) for user in users), username_key),
         source_by_email=_Index((user.email, user) for user in users),
-        target_by_username=_Index((user.username, user) for user in existing),
+        target_by_username=_Index(((user.username, user) for user in existing), username_key),
         target_by_email=_Index((user.email, user) for user in existing),
         by_email="email" in match_by,
     )
@@ -63,21 +71,22 @@ def match(source: Iterable[SourceUser], target: Iterable[TargetUser], match_by: 
 
 
 class _Index(Generic[_User]):
-    """Users by one of their keys, ignoring case. Blank keys are nobody's."""
+    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's."""
 
-    def __init__(self, keyed: Iterable[tuple[str, _User]]) -> None:
+    def __init__(self, keyed: Iterable[tuple[str, _User]], fold: Callable[[str], str] = str.casefold) -> None:
         # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
+        self._fold = fold
         self._users: dict[str, _User] = {}
         self._twins: dict[str, list[_User]] = {}
         self._names: dict[str, str] = {}
         for key, user in keyed:
-            folded = key.casefold()
+            folded = fold(key)
             if folded and (first := self._users.setdefault(folded, user)) is not user:
                 self._twins.setdefault(folded, [first]).append(user)
 
     def having(self, key: str) -> Sequence[_User]:
         """Everybody with this key."""
-        folded = key.casefold()
+        folded = self._fold(key)
         if folded in self._twins:
             return self._twins[folded]
         user = self._users.get(folded)
@@ -85,7 +94,7 @@ class _Index(Generic[_User]):
 
     def names(self, key: str) -> str:
         """Everybody with this key, for a message; made once, however many of them get it."""
-        folded = key.casefold()
+        folded = self._fold(key)
         if folded not in self._names:
             self._names[folded] = _people(self.having(key))
         return self._names[folded]

@@ -75,6 +75,7 @@ class Target:
     Attributes:
         members: User ids by group id, for the groups that were read.
         default_group: The group that MI puts new users into, if the server has one.
+        username_casefold: Usernames that differ only in case are one user.
     """
 
     host: str
@@ -82,6 +83,7 @@ class Target:
     groups: tuple[TargetGroup, ...] = ()
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default_group: TargetGroup | None = None
+    username_casefold: bool = True
 
     def group_named(self, name: str) -> TargetGroup | None:
         """The group with exactly this name."""

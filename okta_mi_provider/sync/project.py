@@ -26,7 +26,7 @@ def project(target: Target, plan: Plan) -> Target:
             user = change.after
             joined = [group_ids[change.group]]
             if change.kind is ChangeKind.CREATE_USER:
-                user = replace(user, id=f"planned:{user.username.casefold()}")
+                user = replace(user, id=f"planned:{user.username}")
                 joined += [plan.default_group.id] if plan.default_group else []
             users[user.id] = user
             if change.kind is not ChangeKind.UPDATE_USER:

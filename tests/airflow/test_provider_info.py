@@ -13,6 +13,8 @@ import jsonschema
 import pytest
 
 from okta_mi_provider import __version__
+from okta_mi_provider.clients.metric_insights_dialect import switches
+from okta_mi_provider.clients.metric_insights_kinds import Seconds
 from okta_mi_provider.get_provider_info import get_provider_info
 
 pytestmark = pytest.mark.airflow
@@ -63,10 +65,25 @@ def test_forms_and_hooks_say_the_same(conn_type: str) -> None:
     assert hook.hook_name == form["hook-name"]
     assert hook.conn_name_attr == f"{conn_type}_conn_id"
     assert hook.default_conn_name == f"{conn_type}_default"
-    assert list(form["conn-fields"]) == list(module.EXTRAS)
+    # A form has all keys of the extra, unless the hook says which are worth a field of their own.
+    assert list(form["conn-fields"]) == list(getattr(module, "FORM", module.EXTRAS))
+    assert set(form["conn-fields"]) <= set(module.EXTRAS)
     source = inspect.getsource(module) + inspect.getsource(import_module("okta_mi_provider.hooks.fields"))
     for field in form["conn-fields"]:
-        assert f'"{field}"' in source
+        assert field in switches() or f'"{field}"' in source
+
+
+def test_the_form_and_the_dialect_say_the_same_of_a_switch() -> None:
+    fields = CONNECTION_TYPES["metric_insights"]["conn-fields"]
+    offered = {key: switch for key, switch in switches().items() if key in fields}
+
+    assert offered.keys() == {key for key, switch in switches().items() if switch.title}
+    for key, switch in offered.items():
+        found = fields[key]
+        assert (found["label"], found["description"]) == (switch.title, switch.help)
+        assert found["schema"]["default"] == switch.default
+        if isinstance(switch.kind, Seconds):
+            assert (found["schema"]["minimum"], found["schema"]["maximum"]) == (switch.kind.least, switch.kind.most)
 
 
 def test_the_forms_have_the_documented_defaults() -> None:
@@ -94,6 +111,8 @@ def test_the_forms_have_the_documented_defaults() -> None:
             "auth_mode": "application",
             "application_id": None,
             "default_group_id": "1",
+            "default_group_name": "Default Group",
+            "min_interval_s": 0,
             "max_concurrency": 4,
             "timeout": 30,
             "verify": "true",

@@ -47,8 +47,9 @@ def canned(*answers: Answer) -> Iterator[Canned]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_response_only(answer.status)
+            own = {"Date": self.date_time_string(), "Content-Type": "application/json"}
+            for name, value in {**own, **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

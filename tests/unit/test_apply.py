@@ -41,7 +41,7 @@ class FakeMI:
         self._now = 0
         self._lock = threading.Lock()
 
-    def create_group(self, name: str) -> Written:
+    def create_group(self, name: str, source_id: str | None) -> Written:
         self.calls.append(("create_group", "", name))
         if self.group_error:
             raise self.group_error
@@ -50,7 +50,7 @@ class FakeMI:
     def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
         return self._write("create_user", user, f"{group.id}+{default_group.id if default_group else ''}")
 
-    def update_user(self, user: TargetUser) -> Written:
+    def update_user(self, user: TargetUser, before: TargetUser) -> Written:
         return self._write("update_user", user, "")
 
     def add_member(self, user: TargetUser, group: TargetGroup) -> Written:

@@ -84,6 +84,12 @@ class TestScope:
 
 
 class TestMatching:
+    def test_where_case_tells_users_apart_each_gets_their_own(self) -> None:
+        world = snapshot([okta_user("ana"), okta_user("Ana", email="other@example.com")], [mi_user("ana")])
+        exact = replace(world, target=replace(world.target, username_casefold=False))
+        assert _changes(diff(exact, settings())) == [("create_user", "Ana", "Sales"), ("add_member", "ana", "Sales")]
+        assert [finding.kind for finding in diff(world, settings()).findings] == ["duplicate_source_username"] * 2
+
     def test_lesson_05_names_differing_only_in_case_are_one_user(self) -> None:
         world = snapshot(
             [okta_user("ana", username="Ana@X.org", email="ANA@x.ORG")],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from okta_mi_provider.clients.metric_insights_dialect import switches
+from okta_mi_provider.clients.metric_insights_kinds import Seconds
 from okta_mi_provider.entry_options import ENTRY_OPTIONS, NAMES
 from okta_mi_provider.get_provider_info import get_provider_info
+from okta_mi_provider.kinds import Choice
 from okta_mi_provider.settings import options
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,6 +42,34 @@ def test_every_field_of_a_connection_is_explained() -> None:
     text = (REPOSITORY / "docs" / "connections.md").read_text(encoding="utf-8")
     for kind in get_provider_info()["connection-types"]:
         assert all(f"`{field}`" in text for field in kind["conn-fields"])
+
+
+def test_every_switch_of_the_dialect_has_one_row_with_its_default_and_values() -> None:
+    rows = _rows("compatibility.md").splitlines()
+    for name, switch in switches().items():
+        (row,) = [line for line in rows if line.startswith(f"| `{name}` |")]
+        cells = [cell.strip() for cell in row.strip("|").replace("\\|", "").split("|")]
+        assert len(cells) == 7, name
+        _, _, default, others, _, _, doctor = cells
+        plain = switch.default if isinstance(switch.kind, Choice) else json.dumps(switch.default)
+        spelt = "none" if switch.default is None else f"`{plain.removesuffix('.0')}`"
+        assert default.startswith(spelt), name
+        if isinstance(switch.kind, Choice):
+            assert all(f"`{value}`" in others for value in switch.kind.values if value != switch.default), name
+        if isinstance(switch.kind, Seconds):
+            assert f"from {switch.kind.least:g} to {switch.kind.most:g}" in others, name
+        assert doctor.startswith(("yes", "no")), name
+
+
+def test_the_table_of_switches_has_no_other_rows() -> None:
+    text = (REPOSITORY / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(switches())
+
+
+def test_what_the_connection_says_of_switches_is_what_the_dialect_has() -> None:
+    text = (REPOSITORY / "docs" / "connections.md").read_text(encoding="utf-8")
+    assert "(compatibility.md)" in text
+    assert all(f"`{name}`" in text for name, switch in switches().items() if switch.title)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

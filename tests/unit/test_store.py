@@ -84,6 +84,7 @@ SNAPSHOTS = st.builds(
         st.lists(TARGET_GROUPS).map(tuple),
         st.dictionaries(TEXTS, st.frozensets(TEXTS)),
         st.none() | TARGET_GROUPS,
+        st.booleans(),
     ),
 )
 
@@ -91,6 +92,13 @@ SNAPSHOTS = st.builds(
 @given(SNAPSHOTS)
 def test_a_snapshot_comes_back_as_it_was(snapshot: Snapshot) -> None:
     assert snapshots.from_json(json.loads(json.dumps(snapshots.to_json(snapshot)))) == snapshot
+
+
+def test_a_snapshot_from_before_there_was_the_choice_ignores_the_case_of_usernames() -> None:
+    data = snapshots.to_json(Snapshot(Source("", SourceGroup("", ""), ()), Target("", username_casefold=False)))
+    del data["target"]["username_casefold"]
+
+    assert snapshots.from_json(data).target.username_casefold
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
@@ -94,13 +96,14 @@ def mi_users() -> st.SearchStrategy[list[TargetUser]]:
 def worlds(draw: st.DrawFn) -> Snapshot:
     target = draw(mi_users())
     ids = st.sets(st.sampled_from([user.id for user in target])) if target else st.just(set())
-    return snapshot(
+    world = snapshot(
         draw(okta_users()),
         target,
         group=draw(st.sampled_from([MI_SALES, None])),
         members=draw(ids),
         default_members=draw(ids),
     )
+    return replace(world, target=replace(world.target, username_casefold=draw(st.booleans())))
 
 
 def any_settings() -> st.SearchStrategy[SyncSettings]:
