@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterator
 
 from okta_mi_provider.cli.arguments import settings_from
-from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.connections import clients
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
-from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK
+from okta_mi_provider.cli.exit_codes import FAILED, OK
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.okta import OktaClient

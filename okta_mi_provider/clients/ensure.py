@@ -155,7 +155,7 @@ class EnsuringWriter:
                     return so_now._replace(already=not in_doubt, joined=so_now.joined or (joins and in_doubt))
                 # While the number in flight is still being found out, being one too many is nobody's fault.
                 failures += not (is_overload(error) and self._client.limit > 1)
-                pause_s = max(_PAUSE_S * attempt, error.wait_s if isinstance(error, RateLimited) else 0.0)
+                pause_s = max(_PAUSE_S * attempt, (isinstance(error, RateLimited) and error.wait_s) or 0.0)
                 waited_enough = failures == _ATTEMPTS or attempt == _MOST_ATTEMPTS
                 if not error.passing or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise

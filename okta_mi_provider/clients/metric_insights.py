@@ -83,6 +83,11 @@ class MetricInsightsClient:
         return str(self._http.base)
 
     @property
+    def http(self) -> MetricInsightsHttp:
+        """Single requests, for who examines the server."""
+        return self._http
+
+    @property
     def username_casefold(self) -> bool:
         """Whether usernames that differ only in case are one user."""
         return self.dialect.username_casefold

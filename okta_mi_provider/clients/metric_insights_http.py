@@ -84,6 +84,11 @@ class MetricInsightsHttp:
         self._gate = Gate(max_concurrency, SYSTEM)
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of the last answer."""
+        return self._http.headers
+
+    @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
         return self._gate.limit
@@ -107,7 +112,7 @@ class MetricInsightsHttp:
             SyncError: If it did not do what it was meant to.
         """
         request = _Request(method, path, query, body, hidden)
-        retries = _Retries(self._http.transport.max_wait_s, is_read=method == "GET")
+        retries = _Retries(is_read=method == "GET")
         # Outside of the loop: logging in has one of its own.
         self._login.prepare(self._http)
         return self._http.retrying(lambda: self._in_session(request, retries), retry=retries.allow, attempts=_ATTEMPTS)
@@ -137,18 +142,15 @@ class _Retries:
     """Whether a request is worth sending again; remembers how often it was.
 
     Args:
-        max_wait_s: Longest pause; a longer one is for the caller to know of, who need not wait here.
         is_read: Whether it can be repeated although its fate is unknown. For a write `ensure` reads first.
     """
 
-    def __init__(self, max_wait_s: float, *, is_read: bool) -> None:
+    def __init__(self, *, is_read: bool) -> None:
         self.limit_then = 1
-        self._max_wait_s, self._is_read = max_wait_s, is_read
+        self._is_read = is_read
         self._retries = self._pauses = 0
 
     def allow(self, error: SyncError) -> bool:
-        if isinstance(error, RateLimited) and error.wait_s > self._max_wait_s:
-            return False
         if isinstance(error, ApiError) and error.call.path.endswith(LOGIN):
             # It was tried often enough.
             return False

@@ -23,6 +23,6 @@ def look_at_clock(section: Section, headers: Mapping[str, str]) -> Observation:
     order = "ahead of" if ahead_s > 0 else "behind"
     return section.note(
         "clock",
-        f"Is {abs(ahead_s):,.0f} s {order} ours. Syncs bear it, but times in logs do not agree: set the clock of the one "
-        "that is wrong.",
+        f"Is {abs(ahead_s):,.0f} s {order} ours. Syncs bear it, but times in logs do not agree: set the clock that is "
+        "wrong.",
     )

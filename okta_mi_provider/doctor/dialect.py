@@ -27,6 +27,9 @@ _WATCHED = {
     "default_group_method": "Only writing shows; a sync looks at the first user that it creates.",
     "user_update_body": "Only writing shows; a sync looks at the first user that it updates.",
     "ok_statuses": "Only writing shows; what is empty takes any success.",
+    "retry_markers": "Only a busy database shows.",
+    "proactive_refresh_s": "How early to renew a session is yours to say; MI does not tell how long one lives.",
+    "min_interval_s": "How fast to ask is yours to say; MI does not tell a limit.",
 }
 
 
@@ -42,6 +45,7 @@ def examine_dialect(client: MetricInsightsClient, found: Directory) -> Iterator[
     looks = _Looks(client, found)
     by_switch: Mapping[str, Callable[[], _Found]] = {
         "default_group_id": looks.default_group,
+        "default_group_name": looks.default_group_name,
         "list_paging": looks.list_paging,
         "member_list": looks.member_list,
         "user_lookup": looks.user_lookup,
@@ -78,6 +82,15 @@ class _Looks:
             return _Found(Verdict.FINE, f"There is one with this id, named {quoted(group.name)}.")
         return _Found(Verdict.NOTE, f"No group has this id; {quoted(group.name)} is found by its name (id {group.id}).")
 
+    def default_group_name(self) -> _Found:
+        wanted = self._client.dialect
+        for group in self._found.groups or ():
+            if group.id == wanted.default_group_id:
+                return _Found(Verdict.FINE, "Not needed: there is a group with the id.")
+            if group.name == wanted.default_group_name:
+                return _Found(Verdict.FINE, "There is a group of this name.")
+        return _Found(Verdict.NOTE, "There is no group of this name.")
+
     def list_paging(self) -> _Found:
         if not self._found.users or len(self._found.users) == 1:
             return _Found(Verdict.UNKNOWN, "Too few users to tell.")
@@ -99,7 +112,7 @@ class _Looks:
 
     def user_lookup(self) -> _Found:
         users = self._found.users or ()
-        if len(users) < 2:  # noqa: PLR2004 - of one, nobody can tell a filter from a list
+        if len(users) < 2:
             return _Found(Verdict.UNKNOWN, "Too few users to tell.")
         rows = self._rows(_USERS, {"username": users[0].username})
         filters = rows is not None and [str(row.get("username")) for row in rows] == [users[0].username]
@@ -116,7 +129,9 @@ class _Looks:
             return _Found(Verdict.UNKNOWN, "No two usernames differ only in case. " + _ONLY_WRITING)
         said = f"There are usernames that differ only in case, such as {quoted(doubled[0])}"
         if self._client.dialect.username_casefold:
-            return _Found(Verdict.NOTE, f"{said}: these users are conflicts. Set it to false if they are different people.")
+            return _Found(
+                Verdict.NOTE, f"{said}: these users are conflicts. Set it to false if they are different people."
+            )
         return _Found(Verdict.FINE, f"{said}.")
 
     def one_user(self) -> _Found:
@@ -141,6 +156,8 @@ class _Looks:
 
 
 def _shown(value: object) -> str:
-    if value in (None, (), {}):  # noqa: PLR6201 - an empty mapping cannot be in a set
+    if value in (None, (), {}):
         return "empty"
+    if isinstance(value, tuple):
+        return one_line(", ".join(map(str, value)), 60)
     return one_line(str(value).lower() if isinstance(value, bool) else str(value), 60)

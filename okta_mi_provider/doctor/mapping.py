@@ -70,8 +70,8 @@ def _attributes(user: SourceUser, attributes: Attributes, row: Mapping[str, Any]
             known = sorted(map(one_line, profile))[:_MOST_NAMES] if isinstance(profile, dict) else []
             yield _SECTION.wrong(
                 subject,
-                f"profile.{one_line(name)} is missing or empty, and nobody without it is synced. Name another attribute "
-                f"with {field}_attr; there are: {', '.join(known) or 'none'}.",
+                f"profile.{one_line(name)} is missing or empty, and nobody without it is synced. Name another "
+                f"attribute with {field}_attr; there are: {', '.join(known) or 'none'}.",
             )
         else:
             yield _SECTION.note(subject, f"profile.{one_line(name)} is missing or empty, and stays empty in MI.")

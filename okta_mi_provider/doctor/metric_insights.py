@@ -60,7 +60,9 @@ def _groups(client: MetricInsightsClient, found: Directory) -> Iterator[Observat
     yield _SECTION.fine("rights", f"May read groups ({len(found.groups):,}).")
     if found.groups:
         members = client.members(found.groups[0])
-        yield _SECTION.fine("rights", f"May read members ({plural(len(members), 'member')} of {quoted(found.groups[0].name)}).")
+        yield _SECTION.fine(
+            "rights", f"May read members ({plural(len(members), 'member')} of {quoted(found.groups[0].name)})."
+        )
 
 
 def _version(client: MetricInsightsClient) -> Observation:
@@ -85,6 +87,6 @@ def _oddities(client: MetricInsightsClient, users: tuple[TargetUser, ...]) -> It
         if doubled:
             yield _SECTION.note(
                 "users",
-                f"{plural(len(doubled), 'username')} differ only in case from another, such as {quoted(min(doubled))}; in a "
-                "sync they are conflicts, unless username_casefold is false.",
+                f"{plural(len(doubled), 'username')} differ only in case from another, such as {quoted(min(doubled))}; "
+                "in a sync they are conflicts, unless username_casefold is false.",
             )

@@ -63,11 +63,13 @@ def _rate_limit(client: OktaClient) -> Observation:
         return _SECTION.unknown("rate limit", "The org does not tell its limit.")
     ours = rate_limit.limit * (100 - pace.kept_percent) // 100
     said = (
-        f"{rate_limit.remaining:,} of {rate_limit.limit:,} requests are left in this minute; a sync uses up to {ours:,} "
-        f"(rate_limit_share leaves {pace.kept_percent} % to others)."
+        f"{rate_limit.remaining:,} of {rate_limit.limit:,} requests are left in this minute; a sync uses up to "
+        f"{ours:,} (rate_limit_share leaves {pace.kept_percent} % to others)."
     )
     used_up = rate_limit.pause_s(kept_percent=pace.kept_percent) > 0
-    return _SECTION.note("rate limit", f"{said} Others use most of it.") if used_up else _SECTION.fine("rate limit", said)
+    return (
+        _SECTION.note("rate limit", f"{said} Others use most of it.") if used_up else _SECTION.fine("rate limit", said)
+    )
 
 
 def _built_in_groups(client: OktaClient) -> Iterator[Observation]:
@@ -97,6 +99,6 @@ def _owner(client: OktaClient) -> Iterator[Observation]:
     login = profile.get("login") if isinstance(profile, dict) else None
     yield _SECTION.note(
         "token",
-        f"An API token of {quoted(str(login))}. It dies with that account, and after 30 days without use; a service app "
-        "(auth_mode private_key_jwt) does not.",
+        f"An API token of {quoted(str(login))}. It dies with that account, and after 30 days without use; a service "
+        "app (auth_mode private_key_jwt) does not.",
     )

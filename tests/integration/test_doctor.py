@@ -241,7 +241,7 @@ def test_a_list_that_comes_in_parts(doctor: Examine, sales: World) -> None:
 
 def test_usernames_that_differ_only_in_case(doctor: Examine, sales: World) -> None:
     sales.mi.knobs(username_casefold=False)
-    sales.mi.add_user("ANA", email="other@acme.example")
+    sales.mi.add_user("ANA@acme.example", email="other@acme.example")
     seen = doctor()
 
     assert seen.verdict("username_casefold") == "note"

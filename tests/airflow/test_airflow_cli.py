@@ -1,0 +1,62 @@
+"""`airflow okta-mi ...`: our commands in Airflow's own command line, with Airflow's connections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.world import World, logins
+
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("migrated")]
+
+CONNECTIONS = ["--okta-conn-id", "okta_default", "--mi-conn-id", "metric_insights_default"]
+
+
+@pytest.fixture
+def airflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str]]:
+    """Runs `airflow okta-mi` with these words in this process; returns exit code and output."""
+    from airflow.cli import cli_parser
+
+    def run(*words: str) -> tuple[Any, str]:
+        args = cli_parser.get_parser().parse_args(["okta-mi", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            args.func(args)
+        return ended.value.code, capsys.readouterr().out
+
+    return run
+
+
+def test_provision(world: World, airflow: Callable[..., tuple[Any, str]]) -> None:
+    world.okta.group("Sales", "ana", "bo")
+
+    code, out = airflow("provision", *CONNECTIONS, "--auto-create", "all", "Sales")
+
+    assert code == 0
+    assert world.mi.members("Sales") == logins("ana", "bo")
+    assert "created" in out
+
+
+def test_doctor(world: World, airflow: Callable[..., tuple[Any, str]]) -> None:
+    world.okta.group("Sales", "ana")
+
+    code, out = airflow("doctor", *CONNECTIONS, "--json", "Sales")
+
+    assert code == 0
+    assert {"apache-airflow", "org", "credentials", "username"} <= {row["subject"] for row in json.loads(out)}
+    assert world.mi.writes() == []
+
+
+def test_doctor_says_which_connection_is_wrong(
+    world: World, airflow: Callable[..., tuple[Any, str]], connection: Callable[..., None]
+) -> None:
+    connection("okta_default", password="wrong-token")
+
+    code, out = airflow("doctor", *CONNECTIONS)
+
+    assert code == 1
+    assert "WRONG  credentials" in out
+    assert "okta_default" in out
