@@ -23,11 +23,13 @@ class Canned:
 
     Attributes:
         seen: Method, path with query, and headers of each request.
+        bodies: The JSON that each of them had, None for those without.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self._answers = list(answers)
         self.seen: list[tuple[str, str, Mapping[str, str]]] = []
+        self.bodies: list[Any] = []
         self.url = ""
 
     def take(self) -> Answer:
@@ -44,7 +46,8 @@ def canned(*answers: Answer) -> Iterator[Canned]:
 
         def do_GET(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            book.bodies.append(json.loads(sent) if sent else None)
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response_only(answer.status)

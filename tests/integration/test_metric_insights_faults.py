@@ -252,6 +252,19 @@ def test_a_list_that_announces_more_than_it_has_is_an_error(
     assert mi.writes() == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_application_that_may_not_manage_users_is_one_error_that_says_where_to_allow_it(
+    provision: Provision, finance: SourceGroup, mi: MetricInsights, method: str
+) -> None:
+    mi.fault("401_application", method=method, route="users", count=None)
+    run = provision("--max-concurrency", "1", "-a", "all", "Finance")
+    assert run.code == 2
+    assert "Tick 'Application Can Manage Users'" in run.err
+    # No request is tried again; the second user's may have begun before the first one's answer was read.
+    assert len(mi.requests(method, "/api/user")) <= {"GET": 1, "POST": 2}[method]
+    assert len(mi.requests("POST", "/api/get_token")) == 1
+
+
 def test_a_user_who_must_not_be_changed_fails_alone(
     provision: Provision, okta: Okta, finance: SourceGroup, mi: MetricInsights
 ) -> None:
