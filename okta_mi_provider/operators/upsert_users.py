@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from okta_mi_provider.operators.base import CREATE_GROUPS, Job, StoredPlan, SyncOperator, ensuring
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
-from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.text import plural, quoted
@@ -66,22 +66,17 @@ class UpsertUsersOperator(SyncOperator):
         progress = _Progress(todo)
         passing = 0
         with OutcomeLog(job.store, job.run, digest) as noted:
-            try:
-                for outcome in upsert_users(
-                    plan,
-                    group,
-                    ensuring(client),
-                    client.max_concurrency,
-                    settled=settled,
-                    stopped=lambda: self._killed,
-                ):
-                    noted.add(outcome)
-                    progress.add(outcome)
-                    passing += outcome.passing
-            except TooManyFailures as error:
-                if not passing:
-                    raise
-                raise AirflowException(str(error)) from error
+            for outcome in upsert_users(
+                plan,
+                group,
+                ensuring(client),
+                client.max_concurrency,
+                settled=settled,
+                stopped=lambda: self._killed,
+            ):
+                noted.add(outcome)
+                progress.add(outcome)
+                passing += outcome.passing
         if self._killed:
             raise AirflowException("The task was told to stop; what was not written is left to the next try.")
         if passing:

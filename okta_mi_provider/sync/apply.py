@@ -197,6 +197,8 @@ def _in_flight(
                     f"{failed} of {tried} writes failed because Metric Insights is in trouble, so the rest was not "
                     f"tried. The last reason: {error}"
                 )
+                # It may know when the server is worth asking again.
+                fatal.__cause__ = error
             yield outcome
             if fatal or stopped():
                 for each in running:

@@ -12,6 +12,7 @@ import pytest
 from okta_mi_provider.okta_pool import OktaPool, OktaPoolError
 from okta_mi_provider.operators import retry
 from okta_mi_provider.plugins.okta_pool import make_pool, on_starting
+from okta_mi_provider.store import Store
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
 from tests.airflow.conftest import DAG_ID, SALES, Instance
 from tests.integration.world import World
@@ -98,6 +99,28 @@ def test_rescheduling_has_an_end(limited: World, dags: Dags, monkeypatch: pytest
         execute(task, task_reschedule_count=24)
 
     assert not isinstance(caught.value, AirflowRescheduleException)
+
+
+@pytest.mark.skipif(not HAS_RETRY_POLICY, reason="this Airflow has no retry policies")
+def test_writes_that_metric_insights_puts_off_are_tried_again_when_it_says(
+    world: World, sync: Callable[..., Any], dags: Dags, store: Store
+) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 60)
+    world.mi.fault("429", route="users", method="POST", seconds=900, count=None)
+    run = sync()
+    task = dags(SALES).dags[DAG_ID].get_task("upsert_users")
+
+    with pytest.raises(AirflowException, match="Metric Insights is in trouble") as caught:
+        task.execute({"ti": Instance(run.run_id, run.returned), "dag_run": SimpleNamespace(run_type="manual")})
+
+    decision = task.retry_policy.evaluate(caught.value, 1, 2)
+    assert decision.retry_delay.total_seconds() == pytest.approx(900, abs=10)
+    world.mi.heal()
+    task.execute({"ti": Instance(run.run_id, run.returned), "dag_run": SimpleNamespace(run_type="manual")})
+    assert len(world.mi.members("Sales")) == 60
 
 
 # ---------------------------------------------------------------------- one pool for all readers
