@@ -3,6 +3,7 @@
 #   make setup      environment only; free when nothing has changed
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
+#   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make bench      the figures of docs/performance.md
 #   make format     puts the code into the form that `make test` demands
@@ -17,6 +18,8 @@ VENV    ?= .venv
 AIRFLOW ?= 3.3.2
 KEEP    ?= 1
 USERS   ?=
+SEED    ?=
+RUNS    ?= 500
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -30,7 +33,7 @@ NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit demo bench format lock build clean
+.PHONY: help setup lint test test-unit chaos demo bench format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -59,6 +62,9 @@ test: lint
 
 test-unit: setup
 	$(BIN)/python -m pytest $(UNIT_TESTS)
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
 
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))

@@ -1,0 +1,161 @@
+"""Ways to break the product on purpose, each of which the invariants must notice: see `test_invariants.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from okta_mi_provider.clients.ensure import EnsuringWriter
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
+from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.okta_http import OktaHttp
+from okta_mi_provider.simulators import credentials
+from okta_mi_provider.sync import run as run_module
+from okta_mi_provider.sync.apply import Written
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.plan import Change, ChangeKind
+
+Around = Callable[..., Any]
+
+
+def _around(owner: Any, name: str, make: Callable[[Around], Around]) -> Any:
+    return patch.object(owner, name, make(getattr(owner, name)))
+
+
+def _duplicate(create: Around) -> Around:
+    def twice(self: Any, user: Any, **more: Any) -> Any:
+        create(self, replace(user, username=user.username.swapcase()), **more)
+        return create(self, user, **more)
+
+    return twice
+
+
+def _drop(add: Around) -> Around:
+    def dropping(self: Any, user_id: str, group_id: str) -> None:
+        add(self, user_id, group_id)
+        # The first membership there is: somebody else's.
+        self._http.send("DELETE", "/api/user_group_member/id/1")
+
+    return dropping
+
+
+def _lie(create: Around) -> Around:
+    return lambda self, user, group, default_group: Written("99", joined=True)
+
+
+def _meddle(create: Around) -> Around:
+    def meddling(self: Any, user: Any, **more: Any) -> Any:
+        somebody = self.users()[0]
+        self.update_user(replace(somebody, first_name="Meddled"), somebody)
+        return create(self, user, **more)
+
+    return meddling
+
+
+def _log_token(method: Around) -> Around:
+    def logging_it(self: Any, *arguments: Any) -> Any:
+        logging.getLogger("some.library").debug("sending %s", credentials.OKTA_API_TOKEN)
+        return method(self, *arguments)
+
+    return logging_it
+
+
+def _log_password(send: Around) -> Around:
+    def logging_it(self: Any, *arguments: Any, body: Any = None, **more: Any) -> Any:
+        logging.getLogger("some.library").debug("sending %s", body)
+        return send(self, *arguments, body=body, **more)
+
+    return logging_it
+
+
+def _half(members: Around) -> Around:
+    def halved(self: Any, *arguments: Any) -> Any:
+        everybody = members(self, *arguments)
+        return everybody[: len(everybody) // 2]
+
+    return halved
+
+
+def _restless(_: Around) -> Around:
+    def always_something(snapshot: Any, settings: Any) -> Any:
+        plan = diff(snapshot, settings)
+        user = snapshot.target.users[0]
+        again = Change(ChangeKind.UPDATE_USER, plan.target_group.name, "00u", user, user)
+        return replace(plan, changes=(*plan.changes, again))
+
+    return always_something
+
+
+def _crash(create: Around) -> Around:
+    def crashing(*_: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    return crashing
+
+
+def _hang(create: Around) -> Around:
+    def hanging(*_: Any) -> Any:
+        while True:
+            time.sleep(1)
+
+    return hanging
+
+
+def _mumble(users: Around) -> Around:
+    def mumbling(self: Any) -> Any:
+        raise SyncError("Traceback (most recent call last):\n  oops")
+
+    return mumbling
+
+
+def _follow(pages: Around) -> Around:
+    def following(self: Any, path: str, query: Any) -> Any:
+        answer = self._http._session.get(f"{self._http.base}{path}", params=query, auth=self._login.auth(self._http))
+        if "next" in answer.links:
+            with contextlib.suppress(OSError):
+                self._http._session.get(answer.links["next"]["url"], timeout=0.1)
+        return pages(self, path, query)
+
+    return following
+
+
+def _write_in_dry_run(users: Around) -> Around:
+    def writing(self: Any) -> Any:
+        self._http._http._session.request("POST", f"{self.host}/api/user_group/", json={"name": "dry"})
+        return users(self)
+
+    return writing
+
+
+_KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
+    "duplicate": (MetricInsightsClient, "create_user", _duplicate),
+    "drop": (MetricInsightsClient, "add_member", _drop),
+    "lie": (EnsuringWriter, "create_user", _lie),
+    "meddle": (MetricInsightsClient, "create_user", _meddle),
+    "log_token": (OktaClient, "find_group", _log_token),
+    "log_password": (MetricInsightsHttp, "send", _log_password),
+    "half": (OktaClient, "members", _half),
+    "restless": (run_module, "diff", _restless),
+    "crash": (EnsuringWriter, "create_user", _crash),
+    "hang": (EnsuringWriter, "create_user", _hang),
+    "mumble": (MetricInsightsClient, "users", _mumble),
+    "follow": (OktaHttp, "pages", _follow),
+    "write_in_dry_run": (MetricInsightsClient, "users", _write_in_dry_run),
+}
+
+
+@contextmanager
+def broken(kind: str) -> Iterator[None]:
+    """The product, broken in one way; whole if there is none."""
+    with ExitStack() as stack:
+        if kind:
+            stack.enter_context(_around(*_KINDS[kind]))
+        yield
