@@ -12,7 +12,8 @@ from okta_mi_provider.clients.errors import ApiError, BadAnswer, Deadlock, Rejec
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient, UpdatesOff
 from okta_mi_provider.clients.metric_insights_auth import PersonalToken
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
-from okta_mi_provider.clients.okta import OktaClient, ssws
+from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.okta_auth import ApiToken
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
@@ -47,9 +48,9 @@ def client(url: str, **dialect: Any) -> MetricInsightsClient:
 
 def sync(world: World, *, settings: dict[str, Any] | None = None, **dialect: Any) -> Result:
     """Syncs Finance between the simulators, creating what is missing."""
-    token = ssws(credentials.OKTA_API_TOKEN, "test")
+    token = ApiToken(credentials.OKTA_API_TOKEN, credentials="test")
     mi = client(world.mi.url, **dialect)
-    sides = Sides(OktaClient(okta_url(world.okta.url), token, credentials="test"), mi, EnsuringWriter(mi), 4)
+    sides = Sides(OktaClient(okta_url(world.okta.url), token), mi, EnsuringWriter(mi), 4)
     chosen = SyncSettings.from_mapping({"auto_create": "all", **(settings or {})})
     (result,) = provision(sides, [GroupSelector(name="Finance")], chosen)
     return result
