@@ -23,7 +23,7 @@ class Canned:
 
     Attributes:
         seen: Method, path with query, and headers of each request.
-        bodies: The JSON that each of them had, None for those without.
+        bodies: The JSON that each of them had, the text if it was none, and None for those without a body.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -47,7 +47,8 @@ def canned(*answers: Answer) -> Iterator[Canned]:
         def do_GET(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            book.bodies.append(json.loads(sent) if sent else None)
+            is_json = self.headers.get_content_type() == "application/json"
+            book.bodies.append((json.loads(sent) if is_json else sent.decode()) if sent else None)
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response_only(answer.status)
