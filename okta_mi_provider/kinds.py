@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+#: More than there can be of anything.
+_MOST = 100_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -76,6 +79,27 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of things, or a percentage of them such as "20%"."""
+
+    def parse(self, value: object) -> int | str:
+        text = value.replace(" ", "") if isinstance(value, str) else value
+        if isinstance(text, str) and text.isascii() and text.isdigit():
+            text = int(text)
+        if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _MOST:
+            return text
+        number = text.removesuffix("%") if isinstance(text, str) and text.endswith("%") else ""
+        if number.isascii() and number.isdigit() and int(number) <= 100:
+            return f"{int(number)}%"
+        raise ValueError(
+            f"{show(value)} is not allowed; allowed: a whole number from 0, or a percentage from 0% to 100%"
+        )
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"], "minimum": 0, "maximum": _MOST, "pattern": r"^\s*\d+\s*%?\s*$"}
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text that is not blank."""
 
@@ -88,7 +112,7 @@ class Text:
         return {"type": "string", "minLength": 1, "pattern": r"\S"}
 
 
-Kind = Choice | Choices | Flag | Count | Text
+Kind = Amount | Choice | Choices | Flag | Count | Text
 
 
 def show(value: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
 
-from okta_mi_provider.kinds import Choice, Choices, Count, Flag, Kind, Text
+from okta_mi_provider.kinds import Amount, Choice, Choices, Count, Flag, Kind, Text
 
 #: Statuses that an Okta user can have, as the API spells them.
 OKTA_STATUSES = (
@@ -56,6 +56,7 @@ class Option:
         bare: The value that a flag stands for when it is given without one.
         flag_values: For an option that is set by several flags: what each of them stands for.
         in_form: Whether Airflow's run form offers it.
+        per_run: It is about a single run, and cannot stand in the groups file.
         off_help: For an option that is on by default: what turning it off does.
     """
 
@@ -66,6 +67,7 @@ class Option:
     bare: str | None = None
     flag_values: Mapping[str, str] | None = None
     in_form: bool = False
+    per_run: bool = False
     off_help: str = ""
 
 
@@ -187,22 +189,78 @@ class SyncSettings:
         True,
         Flag(),
         "Protect administrators",
-        "An administrator of MI is never demoted by a sync.",
+        "An administrator of MI is never demoted, disabled or removed by a sync.",
         "--protect-administrators",
-        off_help="Let force demote administrators of MI.",
+        off_help="Let a sync demote (with force), disable and remove administrators of MI.",
     )
     prune: str = _option(
         "off",
-        Choice(("off",)),
+        Choice(("off", "managed", "all")),
         "Leavers",
-        "Nobody is removed from an MI group, as with the vendor's script.",
+        "off: nobody is removed from the MI group, as with the vendor's script; managed: those are removed whom a sync "
+        "has put there and who have left the Okta group; all: everybody is removed who is not in the Okta group.",
+        "--prune",
     )
     deprovision: str = _option(
         "keep",
-        Choice(("keep",)),
+        Choice(("keep", "disable")),
         "Deactivated users",
-        "Users that are deactivated in Okta keep their account in MI, as with the vendor's script.",
+        "What happens in MI to members who are deactivated in Okta. keep: nothing; disable: their account is disabled.",
+        "--deprovision",
     )
+    max_removals: int | str | None = _option(
+        "20%",
+        Amount(),
+        "Most removals",
+        "A plan that removes or disables more users is not written unless a person approves it. A number, or a "
+        "percentage of the members of the MI group, which counts from 10 members on.",
+        "--max-removals",
+    )
+    max_creates: int | str | None = _option(
+        None, Amount(), "Most created users", "The same for users that are created.", "--max-creates"
+    )
+    max_updates: int | str | None = _option(
+        None, Amount(), "Most changed users", "The same for users whose attributes are changed.", "--max-updates"
+    )
+    approve: str = _option(
+        "never",
+        Choice(("never", "unusual", "always")),
+        "Approval",
+        "Whether Airflow asks a person before anything is written. never: nobody is asked, and a plan over a limit, or "
+        "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
+        "plan with changes does.",
+    )
+    mode: str = _option(
+        "sync",
+        Choice(("sync", "drift")),
+        "Mode",
+        "sync: brings MI in line with Okta; drift: only reads, and fails when MI differs from Okta.",
+        in_form=True,
+    )
+    only_user: str | None = _option(
+        None,
+        Text(),
+        "Only this user",
+        "Syncs a single user, named by login, e-mail address or Okta id, and leaves everybody else alone.",
+        "--only-user",
+        in_form=True,
+        per_run=True,
+    )
+    approve_plan: str | None = _option(
+        None,
+        Text(),
+        "Approved plan",
+        "Digest, or at least its first 12 digits, of a plan that was refused: if the plan is still the same, it is "
+        "written although it is unusual.",
+        "--approve",
+        in_form=True,
+        per_run=True,
+    )
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing may be written."""
+        return self.dry_run or self.mode == "drift"
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> SyncSettings:
@@ -227,6 +285,10 @@ class SyncSettings:
         if values.get("match_by", ("username",))[0] != "username":
             problems.append(
                 Problem("match_by", "username is always matched first; allowed: username, or username and email")
+            )
+        if values.get("deprovision") == "disable" and "DEPROVISIONED" in values.get("statuses", ()):
+            problems.append(
+                Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
             )
         if problems:
             raise SettingsError(problems)

@@ -24,7 +24,7 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
-from okta_mi_provider.sync.run import Result, Sides, Watcher, provision
+from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
 from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger("okta_mi_provider")
@@ -118,15 +118,22 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:
-    selectors = [GroupSelector(name=group) for group in groups]
+    unions = _unions([GroupSelector(name=group) for group in groups], settings)
     with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
-        results = list(provision(both, selectors, settings, watcher=bar or Watcher(), stopped=stopped))
+        results = list(provision(both, unions, settings, watcher=bar or Watcher(), stopped=stopped))
     for result in results:
         if result.report.error:
             log.error("%s", result.report.error)
         for failure in result.report.failures:
             log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
     return results
+
+
+def _unions(selectors: Sequence[GroupSelector], settings: SyncSettings) -> list[Union]:
+    """What is synced as one: each group; or all of them, when whoever is in none of them is removed."""
+    if settings.target_group and settings.prune != "off":
+        return [selectors]
+    return [[selector] for selector in selectors]
 
 
 def _groups(args: argparse.Namespace) -> list[str]:

@@ -145,12 +145,8 @@ class MetricInsightsClient:
         pairs = self._memberships("user", user_id)
         return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
 
-    def default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup:
-        """The group that MI puts new users into: by its id, else by its name.
-
-        Raises:
-            ConfigurationError: If there is neither.
-        """
+    def find_default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup | None:
+        """The group that MI puts new users into: by its id, else by its name; None if there is neither."""
         wanted = self.dialect
         for matches in (
             lambda group: group.id == wanted.default_group_id,
@@ -158,10 +154,20 @@ class MetricInsightsClient:
         ):
             if found := next(filter(matches, groups), None):
                 return found
+        return None
+
+    def default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup:
+        """The same, where it is needed.
+
+        Raises:
+            ConfigurationError: If there is none.
+        """
+        if found := self.find_default_group(groups):
+            return found
         raise ConfigurationError(
-            f"Metric Insights has no group with the id {quoted(wanted.default_group_id)} or the name "
-            f"{quoted(wanted.default_group_name)}. Set 'default_group_id' of the connection to the Default Group's id, "
-            "or keep synced users out of it with skip_default_group."
+            f"Metric Insights has no group with the id {quoted(self.dialect.default_group_id)} or the name "
+            f"{quoted(self.dialect.default_group_name)}. Set 'default_group_id' of the connection to the Default "
+            "Group's id, or keep synced users out of it with skip_default_group."
         )
 
     # ------------------------------------------------------------------ writing

@@ -8,11 +8,11 @@ from typing import Any
 from okta_mi_provider.clients.okta import OktaClient, user_of
 from okta_mi_provider.doctor.observation import Observation, Section
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.diff import in_scope
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.match import match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
+from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.text import one_line, quoted
 
 _SECTION = Section("Sample user")

@@ -75,7 +75,7 @@ class Job:
             SyncError: If a newer run has made a plan since: what this one wants may be out of date.
         """
         stored = self._plan()
-        stored.plan.raise_if_unsafe(sync_user_limit=self.settings().sync_user_limit)
+        stored.plan.raise_if_unsafe(approved=self.settings().approve_plan)
         newer = self.store.newer_plan(self.run)
         if newer is None:
             return stored

@@ -23,6 +23,6 @@ class DiffOperator(SyncOperator):
         digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
         # Before the limits are looked at: people shall see what is refused.
         log_plan(plan, digest, settings)
-        plan.raise_if_unsafe(sync_user_limit=settings.sync_user_limit)
+        plan.raise_if_unsafe(approved=settings.approve_plan)
         counts = {kind.value: plan.count(kind) for kind in ChangeKind}
         return {"plan": digest, **counts, "conflicts": plan.conflicts, "dry_run": settings.dry_run}

@@ -30,13 +30,13 @@ class FetchOperator(SyncOperator):
         pool = OktaPool.configured()
         okta = self.okta(sharers=pool.slots if pool and pool.name == self.pool else 1)
         self._warn_of_idle_token(okta)
-        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selector, settings)
+        snapshot = fetch(okta, self.metric_insights(read_only=True), [self.selector], settings)
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
         job.store.forget_old_runs(job.run.dag_id, days=retention_days())
         source, target = snapshot.source, snapshot.target
         log.info(
             "Okta group %s of %s has %s; %s has %s and %s.",
-            quoted(source.group.name),
+            quoted(source.name),
             source.org,
             plural(len(source.users), "member"),
             target.host,

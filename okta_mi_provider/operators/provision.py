@@ -83,7 +83,7 @@ class ProvisionOperator(BaseOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             (result,) = provision(
-                self._sides(read_only=settings.dry_run), [selector], settings, stopped=lambda: self._killed
+                self._sides(read_only=settings.dry_run), [[selector]], settings, stopped=lambda: self._killed
             )
         report, cause = result
         log_summary(report, settings)

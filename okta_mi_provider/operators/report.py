@@ -115,7 +115,7 @@ class ReportOperator(SyncOperator):
             org = host = ""
         return Report(
             org=org,
-            source_group=SourceGroup(self.group_id or "", self.group or ""),
+            source_groups=(SourceGroup(self.group_id or "", self.group or ""),),
             host=host,
             target_group=TargetGroup("", settings.target_group or self.group or ""),
             dry_run=settings.dry_run,

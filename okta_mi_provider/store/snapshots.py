@@ -7,8 +7,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from okta_mi_provider.sync.memory import LastSync, Link, Memory
 from okta_mi_provider.sync.model import (
-    Snapshot,
     Source,
     SourceGroup,
     SourceUser,
@@ -16,6 +16,7 @@ from okta_mi_provider.sync.model import (
     TargetGroup,
     TargetUser,
 )
+from okta_mi_provider.sync.snapshot import Snapshot
 
 _SOURCE_USER = tuple(each.name for each in fields(SourceUser))
 _TARGET_USER = tuple(each.name for each in fields(TargetUser))
@@ -23,11 +24,11 @@ _TARGET_USER = tuple(each.name for each in fields(TargetUser))
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot as plain JSON types; `from_json` takes it back."""
-    source, target = snapshot.source, snapshot.target
+    source, target, memory = snapshot.source, snapshot.target, snapshot.memory
     return {
         "source": {
             "org": source.org,
-            "group": _group(source.group),
+            "groups": [[group.id, group.name, group.user_count, group.listed] for group in source.groups],
             "columns": _SOURCE_USER,
             "users": list(map(attrgetter(*_SOURCE_USER), source.users)),
         },
@@ -40,6 +41,14 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
             "columns": _TARGET_USER,
             "users": list(map(attrgetter(*_TARGET_USER), target.users)),
         },
+        "memory": {
+            "links": dict(memory.links),
+            "unlinked": sorted(memory.unlinked),
+            "former": dict(memory.former),
+            "made": [[each.source_id, each.user_id, each.username] for each in memory.made],
+            "disabled": sorted(memory.disabled),
+            "last": memory.last and [dict(memory.last.fingerprint), memory.last.users_in_scope],
+        },
     }
 
 
@@ -49,14 +58,14 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
     Raises:
         ValueError: If it was written by a version with other columns.
     """
-    source, target = data["source"], data["target"]
+    source, target, memory = data["source"], data["target"], data["memory"]
     if (tuple(source["columns"]), tuple(target["columns"])) != (_SOURCE_USER, _TARGET_USER):
         raise ValueError("the snapshot was written by another version of okta-mi-provider")
     default_group = target["default_group"]
     return Snapshot(
         Source(
             source["org"],
-            SourceGroup(*source["group"]),
+            tuple(SourceGroup(*each) for each in source["groups"]),
             tuple(SourceUser(*row) for row in source["users"]),
         ),
         Target(
@@ -65,8 +74,15 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
             tuple(TargetGroup(*group) for group in target["groups"]),
             {group_id: frozenset(members) for group_id, members in target["members"].items()},
             TargetGroup(*default_group) if default_group else None,
-            # Snapshots of the first versions do not have it: nobody could say otherwise then.
-            username_casefold=target.get("username_casefold", True),
+            username_casefold=target["username_casefold"],
+        ),
+        Memory(
+            links=memory["links"],
+            unlinked=frozenset(memory["unlinked"]),
+            former=memory["former"],
+            made=tuple(Link(*each) for each in memory["made"]),
+            disabled=frozenset(memory["disabled"]),
+            last=LastSync(*memory["last"]) if memory["last"] else None,
         ),
     )
 

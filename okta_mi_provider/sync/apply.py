@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,9 +14,11 @@ from okta_mi_provider.sync.errors import SyncError, TooManyFailures
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 
-#: When more than this share of at least so many writes has failed for reasons that may pass, the rest is not
-#: tried: the server is in trouble. A refusal is about one user and says nothing about the next.
+#: When more than this share of at least so many writes has failed, the rest is not tried: the server is in trouble,
+#: or what is sent to it is.
 BRAKE_SHARE, BRAKE_FROM = 0.4, 20
+#: How many changes are announced at once.
+_BATCH = 50
 
 
 class Status(StrEnum):
@@ -24,6 +26,8 @@ class Status(StrEnum):
 
     PLANNED = "planned"
     """Not tried."""
+    BEGUN = "begun"
+    """Announced, and perhaps sent; what became of it is not known."""
     DONE = "done"
     ALREADY = "already"
     """Somebody else had done it; a read has proved it."""
@@ -37,11 +41,13 @@ class Written(NamedTuple):
         target_id: MI id of the user or group.
         already: It was so already; a read has proved it.
         joined: The user has become a member of the target group by this write.
+        left: The user was taken out of the target group by this write.
     """
 
     target_id: str
     already: bool = False
     joined: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Outcome:
         target_id: MI id of the group or user, where the write went well.
         joined: The user has become a member of the group. Also somebody whom another sync created first can be
             made one by this.
+        left: The user is no member of the group any more because of it.
     """
 
     change: Change
@@ -61,6 +68,7 @@ class Outcome:
     passing: bool = False
     target_id: str | None = None
     joined: bool = False
+    left: bool = False
 
 
 _Attempt = Future[tuple[Outcome, SyncError | None]]
@@ -84,9 +92,24 @@ class TargetWriter(Protocol):
     def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
         """Makes sure that the user is a member of the group."""
 
+    def remove_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        """Makes sure that the user is no member of the group."""
+
+    def set_enabled(self, user: TargetUser, before: TargetUser) -> Written:
+        """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
+
+
+def _nobody(changes: Sequence[Change]) -> None:
+    """Announces nothing."""
+
 
 def apply(
-    plan: Plan, writer: TargetWriter, concurrency: int, *, stopped: Callable[[], bool] = lambda: False
+    plan: Plan,
+    writer: TargetWriter,
+    concurrency: int,
+    *,
+    announce: Callable[[Sequence[Change]], None] = _nobody,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
 
@@ -94,29 +117,32 @@ def apply(
         plan: What to write.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
+        announce: As for `upsert_users`.
         stopped: As for `upsert_users`.
 
     Raises:
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer):
+    for outcome in create_groups(plan, writer, announce=announce):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
-    yield from upsert_users(plan, group, writer, concurrency, stopped=stopped)
+    yield from upsert_users(plan, group, writer, concurrency, announce=announce, stopped=stopped)
 
 
-def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:
-    """Creates the MI group if the plan says so.
+def create_groups(
+    plan: Plan, writer: TargetWriter, *, announce: Callable[[Sequence[Change]], None] = _nobody
+) -> Iterator[Outcome]:
+    """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
 
     Raises:
         SyncError: After the outcome, when it failed: without the group nothing else can be done.
     """
     # A group of another name is the target of a setting, and perhaps of several groups of Okta.
-    source = plan.source_group
-    source_id = source.id if source.name == plan.target_group.name else None
+    source_id = next((group.id for group in plan.source_groups if group.name == plan.target_group.name), None)
     for change in plan.changes:
         if change.kind is ChangeKind.CREATE_GROUP:
+            announce([change])
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
@@ -130,9 +156,10 @@ def upsert_users(
     concurrency: int,
     *,
     settled: Collection[str] = (),
+    announce: Callable[[Sequence[Change]], None] = _nobody,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
-    """Creates and updates the users of a plan and puts them into the group.
+    """Creates and updates the users of a plan, puts them into the group, and takes leavers out of it.
 
     Args:
         plan: What to write.
@@ -140,6 +167,7 @@ def upsert_users(
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
         settled: Keys of changes that need not be tried again.
+        announce: Is told of changes before they are sent, some at a time. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
 
     Raises:
@@ -155,30 +183,43 @@ def upsert_users(
         if change.kind is ChangeKind.UPDATE_USER:
             assert change.before is not None, "an update begins with what was read"  # noqa: S101
             return writer.update_user(user, change.before)
+        if change.kind in {ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER}:
+            assert change.before is not None, "so does this"  # noqa: S101
+            return writer.set_enabled(user, change.before)
+        if change.kind is ChangeKind.REMOVE_MEMBER:
+            return writer.remove_member(user, groups[change.group])
         return writer.add_member(user, groups[change.group])
 
     todo = [
         change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
     ]
-    yield from _in_flight(todo, write, concurrency, stopped)
+    yield from _in_flight(_announced(todo, announce), write, concurrency, stopped)
+
+
+def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]], None]) -> Iterator[Change]:
+    """The changes, each batch of them after it was announced."""
+    for start in range(0, len(changes), _BATCH):
+        batch = changes[start : start + _BATCH]
+        announce(batch)
+        yield from batch
 
 
 def _in_flight(
-    changes: Iterable[Change],
+    changes: Iterator[Change],
     write: Callable[[Change], Written],
     concurrency: int,
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
     tried = failed = 0
+    may_pass = False
     fatal: SyncError | None = None
-    waiting = iter(changes)
     running: set[_Attempt] = set()
     ended: SimpleQueue[_Attempt] = SimpleQueue()
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="mi-write") as pool:
         while True:
             if not fatal and not stopped():
                 # Twice as many as are in flight, so that no thread waits for this one.
-                for change in islice(waiting, 2 * concurrency - len(running)):
+                for change in islice(changes, 2 * concurrency - len(running)):
                     attempt = pool.submit(_attempt, change, write)
                     running.add(attempt)
                     attempt.add_done_callback(ended.put)
@@ -189,13 +230,15 @@ def _in_flight(
                 continue
             outcome, error = attempt.result()
             tried += 1
-            failed += error is not None and error.passing
+            failed += error is not None
+            may_pass = may_pass or (error is not None and error.passing)
             if error and error.fatal:
                 fatal = error
-            elif error and error.passing and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
+            elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
                 fatal = TooManyFailures(
-                    f"{failed} of {tried} writes failed because Metric Insights is in trouble, so the rest was not "
-                    f"tried. The last reason: {error}"
+                    f"{failed} of {tried} writes failed, more than {BRAKE_SHARE:.0%}, so the rest was not tried. The "
+                    f"last reason: {error}",
+                    passing=may_pass,
                 )
                 # It may know when the server is worth asking again.
                 fatal.__cause__ = error
@@ -213,4 +256,4 @@ def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcom
     except SyncError as error:
         return Outcome(change, Status.FAILED, str(error), error.passing), error
     status = Status.ALREADY if written.already else Status.DONE
-    return Outcome(change, status, target_id=written.target_id, joined=written.joined), None
+    return Outcome(change, status, target_id=written.target_id, joined=written.joined, left=written.left), None

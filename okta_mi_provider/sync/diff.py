@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.comparison import Comparison
+from okta_mi_provider.sync.fetch import target_name
+from okta_mi_provider.sync.leavers import added_by_hand, deactivated, leavers
+from okta_mi_provider.sync.limits import fingerprint, too_many_users, unusual
 from okta_mi_provider.sync.match import Pair, match
-from okta_mi_provider.sync.model import (
-    ADMINISTRATOR,
-    Snapshot,
-    Source,
-    SourceGroup,
-    SourceUser,
-    TargetGroup,
-    TargetUser,
-)
-from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, Plan
+from okta_mi_provider.sync.memory import Link
+from okta_mi_provider.sync.model import ADMINISTRATOR, Source, SourceGroup, SourceUser, TargetGroup, TargetUser
+from okta_mi_provider.sync.only import Only
+from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKind, Finding, Plan
+from okta_mi_provider.sync.scope import by_profile, by_status
+from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
 
 
@@ -26,63 +26,45 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     The plan is sorted: the same snapshot gives the same plan and digest, in whatever order it was read.
     """
     source, target = snapshot.source, snapshot.target
-    name = settings.target_group or source.group.name
+    name = target_name(source, settings)
     group = target.group_named(name)
-    inside, findings = _scope(source.users, settings)
-    findings += _member_count(source)
-    default_group = None if settings.skip_default_group else target.default_group
-
-    changes: list[Change] = []
-    unchanged = skipped = conflicts = 0
-    if group is None and settings.auto_create == "none":
-        findings = [_group_missing(name, snapshot)]
-        skipped = len(source.users)
-    else:
-        if group is None:
-            changes.append(Change(ChangeKind.CREATE_GROUP, name))
-        if not inside:
-            findings.append(_empty_source(snapshot))
-        valid, invalid = _valid(inside, settings)
-        matching = match(valid, target.users, settings.match_by, fold_usernames=target.username_casefold)
-        findings += [*invalid, *matching.conflicts]
-        conflicts = len(matching.conflicts)
-        room = _Room(
-            settings=settings,
-            group=group or TargetGroup("", name),
-            members=target.members.get(group.id, frozenset()) if group else frozenset(),
-            default_group=default_group,
-            default_members=target.members.get(default_group.id, frozenset()) if default_group else frozenset(),
-        )
-        for pair in matching.pairs:
-            wanted = list(room.changes(pair))
-            changes += wanted
-            findings += room.notices(pair)
-            kinds = {change.kind for change in wanted}
-            unchanged += pair.target is not None and ChangeKind.UPDATE_USER not in kinds
-        created = sum(change.kind is ChangeKind.CREATE_USER for change in changes)
-        updated = sum(change.kind is ChangeKind.UPDATE_USER for change in changes)
-        skipped = len(source.users) - conflicts - created - updated - unchanged
-
+    found = _compared(snapshot, settings, group, name)
+    if settings.only_user:
+        found = Only(settings.only_user, snapshot).of(found)
+    # A single user is no share of anything.
+    members = 0 if settings.only_user else len(target.members.get(group.id, ())) if group else 0
+    last = None if settings.only_user else snapshot.memory.last
+    now = fingerprint(settings, source.groups, name)
+    looks_unusual = unusual(
+        settings,
+        group=name,
+        members=members,
+        removals=len({change.user for change in found.changes if change.kind in REMOVALS}),
+        creates=found.count(ChangeKind.CREATE_USER),
+        updates=found.count(ChangeKind.UPDATE_USER),
+        users_in_scope=found.users_in_scope,
+        now=now,
+        last=last,
+    )
     order = {kind: rank for rank, kind in enumerate(ChangeKind)}
     return Plan(
         org=source.org,
-        source_group=SourceGroup(source.group.id, source.group.name),
+        source_groups=tuple(SourceGroup(each.id, each.name) for each in source.groups),
         host=target.host,
         target_group=group or TargetGroup("", name),
-        default_group=default_group,
-        changes=tuple(sorted(changes, key=lambda each: (order[each.kind], each.user or "", each.group))),
-        findings=tuple(sorted(findings, key=lambda each: (each.cls, each.kind, each.user or "", each.message))),
-        source_users=len(source.users),
-        users_in_scope=len(inside),
-        unchanged=unchanged,
-        skipped=skipped,
-        conflicts=conflicts,
+        default_group=None if settings.skip_default_group else target.default_group,
+        changes=tuple(sorted(found.changes, key=lambda each: (order[each.kind], each.user or "", each.group))),
+        findings=tuple(sorted(found.findings, key=lambda each: (each.cls, each.kind, each.user or "", each.message))),
+        source_users=found.source_users,
+        users_in_scope=found.users_in_scope,
+        unchanged=len(found.unchanged),
+        skipped=found.skipped,
+        conflicts=len(found.conflicts),
+        fingerprint=now,
+        matched=tuple(sorted(found.matched, key=lambda each: each.source_id)),
+        unusual=tuple(looks_unusual) if found.changes else (),
+        refusals=tuple(_refusals(source, found.users_in_scope, settings)),
     )
-
-
-def in_scope(user: SourceUser, settings: SyncSettings) -> bool:
-    """Whether a member of the Okta group has a status that is synced."""
-    return user.status in settings.statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +76,10 @@ class _Room:
     members: frozenset[str]
     default_group: TargetGroup | None
     default_members: frozenset[str]
+    snapshot: Snapshot
 
     def changes(self, pair: Pair) -> Iterator[Change]:
-        source, existing = pair
+        source, existing = pair.source, pair.target
         if existing is None:
             if self.settings.auto_create != "groups":
                 yield Change(ChangeKind.CREATE_USER, self.group.name, source.id, after=self._new(source))
@@ -111,7 +94,7 @@ class _Room:
             yield Change(ChangeKind.ADD_MEMBER, default.name, source.id, wanted, wanted)
 
     def notices(self, pair: Pair) -> Iterator[Finding]:
-        source, existing = pair
+        source, existing = pair.source, pair.target
         if existing is None:
             if self.settings.auto_create == "groups":
                 yield self._notice(
@@ -120,11 +103,25 @@ class _Room:
                     "does not exist in MI and is not created: auto_create is 'groups'; 'all' creates users too.",
                 )
             return
+        memory = self.snapshot.memory
+        if pair.by == "link":
+            yield self._notice(
+                "renamed",
+                source,
+                f"is the new login in Okta of {quoted(existing.username)}, who keeps that username in MI.",
+            )
+        if other := memory.former.get(existing.id):
+            yield self._notice(
+                "relinked",
+                source,
+                f"has in MI the account that was that of the Okta user {one_line(other)} until now.",
+            )
         if not existing.enabled:
+            by_us = ", since a sync found the user deactivated in Okta," if existing.id in memory.disabled else ""
             yield self._notice(
                 "disabled_in_mi",
                 source,
-                "is disabled in MI and stays so. Enable the user there if that is not intended.",
+                f"is disabled in MI{by_us} and stays so. Enable the user there if that is not intended.",
             )
         if self._protected(existing):
             yield self._notice(
@@ -161,56 +158,65 @@ class _Room:
         return demoted and self.settings.protect_administrators
 
 
-def _scope(users: Iterable[SourceUser], settings: SyncSettings) -> tuple[list[SourceUser], list[Finding]]:
-    """Parts the users with a status to sync from the others, with a finding for each of those."""
-    inside: list[SourceUser] = []
-    findings: list[Finding] = []
-    for user in users:
-        if in_scope(user, settings):
-            inside.append(user)
-        elif user.status in OKTA_STATUSES:
-            findings.append(
-                Finding(
-                    "status",
-                    f"{_who(user)} is {user.status} in Okta and is not synced.",
-                    user.username or user.id,
-                )
-            )
-        else:
-            findings.append(
-                Finding(
-                    "unknown_status",
-                    f"{_who(user)} has the status {quoted(user.status)} in Okta, which this version does not know. "
-                    "The user is not synced.",
-                    user.username or user.id,
-                )
-            )
-    return inside, findings
+def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | None, name: str) -> Comparison:
+    """Everything that a diff finds, in no order."""
+    source, target, memory = snapshot.source, snapshot.target, snapshot.memory
+    inside, findings = by_status(source.users, settings)
+    found = Comparison(source_users=len(source.users), users_in_scope=len(inside))
+    if group is None and settings.auto_create == "none":
+        found.findings.append(_group_missing(name, snapshot))
+        return found
+    found.findings += [*findings, *_member_count(source)]
+    if group is None:
+        found.changes.append(Change(ChangeKind.CREATE_GROUP, name))
+    if not inside:
+        found.findings.append(_empty_source(source))
+    valid, invalid = by_profile(inside, settings)
+    matching = match(
+        valid, target.users, settings.match_by, links=memory.links, fold_usernames=target.username_casefold
+    )
+    found.findings += [*invalid, *matching.conflicts]
+    found.conflicts |= matching.in_conflict
+    default_group = None if settings.skip_default_group else target.default_group
+    room = _Room(
+        settings=settings,
+        group=group or TargetGroup("", name),
+        members=target.members.get(group.id, frozenset()) if group else frozenset(),
+        default_group=default_group,
+        default_members=target.members.get(default_group.id, frozenset()) if default_group else frozenset(),
+        snapshot=snapshot,
+    )
+    for pair in matching.pairs:
+        wanted = list(room.changes(pair))
+        found.changes += wanted
+        found.findings += room.notices(pair)
+        if pair.target:
+            if not any(change.kind is ChangeKind.UPDATE_USER for change in wanted):
+                found.unchanged.add(pair.source.id)
+            if pair.source.id in memory.unlinked:
+                found.matched.append(Link(pair.source.id, pair.target.id, pair.target.username))
+    if group is not None:
+        matched = {pair.target.id for pair in matching.pairs if pair.target}
+        leaving = leavers(snapshot, group, settings, matched)
+        leaving_for_good = deactivated(snapshot, group, settings, matched)
+        found.changes += [*leaving.changes, *leaving_for_good.changes]
+        found.findings += [*leaving.findings, *leaving_for_good.findings]
+        if settings.mode == "drift":
+            removed = {change.after.id for change in leaving.changes if change.after}
+            found.findings += added_by_hand(snapshot, group, removed, matched)
+    return found
 
 
-def _valid(users: Iterable[SourceUser], settings: SyncSettings) -> tuple[list[SourceUser], list[Finding]]:
-    """Parts the users that can be written to MI from those that lack what MI demands."""
-    valid: list[SourceUser] = []
-    findings: list[Finding] = []
-    for user in users:
-        lacking = [
-            f"no {what} (Okta attribute {quoted(attribute)})"
-            for what, attribute, value in (
-                ("username", settings.username_attr, user.username),
-                ("e-mail address", settings.email_attr, user.email),
-            )
-            if not value
-        ]
-        if lacking:
-            message = f"{_who(user)} has {' and '.join(lacking)} that is a text, and is not synced."
-            findings.append(Finding("invalid", f"{message} Complete the profile in Okta.", user.username or user.id))
-        else:
-            valid.append(user)
-    return valid, findings
-
-
-def _who(user: SourceUser) -> str:
-    return f"{quoted(user.username)} ({one_line(user.id)})" if user.username else f"User {one_line(user.id)}"
+def _refusals(source: Source, users_in_scope: int, settings: SyncSettings) -> Iterator[str]:
+    """Why a plan is never applied, whoever approves it."""
+    subject = f"Okta group {quoted(source.name)} has"
+    if too_many := too_many_users(users_in_scope, settings.sync_user_limit, subject):
+        yield too_many
+    if settings.prune != "off" and not users_in_scope and not settings.only_user:
+        yield (
+            f"{_empty_source_words(source)} With prune: {settings.prune} everybody would be removed. If that is what "
+            "you want, remove them in MI; if not, look at the group in Okta."
+        )
 
 
 def _group_missing(name: str, snapshot: Snapshot) -> Finding:
@@ -228,16 +234,21 @@ def _member_count(source: Source) -> Iterator[Finding]:
 
     No error: Okta does not document what it counts, and counts late.
     """
-    said, listed = source.group.user_count, len(source.users)
-    if said is not None and abs(said - listed) > max(5, said // 10):
-        yield Finding(
-            "member_count",
-            f"Okta lists {plural(listed, 'member')} of {quoted(source.group.name)}, but counts {said:,}. The count may "
-            "be late; if it stays so, compare with the group in Okta's admin console.",
-        )
+    for group in source.groups:
+        said, listed = group.user_count, group.listed
+        if said is not None and listed is not None and abs(said - listed) > max(5, said // 10):
+            yield Finding(
+                "member_count",
+                f"Okta lists {plural(listed, 'member')} of {quoted(group.name)}, but counts {said:,}. The count may "
+                "be late; if it stays so, compare with the group in Okta's admin console.",
+            )
 
 
-def _empty_source(snapshot: Snapshot) -> Finding:
-    members = len(snapshot.source.users)
+def _empty_source(source: Source) -> Finding:
+    return Finding("empty_source", f"{_empty_source_words(source)} No user is created or changed.")
+
+
+def _empty_source_words(source: Source) -> str:
+    members = len(source.users)
     what = f"has no user to sync among its {plural(members, 'member')}" if members else "has no members"
-    return Finding("empty_source", f"Okta group {quoted(snapshot.source.group.name)} {what}; no user is written.")
+    return f"Okta group {quoted(source.name)} {what}."

@@ -19,7 +19,18 @@ class PlanRefused(SyncError):
     """A plan that breaks a limit. Nothing of it has been written."""
 
 
-class TooManyFailures(SyncError):
-    """So many writes failed that the rest was not tried. The next run goes on from there."""
+class PlanUnusual(PlanRefused):
+    """A plan that nobody has approved, and that is not to be written without."""
 
-    passing = True
+
+class TooManyFailures(SyncError):
+    """So many writes failed that the rest was not tried. The next run goes on from there.
+
+    Args:
+        message: With the numbers and the last reason.
+        passing: Whether one of the reasons may pass.
+    """
+
+    def __init__(self, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.passing = passing

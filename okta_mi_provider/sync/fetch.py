@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import (
-    Snapshot,
     Source,
     SourceGroup,
     SourceUser,
@@ -16,6 +16,7 @@ from okta_mi_provider.sync.model import (
     TargetGroup,
     TargetUser,
 )
+from okta_mi_provider.sync.snapshot import Snapshot
 
 
 class Attributes(NamedTuple):
@@ -80,43 +81,68 @@ class TargetReader(Protocol):
     def default_group(self, groups: tuple[TargetGroup, ...]) -> TargetGroup:
         """The group that MI puts new users into, among all groups."""
 
+    def find_default_group(self, groups: tuple[TargetGroup, ...]) -> TargetGroup | None:
+        """The same; None if there is none."""
 
-def fetch(source: SourceReader, target: TargetReader, selector: GroupSelector, settings: SyncSettings) -> Snapshot:
+
+def fetch(
+    source: SourceReader, target: TargetReader, selectors: Sequence[GroupSelector], settings: SyncSettings
+) -> Snapshot:
     """Reads both sides of one sync completely.
+
+    Args:
+        source: Okta.
+        target: MI.
+        selectors: The groups of Okta whose union is synced, at least one.
+        settings: How to sync.
 
     Raises:
         SyncError: If a part of either side could not be read.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="okta-read") as beside:
-        okta_side = beside.submit(fetch_source, source, selector, settings)
+        okta_side = beside.submit(fetch_source, source, selectors, settings)
         directory = fetch_directory(target, settings)
         found = okta_side.result()
-    return Snapshot(found, with_members(directory, target, found.group, settings))
+    return Snapshot(found, with_members(directory, target, found, settings))
 
 
-def fetch_source(source: SourceReader, selector: GroupSelector, settings: SyncSettings) -> Source:
-    """Reads one group of Okta and all of its members."""
-    group = source.find_group(selector)
-    return Source(source.org, group, source.members(group, Attributes.of(settings)))
+def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], settings: SyncSettings) -> Source:
+    """Reads groups of Okta and all of their members, each of them once."""
+    groups: list[SourceGroup] = []
+    users: dict[str, SourceUser] = {}
+    for selector in selectors:
+        group = source.find_group(selector)
+        if group.id in {each.id for each in groups}:
+            continue
+        members = source.members(group, Attributes.of(settings))
+        groups.append(replace(group, listed=len(members)))
+        users.update((user.id, user) for user in members)
+    return Source(source.org, tuple(groups), tuple(users.values()))
 
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
     """Reads all users and groups of MI, but nobody's membership."""
     groups = target.groups()
-    default_group = None if settings.skip_default_group else target.default_group(groups)
+    # Also where nobody is put into it: it has to be known to be spared.
+    default_group = target.find_default_group if settings.skip_default_group else target.default_group
     return Target(
         target.host,
         target.users(),
         groups,
-        default_group=default_group,
+        default_group=default_group(groups),
         username_casefold=target.username_casefold,
     )
 
 
-def with_members(directory: Target, target: TargetReader, group: SourceGroup, settings: SyncSettings) -> Target:
-    """Adds the members of those MI groups that a sync of this Okta group looks at."""
-    wanted = [directory.group_named(settings.target_group or group.name)]
-    if settings.force:
+def with_members(directory: Target, target: TargetReader, source: Source, settings: SyncSettings) -> Target:
+    """Adds the members of those MI groups that a sync of this source looks at."""
+    wanted = [directory.group_named(target_name(source, settings))]
+    if settings.force and not settings.skip_default_group:
         wanted.append(directory.default_group)
     members = {each.id: target.members(each) for each in wanted if each and each.id not in directory.members}
     return replace(directory, members={**directory.members, **members})
+
+
+def target_name(source: Source, settings: SyncSettings) -> str:
+    """Name of the MI group that the source is synced into."""
+    return settings.target_group or source.name

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.plan import Finding, FindingClass
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.text import one_line, quoted
 
 #: How many people a message names.
 _MOST_NAMES = 5
@@ -17,18 +18,24 @@ _User = TypeVar("_User", SourceUser, TargetUser)
 
 
 class Pair(NamedTuple):
-    """A user of Okta, and the same person in MI if there is one."""
+    """A user of Okta, and the same person in MI if there is one.
+
+    Attributes:
+        by: How it was found: "link", "username" or "email"; None if it was not.
+    """
 
     source: SourceUser
     target: TargetUser | None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Everybody whose counterpart is certain, and a conflict for everybody else."""
+    """Everybody whose counterpart is certain, and a conflict for everybody else, with their Okta ids."""
 
     pairs: tuple[Pair, ...]
     conflicts: tuple[Finding, ...]
+    in_conflict: frozenset[str]
 
 
 def match(
@@ -36,21 +43,24 @@ def match(
     target: Iterable[TargetUser],
     match_by: Sequence[str],
     *,
+    links: Mapping[str, str] = MappingProxyType({}),
     fold_usernames: bool = True,
 ) -> Matching:
     """Finds the MI user of each Okta user.
 
-    A username is compared ignoring case, unless MI tells such users apart; where there is none, and
-    `match_by` names it, an e-mail address that only one MI user has. Whoever could be two people, or would
-    get an e-mail address that belongs to somebody else, is a conflict.
+    First by a link, which outlives a change of the login. Then by the username, ignoring case unless MI tells such
+    users apart; where there is none, and `match_by` names it, by an e-mail address that only one MI user has. Whoever
+    could be two people, or would get an e-mail address or an account that belongs to somebody else, is a conflict.
 
     Args:
         source: Okta users, each with a username and an e-mail address.
         target: All users of MI.
         match_by: "username", or "username" and "email".
+        links: MI ids by Okta id of those whom their username would not find.
         fold_usernames: Usernames that differ only in case are one user. E-mail addresses always are one.
     """
     users, existing = tuple(source), tuple(target)
+    owners = {user_id: source_id for source_id, user_id in links.items()}
     username_key = str.casefold if fold_usernames else str
     sides = _Sides(
         source_by_username=_Index(((user.username, user) for user in users), username_key),
@@ -58,16 +68,21 @@ def match(
         target_by_username=_Index(((user.username, user) for user in existing), username_key),
         target_by_email=_Index((user.email, user) for user in existing),
         by_email="email" in match_by,
+        links=links,
+        linked={user.id: user for user in existing if user.id in owners},
+        owners=owners,
     )
     pairs: list[Pair] = []
     conflicts: list[Finding] = []
+    in_conflict: set[str] = set()
     for user in users:
         found = sides.counterpart(user)
         if isinstance(found, Finding):
             conflicts.append(found)
+            in_conflict.add(user.id)
         else:
-            pairs.append(Pair(user, found))
-    return Matching(tuple(pairs), tuple(conflicts))
+            pairs.append(found)
+    return Matching(tuple(pairs), tuple(conflicts), frozenset(in_conflict))
 
 
 class _Index(Generic[_User]):
@@ -102,16 +117,24 @@ class _Index(Generic[_User]):
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Both sides, indexed by the two keys."""
+    """Both sides, indexed by the keys.
+
+    Attributes:
+        linked: The MI users that links name, by id.
+        owners: Okta ids by the MI id that they are linked with.
+    """
 
     source_by_username: _Index[SourceUser]
     source_by_email: _Index[SourceUser]
     target_by_username: _Index[TargetUser]
     target_by_email: _Index[TargetUser]
     by_email: bool
+    links: Mapping[str, str]
+    linked: Mapping[str, TargetUser]
+    owners: Mapping[str, str]
 
-    def counterpart(self, user: SourceUser) -> TargetUser | Finding | None:
-        """The MI user, None if there is none, or the conflict that forbids to tell."""
+    def counterpart(self, user: SourceUser) -> Pair | Finding:
+        """The user with the MI user if there is one, or the conflict that forbids to tell."""
         for what, words, key, index in (
             ("username", "username", user.username, self.source_by_username),
             ("email", "e-mail address", user.email, self.source_by_email),
@@ -123,6 +146,24 @@ class _Sides:
                     f"{len(twins)} users of the Okta group have the {words} {quoted(key)}: {index.names(key)}. "
                     "Give each of them one of their own in Okta, or take the wrong ones out of the group.",
                 )
+        found = self._found(user)
+        if isinstance(found, Finding):
+            return found
+        others = tuple(other for other in self.target_by_email.having(user.email) if other is not found.target)
+        if others:
+            return _conflict(
+                user,
+                "email_taken",
+                f"The e-mail address {quoted(user.email)} of {_person(user)} in Okta belongs to another user of MI: "
+                f"{_people(others)}. If they are one person, rename the MI user or match by e-mail "
+                "(match_by: [username, email]); if not, correct the address on one side.",
+            )
+        return found
+
+    def _found(self, user: SourceUser) -> Pair | Finding:
+        """Whom the link, the username or the address leads to."""
+        if linked := self.linked.get(self.links.get(user.id, "")):
+            return Pair(user, linked, "link")
         same_name = self.target_by_username.having(user.username)
         same_email = self.target_by_email.having(user.email)
         if len(same_name) > 1 or (self.by_email and not same_name and len(same_email) > 1):
@@ -133,21 +174,20 @@ class _Sides:
                 f"{_people(same_name or same_email)}. Remove or rename the wrong ones in MI.",
             )
         if same_name:
-            found = same_name[0]
+            pair = Pair(user, same_name[0], "username")
         elif self.by_email and same_email and not self.source_by_username.having(same_email[0].username):
-            found = same_email[0]
+            pair = Pair(user, same_email[0], "email")
         else:
-            found = None
-        others = tuple(other for other in same_email if other is not found)
-        if others:
+            return Pair(user, None)
+        if pair.target and (owner := self.owners.get(pair.target.id)):
             return _conflict(
                 user,
-                "email_taken",
-                f"The e-mail address {quoted(user.email)} of {_person(user)} in Okta belongs to another user of MI: "
-                f"{_people(others)}. If they are one person, rename the MI user or match by e-mail "
-                "(match_by: [username, email]); if not, correct the address on one side.",
+                "account_taken",
+                f"{_person(user)} of Okta has the {'username' if pair.by == 'username' else 'e-mail address'} of "
+                f"{_person(pair.target)} in MI, but that is the account of {one_line(owner)}, whose login in Okta has "
+                "changed. Give one of them another login in Okta, or rename the MI user.",
             )
-        return found
+        return pair
 
 
 def _conflict(user: SourceUser, kind: str, message: str) -> Finding:

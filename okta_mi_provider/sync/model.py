@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 #: The type of an MI user who may do everything.
@@ -16,11 +16,13 @@ class SourceGroup:
     Attributes:
         id: Never changes.
         user_count: How many users Okta says it has, some time ago; None if it does not say.
+        listed: How many members its list has had; None as long as it was not read.
     """
 
     id: str
     name: str
     user_count: int | None = None
+    listed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,16 @@ class TargetUser:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One group of an Okta org with all of its members, whatever their status."""
+    """One or several groups of an Okta org with all of their members, each once, whatever their status."""
 
     org: str
-    group: SourceGroup
+    groups: tuple[SourceGroup, ...]
     users: tuple[SourceUser, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return joined_name(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +97,6 @@ class Target:
         return next((group for group in self.groups if group.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Both sides of one sync, read completely: whoever is not in it does not exist."""
-
-    source: Source
-    target: Target
+def joined_name(groups: Iterable[SourceGroup]) -> str:
+    """The names of groups that are synced as one."""
+    return " + ".join(group.name or group.id for group in groups)

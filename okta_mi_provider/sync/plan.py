@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from okta_mi_provider.sync.errors import PlanRefused
-from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.errors import PlanRefused, PlanUnusual
+from okta_mi_provider.sync.memory import Link
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser, joined_name
 
 
 class ChangeKind(StrEnum):
@@ -22,6 +22,14 @@ class ChangeKind(StrEnum):
     UPDATE_USER = "update_user"
     CREATE_USER = "create_user"
     ADD_MEMBER = "add_member"
+    REMOVE_MEMBER = "remove_member"
+    DISABLE_USER = "disable_user"
+    ENABLE_USER = "enable_user"
+    """Only what a sync has disabled, when that is taken back."""
+
+
+#: Changes that take access away.
+REMOVALS = frozenset({ChangeKind.REMOVE_MEMBER, ChangeKind.DISABLE_USER})
 
 
 class FindingClass(StrEnum):
@@ -35,6 +43,10 @@ class FindingClass(StrEnum):
 
 #: What an MI user consists of for a sync, besides the username, which is never changed.
 USER_FIELDS = ("email", "first_name", "last_name", "type")
+#: How much of a digest is enough to name a plan.
+SHORT_DIGEST = 12
+#: Findings about what somebody has done in MI by hand.
+BY_HAND = frozenset({"added_by_hand", "removed_by_hand", "changed_by_hand"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +79,10 @@ class Change:
     @property
     def fields(self) -> dict[str, list[str | None]]:
         """Old and new value of each attribute that differs."""
-        if self.after is None:
+        if self.after is None or self.kind is ChangeKind.REMOVE_MEMBER:
             return {}
+        if self.kind in {ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER}:
+            return {"enabled": ["Y", "N"] if self.kind is ChangeKind.DISABLE_USER else ["N", "Y"]}
         pairs = {name: [getattr(self.before, name, None), getattr(self.after, name)] for name in USER_FIELDS}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -96,12 +110,16 @@ class Plan:
         default_group: Set if created users shall be put into it as well.
         source_users: Members that Okta lists, whatever their status.
         users_in_scope: Those of them that have a status to sync.
+        fingerprint: What decides who is synced, and who is who.
+        matched: Users whose counterpart has become known; to be remembered when the plan is applied.
+        unusual: Why a person should look at it first. It is not applied without being approved.
+        refusals: Why it is never applied.
         unchanged: Users whose record in MI is as it shall be.
         skipped: Users that are left alone, for a reason that a finding gives.
     """
 
     org: str
-    source_group: SourceGroup
+    source_groups: tuple[SourceGroup, ...]
     host: str
     target_group: TargetGroup
     default_group: TargetGroup | None
@@ -112,6 +130,15 @@ class Plan:
     unchanged: int
     skipped: int
     conflicts: int
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    matched: tuple[Link, ...] = ()
+    unusual: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+    @property
+    def source_name(self) -> str:
+        """What people call the groups of Okta."""
+        return joined_name(self.source_groups)
 
     @property
     def digest(self) -> str:
@@ -123,24 +150,45 @@ class Plan:
         """How many changes there are of a kind."""
         return Counter(change.kind for change in self.changes)[kind]
 
-    def raise_if_unsafe(self, *, sync_user_limit: int) -> None:
+    @property
+    def differs(self) -> bool:
+        """Whether MI is not as Okta says: something would be written, or was done there by hand."""
+        return bool(self.changes) or any(finding.kind in BY_HAND for finding in self.findings)
+
+    def is_approved_by(self, digest: str | None) -> bool:
+        """Whether somebody who names this digest, or enough of its beginning, means this plan."""
+        return digest is not None and len(digest) >= SHORT_DIGEST and self.digest.startswith(digest.lower())
+
+    def raise_if_unsafe(self, *, approved: str | None = None) -> None:
         """Refuses the plan as a whole when it breaks a limit.
+
+        Args:
+            approved: Digest of the plan that a person has approved.
 
         Raises:
             PlanRefused: With the numbers, and what to do.
+            PlanUnusual: If it is only that nobody has approved it.
         """
-        check_user_limit(self.users_in_scope, sync_user_limit, f"Okta group {quoted(self.source_group.name)} has")
+        if self.refusals:
+            raise PlanRefused(f"{' '.join(self.refusals)} Nothing was written.")
+        if self.unusual and not self.is_approved_by(approved):
+            raise PlanUnusual(
+                f"{' '.join(self.unusual)} Nothing was written. If the plan is right, have exactly this one written by "
+                f"approving its digest {self.digest[:SHORT_DIGEST]}: with --approve on the command line, or as "
+                "'Approved plan' in the form of a new run."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON types; `from_json` takes it back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             **plain,
-            "source_group": asdict(self.source_group),
+            "source_groups": [{"id": group.id, "name": group.name} for group in self.source_groups],
             "target_group": asdict(self.target_group),
             "default_group": self.default_group and asdict(self.default_group),
             "changes": [_plain(change) for change in self.changes],
             "findings": [_plain(finding) for finding in self.findings],
+            "matched": [[link.source_id, link.user_id, link.username] for link in self.matched],
         }
 
     @classmethod
@@ -149,30 +197,15 @@ class Plan:
         return cls(
             **{
                 **data,
-                "source_group": SourceGroup(**data["source_group"]),
+                "source_groups": tuple(SourceGroup(**each) for each in data["source_groups"]),
                 "target_group": TargetGroup(**data["target_group"]),
                 "default_group": data["default_group"] and TargetGroup(**data["default_group"]),
                 "changes": tuple(_change(each) for each in data["changes"]),
                 "findings": tuple(Finding(**{**each, "cls": FindingClass(each["cls"])}) for each in data["findings"]),
+                "matched": tuple(Link(*each) for each in data["matched"]),
+                "unusual": tuple(data["unusual"]),
+                "refusals": tuple(data["refusals"]),
             }
-        )
-
-
-def check_user_limit(users: int, limit: int, subject: str) -> None:
-    """Refuses more users than `sync_user_limit` allows; they are never cut short.
-
-    Args:
-        users: How many there are to sync.
-        limit: How many there may be.
-        subject: Who has them, with a verb: the beginning of the message.
-
-    Raises:
-        PlanRefused: With both numbers.
-    """
-    if users > limit:
-        raise PlanRefused(
-            f"{subject} {users:,} users to sync, more than sync_user_limit allows ({limit:,}). Nothing was written. "
-            f"If the number is right, set sync_user_limit to at least {users}."
         )
 
 

@@ -29,7 +29,9 @@ def project(target: Target, plan: Plan) -> Target:
                 user = replace(user, id=f"planned:{user.username}")
                 joined += [plan.default_group.id] if plan.default_group else []
             users[user.id] = user
-            if change.kind is not ChangeKind.UPDATE_USER:
+            if change.kind is ChangeKind.REMOVE_MEMBER:
+                members[group_ids[change.group]].discard(user.id)
+            elif change.kind in {ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER}:
                 for group_id in joined:
                     members.setdefault(group_id, set()).add(user.id)
     return replace(

@@ -23,7 +23,12 @@ _REASONS = {
     "invalid": "not synced because the Okta profile has no username or e-mail address",
     "not_created": "not created because auto_create is 'groups'",
     "disabled_in_mi": "disabled in MI, and still so",
-    "protected": "still administrator although force was set",
+    "protected": "spared because they are administrators of MI",
+    "renamed": "with a new login in Okta, and their old username in MI",
+    "relinked": "who have the account of a former user of Okta",
+    "added_by_hand": "added to the MI group by hand",
+    "removed_by_hand": "taken out of the MI group by hand",
+    "changed_by_hand": "changed in MI by hand",
 }
 _HEADLINES = {
     State.DONE: "done",
@@ -35,6 +40,9 @@ _DID = {
     ChangeKind.CREATE_USER: ("create user", "created user"),
     ChangeKind.UPDATE_USER: ("update user", "updated user"),
     ChangeKind.ADD_MEMBER: ("add to group", "added to group"),
+    ChangeKind.REMOVE_MEMBER: ("remove from group", "removed from group"),
+    ChangeKind.DISABLE_USER: ("disable user", "disabled user"),
+    ChangeKind.ENABLE_USER: ("enable user", "enabled user"),
 }
 
 
@@ -93,7 +101,7 @@ def describe(change: Change, status: Status) -> str:
     )
     if change.kind is ChangeKind.CREATE_GROUP:
         return f"{verb} {quoted(change.group)}"
-    if change.kind is ChangeKind.ADD_MEMBER:
+    if change.kind in {ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER}:
         return f"{verb} {quoted(change.group)}: {quoted(change.user or '')}"
     return f"{verb} {quoted(change.user or '')}: {_fields(change)}"
 
@@ -117,7 +125,7 @@ def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
 def _title(report: Report) -> str:
     run = "Dry run" if report.dry_run else "Sync"
     return (
-        f"{run} of Okta group {quoted(report.source_group.name)} into MI group {quoted(report.target_group.name)}: "
+        f"{run} of Okta group {quoted(report.source_name)} into MI group {quoted(report.target_group.name)}: "
         f"{_HEADLINES[report.state]}"
     )
 
@@ -135,6 +143,8 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
         ("users failed", users["failed"]),
         (f"groups {would}created", counts["groups"]["created"]),
         (f"memberships {would}added", counts["memberships"]["added"]),
+        (f"memberships {would}removed", counts["memberships"]["removed"]),
+        (f"users {would}disabled", users["disabled"]),
     ]
 
 

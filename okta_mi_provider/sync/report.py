@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from okta_mi_provider.sync.apply import Outcome, Status
-from okta_mi_provider.sync.model import SourceGroup, TargetGroup
-from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
+from okta_mi_provider.sync.plan import BY_HAND, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.text import plural
 
 #: Version of the JSON report. Keys are added without changing it, never renamed or removed.
 SCHEMA = 1
@@ -27,6 +28,27 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person said of a plan.
+
+    Attributes:
+        answer: "approved", "rejected", or "timed out" if nobody answered.
+        by: Who; None if nobody did.
+        at: When, in ISO 8601 and UTC.
+        digest: Digest of the plan that was shown.
+    """
+
+    answer: str
+    by: str | None
+    at: str | None
+    digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the JSON report; `Approval(**...)` takes it back."""
+        return {"answer": self.answer, "by": self.by, "at": self.at, "digest": self.digest}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One sync of one group.
 
@@ -34,12 +56,14 @@ class Report:
         plan: None if it did not come to a plan.
         outcomes: What became of the changes that were tried, by the change's key.
         error: Why the sync as a whole did not get through.
-        refused: The plan broke a limit.
+        refused: The plan broke a limit, or a person did not want it.
         notices: Findings that come from how the sync was run, not from the plan.
+        mode: "sync"; "drift", which only looks; or "undo".
+        approval: What a person said of the plan, if one was asked.
     """
 
     org: str
-    source_group: SourceGroup
+    source_groups: tuple[SourceGroup, ...]
     host: str
     target_group: TargetGroup
     dry_run: bool
@@ -48,6 +72,8 @@ class Report:
     error: str | None = None
     refused: bool = False
     notices: tuple[Finding, ...] = ()
+    mode: str = "sync"
+    approval: Approval | None = None
 
     @classmethod
     def of_plan(
@@ -59,6 +85,8 @@ class Report:
         error: str | None = None,
         refused: bool = False,
         notices: tuple[Finding, ...] = (),
+        mode: str = "sync",
+        approval: Approval | None = None,
     ) -> Report:
         """The report of a sync that came to a plan."""
         by_key = {outcome.change.key: outcome for outcome in outcomes}
@@ -66,14 +94,43 @@ class Report:
             (each.target_id for each in by_key.values() if each.change.kind is ChangeKind.CREATE_GROUP), None
         )
         group = TargetGroup(plan.target_group.id or created or "", plan.target_group.name)
-        return cls(plan.org, plan.source_group, plan.host, group, dry_run, plan, by_key, error, refused, notices)
+        return cls(
+            plan.org,
+            plan.source_groups,
+            plan.host,
+            group,
+            dry_run,
+            plan,
+            by_key,
+            error or _drift(plan, mode),
+            refused,
+            notices,
+            mode,
+            approval,
+        )
+
+    @property
+    def source_name(self) -> str:
+        """What people call the groups of Okta."""
+        return joined_name(self.source_groups)
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether it was not to write anything."""
+        return self.dry_run or self.mode == "drift"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything in the plan of a whole, real sync was tried and is as it shall be."""
+        tried = all(self.status(change) in {Status.DONE, Status.ALREADY} for change in self.changes)
+        return not self.only_looks and self.plan is not None and not self.error and not self.refused and tried
 
     @property
     def state(self) -> State:
         """How the sync ended."""
         if self.refused:
             return State.REFUSED
-        trouble = self.error or self.plan is None or self.plan.conflicts or self.failures
+        trouble = self.error or self.plan is None or self.conflicts or self.failures
         return State.FAILED if trouble else State.DONE
 
     @property
@@ -104,7 +161,7 @@ class Report:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """The numbers of the JSON report. A dry run counts what would be done, any other what was done."""
-        counted = Status.PLANNED if self.dry_run else Status.DONE
+        counted = Status.PLANNED if self.only_looks else Status.DONE
         done = [change.kind for change in self.changes if self.status(change) is counted]
         created, updated = done.count(ChangeKind.CREATE_USER), done.count(ChangeKind.UPDATE_USER)
         already = [
@@ -122,33 +179,44 @@ class Report:
                 "skipped": plan.skipped if plan else 0,
                 "conflicts": plan.conflicts if plan else 0,
                 "failed": len({each.change.user for each in self.failures if each.change.user}),
-                "disabled": 0,
+                "disabled": done.count(ChangeKind.DISABLE_USER),
             },
             "groups": {"created": done.count(ChangeKind.CREATE_GROUP)},
-            "memberships": {"added": self._joined(), "removed": 0},
+            "memberships": {"added": self._joined(), "removed": self._left()},
         }
 
     def _joined(self) -> int:
         """How many memberships were added, or would be."""
-        if self.dry_run:
+        if self.only_looks:
             return sum(change.kind in {ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER} for change in self.changes)
         return sum(outcome.joined for outcome in self.outcomes.values())
 
+    def _left(self) -> int:
+        """How many memberships were taken away, or would be."""
+        if self.only_looks:
+            return sum(change.kind is ChangeKind.REMOVE_MEMBER for change in self.changes)
+        return sum(outcome.left for outcome in self.outcomes.values())
+
     def to_json(self) -> dict[str, Any]:
         """The JSON report, `schema` 1."""
+        groups = [{"id": group.id or None, "name": group.name} for group in self.source_groups]
         return {
             "schema": SCHEMA,
             "source": {
                 "org": self.org,
-                "group": {"id": self.source_group.id or None, "name": self.source_group.name},
+                "group": groups[0] if len(groups) == 1 else {"id": None, "name": self.source_name},
+                "groups": groups,
             },
             "target": {
                 "host": self.host,
                 "group": {"id": self.target_group.id or None, "name": self.target_group.name},
             },
+            "mode": self.mode,
             "dry_run": self.dry_run,
             "state": self.state,
             "plan_digest": self.plan.digest if self.plan else None,
+            "unusual": list(self.plan.unusual) if self.plan else [],
+            "approval": self.approval.to_json() if self.approval else None,
             "counts": self.counts(),
             "changes": [
                 {
@@ -164,3 +232,14 @@ class Report:
             "findings": [finding.to_json() for finding in self.findings],
             "error": self.error,
         }
+
+
+def _drift(plan: Plan, mode: str) -> str | None:
+    """How MI differs from Okta, where that is what was asked; None if it does not."""
+    if mode != "drift" or not plan.differs:
+        return None
+    by_hand = sum(finding.kind in BY_HAND for finding in plan.findings)
+    return (
+        f"MI differs from Okta: a sync would make {plural(len(plan.changes), 'change')}, and "
+        f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand."
+    )

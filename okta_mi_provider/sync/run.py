@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
-from okta_mi_provider.sync.diff import diff, in_scope
+from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import (
     GroupSelector,
@@ -18,14 +18,22 @@ from okta_mi_provider.sync.fetch import (
     TargetReader,
     fetch_directory,
     fetch_source,
+    target_name,
     with_members,
 )
-from okta_mi_provider.sync.model import Snapshot, Source, SourceGroup, Target, TargetGroup
-from okta_mi_provider.sync.plan import Plan, check_user_limit
+from okta_mi_provider.sync.journal import Journal, NoJournal
+from okta_mi_provider.sync.limits import too_many_users
+from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup, joined_name
+from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.project import project
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.report import Report
+from okta_mi_provider.sync.scope import in_scope
+from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
+
+#: The groups of Okta whose union is synced into one group of MI; mostly there is one.
+Union = Sequence[GroupSelector]
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +75,10 @@ class Sides:
 
 def provision(
     sides: Sides,
-    selectors: Sequence[GroupSelector],
+    unions: Sequence[Union],
     settings: SyncSettings,
     *,
+    journal_of: Callable[[str], Journal] = lambda _: NoJournal(),
     watcher: Watcher | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Result]:
@@ -80,77 +89,108 @@ def provision(
 
     Args:
         sides: Where from and where to.
-        selectors: The groups of Okta, at least one.
+        unions: The groups of Okta, at least one; each union of them is one sync.
         settings: How.
+        journal_of: Who keeps account of the sync into the MI group of this name.
         watcher: Is told about plans and outcomes.
         stopped: Asked before each write; once it says yes, no more is begun.
     """
-    run = _Run(sides, settings, watcher or Watcher(), stopped)
-    yield from run.groups(selectors)
+    run = _Run(sides, settings, journal_of, watcher or Watcher(), stopped)
+    yield from run.groups(unions)
 
 
 @dataclass(slots=True)
 class _Run:
     sides: Sides
     settings: SyncSettings
+    journal_of: Callable[[str], Journal]
     watcher: Watcher
     stopped: Callable[[], bool]
 
-    def groups(self, selectors: Sequence[GroupSelector]) -> Iterator[Result]:
+    def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="okta-read") as beside:
-            reading = beside.submit(lambda: [self._source(selector) for selector in selectors])
+            reading = beside.submit(lambda: [self._source(union) for union in unions])
             directory: Target | SyncError | None = self._directory()
             sources = reading.result()
         refusal = self._refusal([source for source in sources if isinstance(source, Source)])
-        for selector, source in zip(selectors, sources, strict=True):
+        for union, source in zip(unions, sources, strict=True):
             if directory is None:
                 directory = self._directory()
+            name = target_name(source, self.settings) if isinstance(source, Source) else self._guessed_name(union)
+            journal = self.journal_of(name)
             if isinstance(source, SyncError):
-                yield self._unplanned(selector, None, source)
+                result = self._unplanned(_as_named(union), name, source)
             elif isinstance(directory, SyncError):
-                yield self._unplanned(selector, source.group, directory)
+                result = self._unplanned(source.groups, name, directory)
             else:
-                result, directory = self._group(selector, source, directory, refusal)
-                yield result
+                result, directory = self._group(journal, source, directory, refusal)
                 if result.cause and result.cause.fatal:
                     directory = result.cause
+            journal.close(result.report)
+            yield result
 
     def _group(
-        self, selector: GroupSelector, source: Source, directory: Target, refusal: PlanRefused | None
+        self, journal: Journal, source: Source, directory: Target, refusal: PlanRefused | None
     ) -> tuple[Result, Target | SyncError | None]:
         """Syncs one group; also gives what is known of MI afterwards, None if it has to be read again."""
+        name = target_name(source, self.settings)
         try:
-            target = with_members(directory, self.sides.target, source.group, self.settings)
+            target = with_members(directory, self.sides.target, source, self.settings)
+            memory = journal.recall(source, target, target.group_named(name))
         except SyncError as error:
-            return self._unplanned(selector, source.group, error), directory
-        plan = diff(Snapshot(source, target), self.settings)
+            return self._unplanned(source.groups, name, error), directory
+        plan = diff(Snapshot(source, target, memory), self.settings)
         log.info(
             "%s of Okta group %s, %s in MI: %s planned",
             plural(len(source.users), "member"),
-            quoted(source.group.name),
+            quoted(source.name),
             plural(len(target.users), "user"),
             plural(len(plan.changes), "change"),
         )
         for finding in plan.findings:
             log.debug("%s: %s", finding.cls.capitalize(), one_line(finding.message, 1000))
         self.watcher.planned(plan)
-        dry_run = self.settings.dry_run
-        if refusal:
-            report = Report.of_plan(plan, dry_run=dry_run, error=str(refusal), refused=True)
-            return Result(report, refusal), target
-        if dry_run:
-            for change in plan.changes:
-                log.debug("%s", describe(change, Status.PLANNED))
-            return Result(Report.of_plan(plan, dry_run=True), None), project(target, plan)
-        outcomes, cause = self._apply(plan)
-        report = Report.of_plan(plan, outcomes, dry_run=False, error=str(cause) if cause else None)
-        return Result(report, cause), None if outcomes else target
-
-    def _apply(self, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
-        outcomes: list[Outcome] = []
         try:
-            for outcome in apply(plan, self.sides.writer, self.sides.concurrency, stopped=self.stopped):
+            if refusal:
+                raise refusal
+            if self.settings.only_looks:
+                return Result(self._report(plan), None), self._as_it_would_be(target, plan)
+            plan.raise_if_unsafe(approved=self.settings.approve_plan)
+            journal.planned(plan)
+        except PlanRefused as error:
+            return Result(self._report(plan, cause=error, refused=True), error), target
+        except SyncError as error:
+            return Result(self._report(plan, cause=error), error), target
+        outcomes, cause = self._apply(journal, plan)
+        return Result(self._report(plan, outcomes, cause=cause), cause), None if outcomes else target
+
+    def _as_it_would_be(self, target: Target, plan: Plan) -> Target:
+        """A dry run of several groups goes on from what it would have written."""
+        for change in plan.changes:
+            log.debug("%s", describe(change, Status.PLANNED))
+        return project(target, plan) if self.settings.dry_run else target
+
+    def _report(
+        self, plan: Plan, outcomes: Sequence[Outcome] = (), *, cause: SyncError | None = None, refused: bool = False
+    ) -> Report:
+        return Report.of_plan(
+            plan,
+            outcomes,
+            dry_run=self.settings.dry_run,
+            error=str(cause) if cause else None,
+            refused=refused,
+            mode=self.settings.mode,
+        )
+
+    def _apply(self, journal: Journal, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
+        outcomes: list[Outcome] = []
+
+        try:
+            for outcome in apply(
+                plan, self.sides.writer, self.sides.concurrency, announce=journal.begin, stopped=self.stopped
+            ):
                 outcomes.append(outcome)
+                journal.note(outcome)
                 # Names of people are for those who ask for them.
                 if log.isEnabledFor(logging.DEBUG):
                     reason = f" - {outcome.error}" if outcome.error else ""
@@ -163,9 +203,9 @@ class _Run:
             return outcomes, SyncError(f"Stopped before the end; {untried} not tried. The next run goes on from here.")
         return outcomes, None
 
-    def _source(self, selector: GroupSelector) -> Source | SyncError:
+    def _source(self, union: Union) -> Source | SyncError:
         try:
-            return fetch_source(self.sides.source, selector, self.settings)
+            return fetch_source(self.sides.source, union, self.settings)
         except SyncError as error:
             return error
 
@@ -176,23 +216,30 @@ class _Run:
             return error
 
     def _refusal(self, sources: Sequence[Source]) -> PlanRefused | None:
+        """Refuses several syncs that together have too many users; what is wrong with one is told by its plan."""
         users = {user.id for source in sources for user in source.users if in_scope(user, self.settings)}
-        names = [f"Okta group {quoted(source.group.name)} has" for source in sources]
-        subject = names[0] if len(names) == 1 else f"{len(names)} groups of Okta together have"
-        try:
-            check_user_limit(len(users), self.settings.sync_user_limit, subject)
-        except PlanRefused as refusal:
-            return refusal
-        return None
+        if len(sources) < 2:
+            return None
+        subject = f"{len(sources)} groups of Okta together have"
+        reason = too_many_users(len(users), self.settings.sync_user_limit, subject)
+        return PlanRefused(f"{reason} Nothing was written.") if reason else None
 
-    def _unplanned(self, selector: GroupSelector, group: SourceGroup | None, cause: SyncError) -> Result:
-        source_group = group or SourceGroup(selector.id or "", selector.name or "")
+    def _guessed_name(self, union: Union) -> str:
+        return self.settings.target_group or joined_name(_as_named(union))
+
+    def _unplanned(self, groups: Sequence[SourceGroup], target: str, cause: SyncError) -> Result:
         report = Report(
             org=self.sides.source.org,
-            source_group=source_group,
+            source_groups=tuple(SourceGroup(group.id, group.name) for group in groups),
             host=self.sides.target.host,
-            target_group=TargetGroup("", self.settings.target_group or source_group.name),
+            target_group=TargetGroup("", target),
             dry_run=self.settings.dry_run,
             error=str(cause),
+            mode=self.settings.mode,
         )
         return Result(report, cause)
+
+
+def _as_named(union: Union) -> tuple[SourceGroup, ...]:
+    """The groups as the user has named them, when they could not be read."""
+    return tuple(SourceGroup(selector.id or "", selector.name or "") for selector in union)

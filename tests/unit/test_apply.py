@@ -13,8 +13,9 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, Written, apply, upsert_users
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError, TooManyFailures
-from okta_mi_provider.sync.model import Snapshot, TargetGroup, TargetUser
+from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.snapshot import Snapshot
 from tests.unit.worlds import MI_SALES, any_settings, mi_user, okta_user, settings, snapshot, worlds
 
 

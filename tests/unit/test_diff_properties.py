@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.diff import diff, in_scope
-from okta_mi_provider.sync.model import Snapshot, Target
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.model import Target
 from okta_mi_provider.sync.plan import ChangeKind, FindingClass, Plan
 from okta_mi_provider.sync.project import project
+from okta_mi_provider.sync.scope import in_scope
+from okta_mi_provider.sync.snapshot import Snapshot
 from tests.unit.worlds import any_settings, worlds
 
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
-from okta_mi_provider.sync.model import Snapshot, Source, SourceGroup, SourceUser, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.memory import Memory
+from okta_mi_provider.sync.model import Source, SourceGroup, SourceUser, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.snapshot import Snapshot
 
 SALES = SourceGroup("00gSALES", "Sales")
 DEFAULT_GROUP = TargetGroup("1", "Default Group")
@@ -45,6 +47,7 @@ def snapshot(
     members: set[str] | None = None,
     group: TargetGroup | None = MI_SALES,
     default_members: set[str] = set(),  # noqa: B006
+    memory: Memory | None = None,
 ) -> Snapshot:
     """Okta's group Sales, and an MI with or without a group of that name."""
     groups = (DEFAULT_GROUP, *([group] if group else []))
@@ -52,7 +55,7 @@ def snapshot(
     if group:
         of_groups[group.id] = frozenset(members or ())
     mi = Target("https://mi.example.org", tuple(target), groups, of_groups, DEFAULT_GROUP)
-    return Snapshot(Source("https://acme.okta.com", SALES, tuple(source)), mi)
+    return Snapshot(Source("https://acme.okta.com", (SALES,), tuple(source)), mi, memory or Memory())
 
 
 def settings(**values: object) -> SyncSettings:

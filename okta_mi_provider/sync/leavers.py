@@ -1,0 +1,166 @@
+"""Who loses access: members who have left the Okta group, and users whom Okta has deactivated. Pure.
+
+Nobody is removed for being absent from a list that could be less than everybody: a snapshot is complete, or there is
+none. Administrators are spared while they are protected, and the Default Group always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import NamedTuple
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.model import ADMINISTRATOR, SourceUser, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import Change, ChangeKind, Finding
+from okta_mi_provider.sync.snapshot import Snapshot
+from okta_mi_provider.sync.text import quoted
+
+_DEACTIVATED = "DEPROVISIONED"
+
+
+class Losses(NamedTuple):
+    """Who loses access, and what is worth saying of those who do not."""
+
+    changes: list[Change]
+    findings: list[Finding]
+
+
+def leavers(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, matched: Collection[str]) -> Losses:
+    """Members of the MI group who are to be removed from it, as `prune` says.
+
+    Whoever could be somebody that Okta lists, whatever the status there, has not left.
+
+    Args:
+        snapshot: Both sides, and what is remembered.
+        group: The MI group, which exists.
+        settings: How to sync.
+        matched: MI ids of everybody who was found to be somebody of the Okta group.
+    """
+    changes: list[Change] = []
+    findings: list[Finding] = []
+    target = snapshot.target
+    if settings.prune == "off":
+        return Losses(changes, findings)
+    if target.default_group and target.default_group.id == group.id:
+        return Losses(changes, [_default_group_spared(group)])
+    members = target.members.get(group.id, frozenset())
+    made = {each.user_id: each.source_id for each in snapshot.memory.made}
+    candidates = members if settings.prune == "all" else members & made.keys()
+    listed = _Listed(snapshot, matched)
+    for user in target.users:
+        if user.id not in candidates or listed.has(user, only_certainly=user.id in made):
+            continue
+        if _protected(user, settings):
+            findings.append(
+                Finding(
+                    "protected",
+                    f"{quoted(user.username)} has left the Okta group, but is an administrator of MI and stays in "
+                    f"{quoted(group.name)}. With protect_administrators: false the user would be removed.",
+                    user.username,
+                )
+            )
+        else:
+            changes.append(Change(ChangeKind.REMOVE_MEMBER, group.name, made.get(user.id), user, user))
+    return Losses(changes, findings)
+
+
+def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, matched: Collection[str]) -> Losses:
+    """Users to be disabled in MI because Okta has deactivated them, as `deprovision` says. See `leavers`."""
+    changes: list[Change] = []
+    findings: list[Finding] = []
+    if settings.deprovision == "keep":
+        return Losses(changes, findings)
+    accounts = _Accounts(snapshot.target)
+    for person in snapshot.source.users:
+        if person.status != _DEACTIVATED or person.status in settings.statuses:
+            continue
+        user = accounts.of(person, snapshot.memory.links.get(person.id))
+        # Somebody else of the group, who is active, may have the account now.
+        if user is None or not user.enabled or user.id in matched:
+            continue
+        if _protected(user, settings):
+            findings.append(
+                Finding(
+                    "protected",
+                    f"{quoted(user.username)} is deactivated in Okta, but is an administrator of MI and stays enabled. "
+                    "With protect_administrators: false the user would be disabled.",
+                    user.username,
+                )
+            )
+        else:
+            changes.append(Change(ChangeKind.DISABLE_USER, group.name, person.id, user, replace(user, enabled=False)))
+    return Losses(changes, findings)
+
+
+def added_by_hand(
+    snapshot: Snapshot, group: TargetGroup, removed: Collection[str], matched: Collection[str]
+) -> list[Finding]:
+    """Members of the MI group whom nobody of the Okta group and no sync accounts for, and those whom somebody took out.
+
+    Args:
+        snapshot: Both sides, and what is remembered.
+        group: The MI group, which exists.
+        removed: MI ids of the members who would be removed.
+        matched: MI ids of everybody who was found to be somebody of the Okta group.
+    """
+    members = snapshot.target.members.get(group.id, frozenset())
+    listed = _Listed(snapshot, matched)
+    made = {each.user_id for each in snapshot.memory.made}
+    in_group = f"a member of MI group {quoted(group.name)}"
+    found = [
+        Finding("added_by_hand", f"{quoted(user.username)} is {in_group}, but not of the Okta group.", user.username)
+        for user in snapshot.target.users
+        if user.id in members and user.id not in made | set(removed) and not listed.has(user, only_certainly=False)
+    ]
+    found += [
+        Finding("removed_by_hand", f"{quoted(each.username)} was {in_group}, and was taken out of it.", each.username)
+        for each in snapshot.memory.made
+        if each.user_id not in members
+    ]
+    return found
+
+
+class _Listed:
+    """Which MI users are, or could be, somebody whom Okta lists in the group, whatever the status there."""
+
+    def __init__(self, snapshot: Snapshot, matched: Collection[str]) -> None:
+        self._fold = str.casefold if snapshot.target.username_casefold else str
+        self._ids = {*matched, *snapshot.memory.links.values()}
+        self._names = {self._fold(user.username) for user in snapshot.source.users if user.username}
+        self._emails = {user.email.casefold() for user in snapshot.source.users if user.email}
+
+    def has(self, user: TargetUser, *, only_certainly: bool) -> bool:
+        """Whether somebody has this username or is known to be this user; or has the address, if a doubt is enough."""
+        if user.id in self._ids or self._fold(user.username) in self._names:
+            return True
+        return not only_certainly and user.email.casefold() in self._emails
+
+
+class _Accounts:
+    """MI users by what tells which one somebody is."""
+
+    def __init__(self, target: Target) -> None:
+        self._fold = str.casefold if target.username_casefold else str
+        self._by_id = {user.id: user for user in target.users}
+        self._by_name: dict[str, TargetUser | None] = {}
+        for user in target.users:
+            name = self._fold(user.username)
+            self._by_name[name] = None if name in self._by_name else user
+
+    def of(self, person: SourceUser, linked_id: str | None) -> TargetUser | None:
+        """The MI user who is linked with somebody, or the only one of that username."""
+        if linked_id is not None:
+            return self._by_id.get(linked_id)
+        return self._by_name.get(self._fold(person.username)) if person.username else None
+
+
+def _protected(user: TargetUser, settings: SyncSettings) -> bool:
+    return settings.protect_administrators and user.type == ADMINISTRATOR
+
+
+def _default_group_spared(group: TargetGroup) -> Finding:
+    return Finding(
+        "default_group",
+        f"{quoted(group.name)} is the Default Group of MI: nobody is removed from it, whatever prune says.",
+    )

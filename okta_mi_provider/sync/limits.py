@@ -1,0 +1,119 @@
+"""What makes a plan one that a person should look at first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.memory import LastSync
+from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.text import one_line, plural, quoted
+
+#: A percentage of fewer members than these says nothing: one of three is a third.
+PERCENT_FROM = 10
+#: The settings that decide who is synced, and who is who.
+_MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
+
+
+def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_group: str) -> dict[str, Any]:
+    """What decides who is synced whereto, and who is who, as plain JSON types.
+
+    Args:
+        settings: How to sync.
+        groups: The groups of Okta.
+        target_group: Name of the MI group.
+    """
+    values = settings.to_mapping()
+    return {
+        "groups": sorted(group.id for group in groups),
+        "target_group": target_group,
+        **{name: values[name] for name in _MAPPING},
+    }
+
+
+def too_many_users(users: int, limit: int, subject: str) -> str | None:
+    """Why more users than `sync_user_limit` allows are refused; they are never cut short. None if there are not more.
+
+    Args:
+        users: How many there are to sync.
+        limit: How many there may be.
+        subject: Who has them, with a verb: the beginning of the sentence.
+    """
+    if users <= limit:
+        return None
+    return (
+        f"{subject} {users:,} users to sync, more than sync_user_limit allows ({limit:,}). "
+        f"If the number is right, set sync_user_limit to at least {users}."
+    )
+
+
+def over(limit: int | str | None, number: int, members: int) -> str | None:
+    """Whether a number of changes is more than a limit allows: what it allows, in words; None if it is not more.
+
+    Args:
+        limit: A number, or a percentage such as "20%" of the members; None allows everything.
+        number: How many changes there are.
+        members: How many members the group has in MI.
+    """
+    if limit is None:
+        return None
+    if isinstance(limit, int):
+        return f"{limit:,}" if number > limit else None
+    percent = int(limit.removesuffix("%"))
+    if members < PERCENT_FROM or number * 100 <= percent * members:
+        return None
+    return f"{limit}, that is {percent * members // 100:,} of {members:,}"
+
+
+def unusual(
+    settings: SyncSettings,
+    *,
+    group: str,
+    members: int,
+    removals: int,
+    creates: int,
+    updates: int,
+    users_in_scope: int,
+    now: Mapping[str, Any],
+    last: LastSync | None,
+) -> Iterator[str]:
+    """Why a plan with changes should be looked at, with all numbers.
+
+    Args:
+        settings: With the limits.
+        group: Name of the MI group.
+        members: How many members it has.
+        removals: How many of them would be removed or disabled.
+        creates: How many users would be created.
+        updates: How many users would be changed.
+        users_in_scope: How many users there are to sync in Okta.
+        now: The fingerprint of this sync.
+        last: The last complete sync.
+    """
+    for name, number, what in (
+        ("max_removals", removals, "be removed or disabled"),
+        ("max_creates", creates, "be created"),
+        ("max_updates", updates, "be changed"),
+    ):
+        if allowed := over(getattr(settings, name), number, members):
+            yield (
+                f"{plural(number, 'user')} would {what}, and MI group {quoted(group)} has {plural(members, 'member')}: "
+                f"{name} allows {allowed}."
+            )
+    if last is None:
+        return
+    lost = last.users_in_scope - users_in_scope
+    if settings.prune != "off" and (allowed := over(settings.max_removals, lost, last.users_in_scope)):
+        yield (
+            f"Okta has {users_in_scope:,} users to sync, {lost:,} fewer than the {last.users_in_scope:,} of the last "
+            f"complete sync: max_removals allows {allowed}."
+        )
+    changed = [key for key in now if key in last.fingerprint and last.fingerprint[key] != now[key]]
+    if changed:
+        told = "; ".join(f"{key}: {_words(last.fingerprint[key])} -> {_words(now[key])}" for key in changed)
+        yield f"The settings that say who is synced, and who is who, have changed since the last complete sync: {told}."
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else one_line(str(value))

@@ -1,0 +1,119 @@
+"""What is remembered of earlier syncs: who in Okta is who in MI, and which memberships are of our making. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from okta_mi_provider.sync.model import Source, Target, TargetGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A user of Okta and the MI user that is the same person.
+
+    Attributes:
+        username: What the MI user was called. An MI that was installed anew gives the id to somebody else.
+    """
+
+    source_id: str
+    user_id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """The last sync of the same groups that was complete.
+
+    Attributes:
+        fingerprint: The settings that decide who is synced, and who is who; see `limits.fingerprint`.
+        users_in_scope: How many users there were to sync.
+    """
+
+    fingerprint: Mapping[str, Any]
+    users_in_scope: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """As much of what is remembered as one sync needs.
+
+    Attributes:
+        links: MI ids by Okta id, of those whom their username would not find.
+        unlinked: Okta ids of the source that are not linked yet.
+        former: Okta ids by MI id, of MI users that are linked with somebody else than their username says.
+        made: Memberships of our making that differ from Okta: the member is not listed there, or is listed and no
+            member any more.
+        disabled: MI ids of the users whom a sync has disabled, and who still are.
+        last: None if there was no sync before.
+    """
+
+    links: Mapping[str, str] = field(default_factory=dict)
+    unlinked: frozenset[str] = frozenset()
+    former: Mapping[str, str] = field(default_factory=dict)
+    made: tuple[Link, ...] = ()
+    disabled: frozenset[str] = frozenset()
+    last: LastSync | None = None
+
+
+def recollect(
+    source: Source,
+    target: Target,
+    group: TargetGroup | None,
+    *,
+    links: Iterable[Link] = (),
+    made: Iterable[Link] = (),
+    disabled: Iterable[Link] = (),
+    last: LastSync | None = None,
+) -> Memory:
+    """Keeps of everything that is remembered what this sync needs, in one pass over each.
+
+    What was noted of an MI user counts only while the user still has that id and that username: a server that was
+    restored or installed anew gives ids to other people.
+
+    Args:
+        source: Okta as it was read.
+        target: MI as it was read.
+        group: The target group; None if it does not exist.
+        links: All links between this org and this server.
+        made: All memberships of the target group of our making, for this source.
+        disabled: All users of this server whom a sync has disabled.
+        last: The last complete sync.
+    """
+    fold = str.casefold if target.username_casefold else str
+    users = {user.id: user for user in target.users}
+    usernames = {user.id: user.username for user in source.users}
+    listed_names = {fold(user.username) for user in source.users if user.username}
+    members = target.members.get(group.id, frozenset()) if group else frozenset()
+
+    def still(user_id: str, username: str) -> bool:
+        return user_id in users and fold(users[user_id].username) == fold(username)
+
+    found: dict[str, str] = {}
+    former: dict[str, str] = {}
+    unlinked = set(usernames)
+    for link in links:
+        if not still(link.user_id, link.username):
+            continue
+        if link.source_id in usernames:
+            unlinked.discard(link.source_id)
+            if fold(usernames[link.source_id]) != fold(link.username):
+                found[link.source_id] = link.user_id
+        elif fold(link.username) in listed_names:
+            former[link.user_id] = link.source_id
+    return Memory(
+        links=found,
+        unlinked=frozenset(unlinked),
+        former=former,
+        made=tuple(
+            each
+            for each in made
+            if still(each.user_id, each.username)
+            and (each.source_id not in usernames if each.user_id in members else each.source_id in usernames)
+        ),
+        disabled=frozenset(
+            each.user_id for each in disabled if still(each.user_id, each.username) and not users[each.user_id].enabled
+        ),
+        last=last,
+    )

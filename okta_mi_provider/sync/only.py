@@ -1,0 +1,69 @@
+"""The sync of one user: what of everything that a diff finds is about that person. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from okta_mi_provider.sync.comparison import Comparison
+from okta_mi_provider.sync.plan import ChangeKind, Finding, FindingClass
+from okta_mi_provider.sync.snapshot import Snapshot
+from okta_mi_provider.sync.text import quoted
+
+
+class Only:
+    """One person, named by a login, an e-mail address, an Okta id, or a username of MI; capitals do not count.
+
+    Args:
+        who: The name.
+        snapshot: Both sides, where the person is looked for.
+    """
+
+    def __init__(self, who: str, snapshot: Snapshot) -> None:
+        self._who = who
+        key = who.strip().casefold()
+        found = [
+            user
+            for user in snapshot.source.users
+            if user.id == who.strip() or key in {user.username.casefold(), user.email.casefold()}
+        ]
+        self._source_ids = {user.id for user in found}
+        linked = {snapshot.memory.links.get(user.id) for user in found}
+        accounts = [
+            user
+            for user in snapshot.target.users
+            if key in {user.username.casefold(), user.email.casefold()} or user.id in linked
+        ]
+        self._names = {user.username for user in found} | {user.username for user in accounts}
+        self._scope = snapshot
+
+    def of(self, found: Comparison) -> Comparison:
+        """What a comparison has found about that person, and about the group as far as it matters for it."""
+        changes = [change for change in found.changes if self._is_about(change.source_id, change.user)]
+        if changes:
+            changes += [change for change in found.changes if change.kind is ChangeKind.CREATE_GROUP]
+        findings = [each for each in found.findings if each.user is None or self._is_about(each.user, each.user)]
+        if not self._source_ids and not self._names:
+            findings.append(self._unknown())
+        listed = [user for user in self._scope.source.users if user.id in self._source_ids]
+        return replace(
+            found,
+            source_users=len(listed),
+            changes=changes,
+            findings=findings,
+            unchanged=found.unchanged & self._source_ids,
+            conflicts=found.conflicts & self._source_ids,
+            matched=[link for link in found.matched if link.source_id in self._source_ids],
+        )
+
+    def _is_about(self, source_id: str | None, name: str | None) -> bool:
+        return source_id in self._source_ids or name in self._names
+
+    def _unknown(self) -> Finding:
+        name = quoted(self._scope.source.name)
+        return Finding(
+            "unknown_user",
+            f"Neither Okta group {name} nor MI has a user {quoted(self._who)}. Give a login, an e-mail address or an "
+            "Okta id.",
+            self._who,
+            FindingClass.CONFLICT,
+        )
