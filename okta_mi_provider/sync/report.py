@@ -198,25 +198,32 @@ class Report:
         return sum(outcome.left for outcome in self.outcomes.values())
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON report, `schema` 1."""
+        """The JSON report, `schema` 1.
+
+        Beside the keys that are always there, `mode`, `unusual`, `approval`, and `groups` of the source stand in it where
+        they have something to say.
+        """
         groups = [{"id": group.id or None, "name": group.name} for group in self.source_groups]
+        union = {"groups": groups} if len(groups) > 1 else {}
+        special = {
+            "mode": self.mode if self.mode != "sync" else None,
+            "unusual": list(self.plan.unusual) if self.plan else None,
+            "approval": self.approval and self.approval.to_json(),
+        }
         return {
             "schema": SCHEMA,
             "source": {
                 "org": self.org,
                 "group": groups[0] if len(groups) == 1 else {"id": None, "name": self.source_name},
-                "groups": groups,
+                **union,
             },
             "target": {
                 "host": self.host,
                 "group": {"id": self.target_group.id or None, "name": self.target_group.name},
             },
-            "mode": self.mode,
             "dry_run": self.dry_run,
             "state": self.state,
             "plan_digest": self.plan.digest if self.plan else None,
-            "unusual": list(self.plan.unusual) if self.plan else [],
-            "approval": self.approval.to_json() if self.approval else None,
             "counts": self.counts(),
             "changes": [
                 {
@@ -231,6 +238,7 @@ class Report:
             ],
             "findings": [finding.to_json() for finding in self.findings],
             "error": self.error,
+            **{key: value for key, value in special.items() if value},
         }
 
 

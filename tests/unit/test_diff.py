@@ -192,10 +192,11 @@ class TestUpdates:
 class TestPlan:
     def test_lesson_14_more_users_than_the_limit_are_refused_with_both_numbers(self) -> None:
         users = [okta_user("ana"), okta_user("bob"), okta_user("cy", status="SUSPENDED")]
-        plan = diff(snapshot(users), settings())
-        plan.raise_if_unsafe(sync_user_limit=2)
-        with pytest.raises(PlanRefused, match=r"2 users to sync.*sync_user_limit allows \(1\)"):
-            plan.raise_if_unsafe(sync_user_limit=1)
+        diff(snapshot(users), settings(sync_user_limit=2)).raise_if_unsafe()
+        refused = diff(snapshot(users), settings(sync_user_limit=1))
+        for approved in (None, refused.digest):
+            with pytest.raises(PlanRefused, match=r"2 users to sync.*sync_user_limit allows \(1\)"):
+                refused.raise_if_unsafe(approved=approved)
 
     def test_target_group_syncs_into_another_group(self) -> None:
         plan = diff(snapshot([okta_user("ana")]), settings(target_group="BI", auto_create="all"))
@@ -218,7 +219,8 @@ def test_a_crowd_with_one_address_is_told_briefly_to_each() -> None:
 @pytest.mark.parametrize(("said", "told"), [(None, False), (3, False), (8, False), (9, True), (500, True)])
 def test_lesson_02_a_member_count_far_from_what_okta_counts_is_a_notice(said: int | None, told: bool) -> None:
     world = snapshot([okta_user(name) for name in ("ana", "bob", "cy")])
-    group = replace(world.source.group, user_count=said)
-    plan = diff(replace(world, source=replace(world.source, group=group)), settings())
+    (group,) = world.source.groups
+    group = replace(group, user_count=said, listed=3)
+    plan = diff(replace(world, source=replace(world.source, groups=(group,))), settings())
     assert ("member_count" in {finding.kind for finding in plan.findings}) is told
     assert len(plan.changes) == 3

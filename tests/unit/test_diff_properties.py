@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.model import Target
-from okta_mi_provider.sync.plan import ChangeKind, FindingClass, Plan
+from okta_mi_provider.sync.plan import REMOVALS, ChangeKind, FindingClass, Plan
 from okta_mi_provider.sync.project import project
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -46,7 +47,7 @@ def test_applying_again_and_again_comes_to_rest(world: Snapshot, settings: SyncS
 def test_after_apply_everybody_in_scope_is_a_member_or_has_a_finding(world: Snapshot, settings: SyncSettings) -> None:
     plan = diff(world, settings)
     after = project(world.target, plan)
-    group = after.group_named(settings.target_group or world.source.group.name)
+    group = after.group_named(target_name(world.source, settings))
     told = {finding.user for finding in plan.findings}
     if group is None:
         assert [finding.kind for finding in plan.findings] == ["group_missing"]
@@ -67,9 +68,10 @@ def test_the_order_of_what_was_read_does_not_matter(
     def shuffled(items: tuple) -> tuple:  # type: ignore[type-arg]
         return tuple(chance.sample(items, len(items)))
 
-    other = Snapshot(
-        replace(world.source, users=shuffled(world.source.users)),
-        replace(world.target, users=shuffled(world.target.users), groups=shuffled(world.target.groups)),
+    other = replace(
+        world,
+        source=replace(world.source, users=shuffled(world.source.users)),
+        target=replace(world.target, users=shuffled(world.target.users), groups=shuffled(world.target.groups)),
     )
     assert diff(world, settings) == diff(other, settings)
     assert diff(world, settings).digest == diff(other, settings).digest
@@ -79,15 +81,18 @@ def test_the_order_of_what_was_read_does_not_matter(
 def test_nobody_who_is_not_in_scope_is_written(world: Snapshot, settings: SyncSettings) -> None:
     allowed = {user.id for user in world.source.users if in_scope(user, settings) and user.username and user.email}
     plan = diff(world, settings)
-    assert {change.source_id for change in plan.changes if change.source_id} <= allowed
+    given = [change for change in plan.changes if change.kind not in REMOVALS]
+    assert {change.source_id for change in given if change.source_id} <= allowed
     conflicts = _conflicting(plan)
     names = {user.id: user.username for user in world.source.users}
-    assert not {names[change.source_id] for change in plan.changes if change.source_id} & conflicts
+    assert not {names[change.source_id] for change in given if change.source_id} & conflicts
 
 
 @given(worlds(), any_settings())
-def test_nobody_is_removed_renamed_enabled_or_disabled(world: Snapshot, settings: SyncSettings) -> None:
-    after = project(world.target, diff(world, settings))
+def test_without_prune_and_deprovision_nobody_is_removed_renamed_enabled_or_disabled(
+    world: Snapshot, settings: SyncSettings
+) -> None:
+    after = project(world.target, diff(world, replace(settings, prune="off", deprovision="keep")))
     for before in world.target.users:
         now = next(user for user in after.users if user.id == before.id)
         assert (now.username, now.enabled) == (before.username, before.enabled)

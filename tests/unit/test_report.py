@@ -117,7 +117,7 @@ def test_a_refused_plan_counts_nothing_as_done() -> None:
 
 
 def test_without_a_plan_there_is_a_report_too() -> None:
-    report = Report("o", SourceGroup("", "Sales"), "h", TargetGroup("", "Sales"), dry_run=False, error="401")
+    report = Report("o", (SourceGroup("", "Sales"),), "h", TargetGroup("", "Sales"), dry_run=False, error="401")
     document = report.to_json()
     assert (document["state"], document["plan_digest"], document["error"]) == ("failed", None, "401")
     assert document["source"]["group"] == {"id": None, "name": "Sales"}

@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings
-from okta_mi_provider.sync.memory import Memory
+from okta_mi_provider.sync.limits import fingerprint
+from okta_mi_provider.sync.memory import LastSync, Link, Memory, recollect
 from okta_mi_provider.sync.model import Source, SourceGroup, SourceUser, Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.snapshot import Snapshot
 
@@ -99,14 +100,45 @@ def mi_users() -> st.SearchStrategy[list[TargetUser]]:
 def worlds(draw: st.DrawFn) -> Snapshot:
     target = draw(mi_users())
     ids = st.sets(st.sampled_from([user.id for user in target])) if target else st.just(set())
+    source = draw(okta_users())
     world = snapshot(
-        draw(okta_users()),
+        source,
         target,
         group=draw(st.sampled_from([MI_SALES, None])),
         members=draw(ids),
         default_members=draw(ids),
     )
-    return replace(world, target=replace(world.target, username_casefold=draw(st.booleans())))
+    world = replace(world, target=replace(world.target, username_casefold=draw(st.booleans())))
+    return replace(world, memory=draw(memories(world)))
+
+
+def memories(world: Snapshot) -> st.SearchStrategy[Memory]:
+    """What may be remembered in a world: true and untrue things of people who are there, and of others."""
+    source_ids = [user.id for user in world.source.users]
+    known = st.sampled_from([*source_ids, "00u-gone"])
+    person = st.sampled_from([*world.target.users, mi_user("gone")])
+    links = st.builds(lambda who, user: Link(who, user.id, user.username), known, person)
+    last = st.builds(
+        lambda number, mapping: LastSync(fingerprint(mapping, world.source.groups, "Sales"), number),
+        st.integers(0, 30),
+        any_settings(),
+    )
+    return st.builds(
+        lambda links, made, disabled, last: recollect(
+            world.source,
+            world.target,
+            world.target.group_named("Sales"),
+            links=links,
+            made=made,
+            disabled=disabled,
+            last=last,
+        ),
+        # As the store keeps them: one for each of both sides.
+        links=st.lists(links, max_size=6, unique_by=(lambda each: each.source_id, lambda each: each.user_id)),
+        made=st.lists(links, max_size=6, unique_by=lambda each: each.user_id),
+        disabled=st.lists(links, max_size=3),
+        last=st.none() | last,
+    )
 
 
 def any_settings() -> st.SearchStrategy[SyncSettings]:
@@ -119,4 +151,8 @@ def any_settings() -> st.SearchStrategy[SyncSettings]:
         match_by=st.sampled_from([("username",), ("username", "email")]),
         protect_administrators=st.booleans(),
         target_group=st.sampled_from([None, "Sales", "Default Group", "Other"]),
+        prune=st.sampled_from(["off", "managed", "all"]),
+        deprovision=st.sampled_from(["keep", "disable"]),
+        max_removals=st.sampled_from([None, 0, 2, "20%"]),
+        mode=st.sampled_from(["sync", "drift"]),
     )
