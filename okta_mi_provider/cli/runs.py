@@ -20,8 +20,8 @@ _COUNTED = ("created", "updated", "added", "removed", "disabled", "conflicts", "
 _SHOWN = ("run", "started_at", "group", "mode", "state", *_COUNTED, "triggered_by", "approved_by", "error")
 _EVERYTHING = (
     "run", "started_at", "ended_at", "dag_id", "run_id", "mode", "dry_run", "state", "complete", "source", "group",
-    "group_id", *_COUNTED, "source_users", "users_in_scope", "plan_digest", "triggered_by", "approved_by", "approved_at",
-    "error", "org", "host",
+    "group_id", *_COUNTED, "source_users", "users_in_scope", "plan_digest", "triggered_by", "approved_by",
+    "approved_at", "error", "org", "host",
 )  # fmt: skip
 
 

@@ -58,7 +58,9 @@ def _undo(args: argparse.Namespace, store: Store) -> Report:
     record = _run_to_undo(history, args.run_number)
     client = metric_insights(args, read_only=not args.yes)
     if client.host != record.host:
-        raise ConfigurationError(f"Run {record.id} wrote to {record.host}, but these credentials are for {client.host}.")
+        raise ConfigurationError(
+            f"Run {record.id} wrote to {record.host}, but these credentials are for {client.host}."
+        )
     with one_at_a_time(client.host, [record.target_group.name]):
         plan = _plan(history, record, client, disable_created=bool(args.disable_created))
         if not args.yes:
@@ -144,4 +146,3 @@ def _write(plan: Plan, client: MetricInsightsClient, store: Store) -> Report:
         report = Report.of_plan(plan, outcomes, dry_run=False, error=error, mode="undo")
         journal.close(report)
     return report
-
