@@ -140,7 +140,7 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
         case Count():
             yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
         case _ if option.flags:
-            shown = ",".join(default) if isinstance(default, tuple) else default
+            shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
             yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
