@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from okta_mi_provider.cli.connections import metric_insights
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.exit_codes import FAILED, OK
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.store import open_store, os_user
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
@@ -45,12 +45,11 @@ def run(args: argparse.Namespace) -> int:
         complain("undo", str(error))
         return FAILED
     if args.json:
-        sys.stdout.write(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
     else:
-        sys.stdout.write(as_text(report, full=True))
-        if report.dry_run and report.changes:
-            sys.stdout.write("Nothing was written. Write it with --yes.\n")
-    return OK if report.state is State.DONE else FAILED
+        hint = "Nothing was written. Write it with --yes.\n" if report.dry_run and report.changes else ""
+        text = as_text(report, full=True) + hint
+    return max(OK if report.state is State.DONE else FAILED, tell("undo", text))
 
 
 def _undo(args: argparse.Namespace, store: Store) -> Report:

@@ -36,6 +36,9 @@ from okta_mi_provider.sync.text import quoted
 _Query = Mapping[str, str]
 _Row = tuple[Call, Mapping[str, Any]]
 
+#: More requests in flight than any server bears.
+MOST_CONCURRENT = 64
+
 _USERS, _GROUPS, _MEMBERS = "/api/user", "/api/user_group", "/api/user_group_member"
 
 
@@ -109,8 +112,9 @@ class MetricInsightsClient:
     # ------------------------------------------------------------------ reading
 
     def users(self) -> tuple[TargetUser, ...]:
-        """All users (`GET /api/user`)."""
-        return tuple(user_of(row, call) for call, row in self._list(_USERS, "users", "user", {}))
+        """All users (`GET /api/user`), each once: the same row twice is not two users."""
+        rows = self._list(_USERS, "users", "user", {})
+        return tuple(dict.fromkeys(user_of(row, call) for call, row in rows))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
@@ -254,7 +258,7 @@ class MetricInsightsClient:
         return [(call, row) for row in rows]
 
     def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
-        call, body = self._http.send("GET", path, query=urlencode(query))
+        call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))
         rows = rows_of(body, plural, singular)
         if rows is None:
             raise BadAnswer(call, f"there is no list of {plural} in it")
@@ -269,9 +273,10 @@ class MetricInsightsClient:
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:
         call, answer = self._http.send(method, path, body=body, hidden=hidden)
         for row in rows_of(answer, f"{singular}s", singular) or ():
-            return id_of(row, "id", call)
-        raise Unavailable(call, f"there is no {singular} in it")
+            if row.get("id"):
+                return id_of(row, "id", call)
+        raise Unavailable(call, f"there is no {singular} with an id in it")
 
 
 def _quoted(part: str) -> str:
-    return quote(part, safe="")
+    return quote(part, safe="", errors="surrogatepass")
