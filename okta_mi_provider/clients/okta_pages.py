@@ -112,13 +112,15 @@ class _Reading(Generic[_Item]):
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadAnswer(call, "it is not a list of objects")
         limit = _limit(asked)
-        return _Page(call, rows, self._following(response, call, is_full=limit is not None and len(rows) >= limit))
+        # A short list may do without links. No other does.
+        needs_links = query != self._first or (limit is not None and len(rows) >= limit)
+        return _Page(call, rows, self._following(response, call, needs_links=needs_links))
 
-    def _following(self, response: requests.Response, call: Call, *, is_full: bool) -> str | None:
+    def _following(self, response: requests.Response, call: Call, *, needs_links: bool) -> str | None:
         """The query of the next page. A list must not end where a header has got lost on the way."""
         links = response.links
         if "next" not in links:
-            if "self" not in links and (is_full or "Link" in response.headers):
+            if "self" not in links and (needs_links or "Link" in response.headers):
                 raise Unavailable(call, "it does not tell whether the list goes on (header Link)")
             return None
         url = links["next"]["url"]

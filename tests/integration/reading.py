@@ -36,7 +36,8 @@ def user(name: str) -> dict[str, Any]:
     return {"id": name, "status": "ACTIVE", "profile": {"login": name, "email": f"{name}@x.example"}}
 
 
-def page(*names: str, after: str = "", host: str = "https://acme.okta.com") -> Answer:
+def page(*names: str, after: str = "") -> Answer:
     """A page of members of `CANNED_GROUP`; with `after`, one that is not the last."""
-    path = f"{host}/api/v1/groups/{CANNED_GROUP.id}/users?after={after}&limit=200"
-    return Answer([user(name) for name in names], headers={"Link": f'<{path}>; rel="next"'} if after else {})
+    path = f"https://acme.okta.com/api/v1/groups/{CANNED_GROUP.id}/users"
+    link = f'<{path}?after={after}&limit=200>; rel="next"' if after else f'<{path}?limit=200>; rel="self"'
+    return Answer([user(name) for name in names], headers={"Link": link})

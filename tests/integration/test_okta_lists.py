@@ -73,9 +73,14 @@ def test_a_link_header_that_is_garbled_once_is_asked_for_again(okta: Okta, fifty
     assert okta.stats()["requests"] == 6
 
 
-def test_a_short_page_without_a_link_header_is_the_last_one() -> None:
+def test_a_short_list_needs_no_link_header() -> None:
     with canned(Answer([user("ana")])) as server:
         assert usernames(okta_client(server.url), CANNED_GROUP) == ["ana"]
+
+
+def test_a_later_page_needs_a_link_header_however_short_it_is() -> None:
+    with canned(page("ana", after="1"), Answer([user("bruno")])) as server, pytest.raises(Unavailable):
+        okta_client(server.url).members(CANNED_GROUP, STANDARD)
 
 
 @pytest.mark.parametrize(
