@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from okta_mi_provider.clients.metric_insights_dialect import switches
+from okta_mi_provider.doctor.mapping import examine_mapping
+from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
+from okta_mi_provider.sync.model import TargetUser
+from tests.integration.reading import okta_client
 from tests.integration.world import ENVIRONMENT, Run, World, login
 
 Examine = Callable[..., "Examined"]
@@ -293,6 +297,14 @@ def test_a_sample_that_is_a_conflict(doctor: Examine, sales: World) -> None:
     sales.okta.user("ana.two", "Twins", email=login("bruno"))
 
     assert "A conflict" in doctor("Twins").said("in MI")
+
+
+@pytest.mark.parametrize(("fold", "said"), [(True, "'ANA@acme.example' (id 7"), (False, "Nobody;")])
+def test_a_sample_is_matched_as_the_connection_says(sales: World, fold: bool, said: str) -> None:
+    users = [TargetUser("7", "ANA@acme.example", "other@acme.example", "Ana", "Doe", "regular")]
+    seen = examine_mapping(okta_client(sales.okta.url), "Sales", users, SyncSettings(), fold_usernames=fold)
+    (found,) = [each.said for each in seen if each.subject == "in MI"]
+    assert found.startswith(said)
 
 
 def test_hostile_names_stay_on_one_line(okta_mi: Callable[..., Run], world: World) -> None:
