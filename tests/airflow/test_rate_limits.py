@@ -16,7 +16,7 @@ from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import Store
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
 from tests.airflow.conftest import DAG_ID, SALES, Instance
-from tests.integration.world import World
+from tests.integration.world import World, logins
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -59,6 +59,23 @@ def test_a_wait_beyond_max_wait_is_handed_to_airflow_s_retry(limited: World, dag
     assert task.retry_policy.evaluate(ValueError("something else"), 1, 2).retry_delay is None
     assert limited.okta.stats()["requests"] == 2
     assert execute(task)["source_users"] == 1
+
+
+@pytest.mark.skipif(not HAS_RETRY_POLICY, reason="this Airflow has no retry policies")
+def test_airflow_tries_again_at_the_reset_and_not_after_its_own_delay(
+    world: World, sync: Callable[..., Any], connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than a test may take: if the reset did not count, this one would end as a failure.
+    monkeypatch.setattr(retry, "_RETRY_DELAY", timedelta(hours=1))
+    connection("okta_default", extra={"max_wait": 1})
+    world.okta.group("Sales", "ana")
+    world.okta.fault("429", route="list_members", seconds=2)
+
+    run = sync(SALES.replace("retries: 0", "retries: 1"))
+
+    assert run.state == "success"
+    assert run.tries["fetch"] == 2
+    assert world.mi.members("Sales") == logins("ana")
 
 
 def test_the_operator_for_people_s_own_dags_hands_it_over_as_well(

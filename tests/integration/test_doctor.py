@@ -142,6 +142,22 @@ def test_an_app_without_a_role_sees_nothing(doctor: Examine, sales: World) -> No
     assert "admin role" in seen.wrong[0]
 
 
+def test_whose_token_it_is_and_that_it_sees_every_group(
+    doctor: Examine, sales: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = sales.okta.system.org
+    monkeypatch.setattr(org, "owner_id", org.user_by_id_or_login(login("ana"))["id"])
+    org.add_group("Everyone", group_type="BUILT_IN")
+    seen = doctor("Sales")
+
+    assert f"An API token of '{login('ana')}'" in seen.said("token")
+    assert "Sees built-in groups (1 group), so probably all groups" in seen.said("rights", "Okta")
+
+
+def test_a_token_of_somebody_who_does_not_see_every_group(doctor: Examine, sales: World) -> None:
+    assert "perhaps not every group" in doctor().said("rights", "Okta")
+
+
 def test_a_service_app_has_no_token_that_dies(doctor: Examine, sales: World) -> None:
     words = ["--okta-client-id", credentials.OKTA_CLIENT_ID, "--okta-private-key-id", credentials.OKTA_PRIVATE_KEY_ID]
     seen = doctor(*words, env={**ENVIRONMENT, "OKTA_PRIVATE_KEY": credentials.OKTA_PRIVATE_KEY})
