@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.comparison import Comparison
@@ -46,14 +47,13 @@ def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
         now=now,
         last=last,
     )
-    order = {kind: rank for rank, kind in enumerate(ChangeKind)}
     return Plan(
         org=source.org,
         source_groups=tuple(SourceGroup(each.id, each.name) for each in source.groups),
         host=target.host,
         target_group=group or TargetGroup("", name),
         default_group=None if settings.skip_default_group else target.default_group,
-        changes=tuple(sorted(found.changes, key=lambda each: (order[each.kind], each.user or "", each.group))),
+        changes=tuple(sorted(found.changes, key=attrgetter("rank"))),
         findings=tuple(sorted(found.findings, key=lambda each: (each.cls, each.kind, each.user or "", each.message))),
         source_users=found.source_users,
         users_in_scope=found.users_in_scope,
@@ -195,12 +195,14 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
                 found.unchanged.add(pair.source.id)
             if pair.source.id in memory.unlinked:
                 found.matched.append(Link(pair.source.id, pair.target.id, pair.target.username))
+    matched = {pair.target.id for pair in matching.pairs if pair.target}
+    off = deactivated(snapshot, room.group, settings, matched)
+    found.changes += off.changes
+    found.findings += off.findings
     if group is not None:
-        matched = {pair.target.id for pair in matching.pairs if pair.target}
         leaving = leavers(snapshot, group, settings, matched)
-        leaving_for_good = deactivated(snapshot, group, settings, matched)
-        found.changes += [*leaving.changes, *leaving_for_good.changes]
-        found.findings += [*leaving.findings, *leaving_for_good.findings]
+        found.changes += leaving.changes
+        found.findings += leaving.findings
         if settings.mode == "drift":
             removed = {change.after.id for change in leaving.changes if change.after}
             found.findings += added_by_hand(snapshot, group, removed, matched)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import ADMINISTRATOR, SourceUser, Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Finding
+from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import quoted
 
@@ -33,7 +34,7 @@ def leavers(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, matc
 
     Args:
         snapshot: Both sides, and what is remembered.
-        group: The MI group, which exists.
+        group: The MI group.
         settings: How to sync.
         matched: MI ids of everybody who was found to be somebody of the Okta group.
     """
@@ -72,12 +73,14 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
     if settings.deprovision == "keep":
         return Losses(changes, findings)
     accounts = _Accounts(snapshot.target)
+    fold = str.casefold if snapshot.target.username_casefold else str
+    taken = {fold(person.username) for person in snapshot.source.users if in_scope(person, settings)}
     for person in snapshot.source.users:
-        if person.status != _DEACTIVATED or person.status in settings.statuses:
+        if person.status != _DEACTIVATED or in_scope(person, settings):
             continue
         user = accounts.of(person, snapshot.memory.links.get(person.id))
-        # Somebody else of the group, who is active, may have the account now.
-        if user is None or not user.enabled or user.id in matched:
+        # Somebody else of the group, who is active, may have the account now, or be in conflict about it.
+        if user is None or not user.enabled or user.id in matched or fold(user.username) in taken:
             continue
         if _protected(user, settings):
             findings.append(

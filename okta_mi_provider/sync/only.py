@@ -21,20 +21,28 @@ class Only:
     def __init__(self, who: str, snapshot: Snapshot) -> None:
         self._who = who
         key = who.strip().casefold()
-        found = [
+        #: Who it is among the members of the Okta group.
+        self.listed = tuple(
             user
             for user in snapshot.source.users
             if user.id == who.strip() or key in {user.username.casefold(), user.email.casefold()}
-        ]
-        self._source_ids = {user.id for user in found}
-        linked = {snapshot.memory.links.get(user.id) for user in found}
-        accounts = [
+        )
+        linked = {snapshot.memory.links.get(user.id) for user in self.listed}
+        names = {key, *(user.username.casefold() for user in self.listed if user.username)}
+        #: Who it is, or could be, in MI.
+        self.accounts = tuple(
             user
             for user in snapshot.target.users
-            if key in {user.username.casefold(), user.email.casefold()} or user.id in linked
-        ]
-        self._names = {user.username for user in found} | {user.username for user in accounts}
+            if user.username.casefold() in names or user.email.casefold() == key or user.id in linked
+        )
+        self._source_ids = {user.id for user in self.listed}
+        self._names = {user.username for user in self.listed} | {user.username for user in self.accounts}
         self._scope = snapshot
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such a person on either side."""
+        return bool(self.listed or self.accounts)
 
     def of(self, found: Comparison) -> Comparison:
         """What a comparison has found about that person, and about the group as far as it matters for it."""
@@ -42,12 +50,11 @@ class Only:
         if changes:
             changes += [change for change in found.changes if change.kind is ChangeKind.CREATE_GROUP]
         findings = [each for each in found.findings if each.user is None or self._is_about(each.user, each.user)]
-        if not self._source_ids and not self._names:
+        if not self.is_known:
             findings.append(self._unknown())
-        listed = [user for user in self._scope.source.users if user.id in self._source_ids]
         return replace(
             found,
-            source_users=len(listed),
+            source_users=len(self.listed),
             changes=changes,
             findings=findings,
             unchanged=found.unchanged & self._source_ids,

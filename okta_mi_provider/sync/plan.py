@@ -74,7 +74,12 @@ class Change:
     @property
     def key(self) -> str:
         """Tells this change from every other one of the same plan."""
-        return json.dumps([self.kind, self.group, self.user])
+        return json.dumps([self.kind, self.group, self.user, self.after.id if self.after else ""])
+
+    @property
+    def rank(self) -> tuple[int, str, str, str]:
+        """Where it stands in a plan: by kind, then by name. MI can have two users of one name."""
+        return tuple(ChangeKind).index(self.kind), self.user or "", self.group, self.after.id if self.after else ""
 
     @property
     def fields(self) -> dict[str, list[str | None]]:

@@ -28,7 +28,8 @@ def project(target: Target, plan: Plan) -> Target:
             if change.kind is ChangeKind.CREATE_USER:
                 user = replace(user, id=f"planned:{user.username}")
                 joined += [plan.default_group.id] if plan.default_group else []
-            users[user.id] = user
+            if change.kind not in {ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER}:
+                users[user.id] = user
             if change.kind is ChangeKind.REMOVE_MEMBER:
                 members[group_ids[change.group]].discard(user.id)
             elif change.kind in {ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER}:

@@ -200,8 +200,8 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The JSON report, `schema` 1.
 
-        Beside the keys that are always there, `mode`, `unusual`, `approval`, and `groups` of the source stand in it where
-        they have something to say.
+        Beside the keys that are always there, `mode`, `unusual`, `approval`, and `groups` of the source stand in it
+        where they have something to say.
         """
         groups = [{"id": group.id or None, "name": group.name} for group in self.source_groups]
         union = {"groups": groups} if len(groups) > 1 else {}
