@@ -142,7 +142,7 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
         case _ if option.flags:
             shown = ",".join(default) if isinstance(default, tuple) else default
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
-            tail = allowed + (f" Default: {shown}." if shown else "")
+            tail = allowed + (f" Default: {shown}.".replace("%", "%%") if shown else "")
             yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
 
 

@@ -59,7 +59,7 @@ def canned(*answers: Answer) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_PUT = do_GET  # noqa: N815
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *words: object) -> None:
             pass

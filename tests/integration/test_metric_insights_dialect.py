@@ -52,7 +52,7 @@ def sync(world: World, *, settings: dict[str, Any] | None = None, **dialect: Any
     mi = client(world.mi.url, **dialect)
     sides = Sides(OktaClient(okta_url(world.okta.url), token), mi, EnsuringWriter(mi), 4)
     chosen = SyncSettings.from_mapping({"auto_create": "all", **(settings or {})})
-    (result,) = provision(sides, [GroupSelector(name="Finance")], chosen)
+    (result,) = provision(sides, [[GroupSelector(name="Finance")]], chosen)
     return result
 
 

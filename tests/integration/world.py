@@ -154,6 +154,16 @@ class MetricInsights(Simulator):
         for member in members:
             self.join(name, member)
 
+    def crowd(self, group: str, size: int) -> list[str]:
+        """Adds many users `leaver0000@...` to a group at once; returns their usernames."""
+        state = self.system.state
+        group_id = next(key for key, each in state.groups.items() if each.name == group)
+        names = [f"leaver{number:04d}@{DOMAIN}" for number in range(size)]
+        for name in names:
+            user = state.add_user(name, name, first_name="Leaver", last_name=name[6:10])
+            state.add_membership(user.id, group_id)
+        return names
+
     def join(self, group: str, user: str) -> None:
         self.control("PUT", f"groups/{_part(group)}/members/{_part(login(user))}")
 
