@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -19,8 +19,9 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from okta_mi_provider.store.columns import to_json
 from okta_mi_provider.store.errors import SETTING, StoreError, StoreUnavailable
-from okta_mi_provider.store.schema import METADATA
+from okta_mi_provider.store.upgrade import bring_up_to_date
 
 #: How long SQLite waits for another process to finish its write, in seconds.
 _BUSY_TIMEOUT_S = 60
@@ -38,22 +39,30 @@ _POSTGRESQL = "postgresql+psycopg2"
 
 
 def open_engine(url: str | URL) -> Engine:
-    """Connects, and makes the tables that are missing.
+    """Connects, and makes the tables, or brings those of an older version up to date.
 
     Raises:
-        StoreError: If the database cannot be opened or written, with the setting to look at.
+        StoreError: If the database cannot be opened or written, or is one of a newer version; with the setting to
+            look at.
     """
     parsed = _parsed(url)
     try:
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+        backend = parsed.get_dialect().name
+        if backend not in {"sqlite", "postgresql"}:
+            raise StoreError(f"The store {shown(parsed)} is neither SQLite nor PostgreSQL. Change {SETTING}.")
+        engine = _sqlite(parsed) if backend == "sqlite" else _server(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
             f"The driver for the store {shown(parsed)} is not installed ({error}). Install it, or change {SETTING}."
         ) from None
     except ArgumentError as error:
         raise StoreError(_cannot(shown(parsed), str(error))) from None
-    with speaking(engine):
-        _create_tables(engine)
+    try:
+        with speaking(engine):
+            bring_up_to_date(engine, shown(parsed))
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -93,7 +102,9 @@ def _parsed(url: str | URL) -> URL:
 
 
 def _server(url: URL) -> Engine:
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=1)
+    return create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=1, json_serializer=to_json
+    )
 
 
 def _sqlite(url: URL) -> Engine:
@@ -103,7 +114,9 @@ def _sqlite(url: URL) -> Engine:
             os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise StoreError(_cannot(shown(url), error.strerror or str(error))) from None
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, json_serializer=to_json
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -116,25 +129,6 @@ def _sqlite(url: URL) -> Engine:
         cursor.close()
 
     return engine
-
-
-def _create_tables(engine: Engine) -> None:
-    """Makes the tables, all or none. Another process may be doing the same: whoever loses finds them made."""
-    if _has_tables(engine):
-        return
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                # Without it every table would be a transaction of its own, and others would see some of them.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            METADATA.create_all(connection)
-    except DBAPIError:
-        if not _has_tables(engine):
-            raise
-
-
-def _has_tables(engine: Engine) -> bool:
-    return set(METADATA.tables) <= set(inspect(engine).get_table_names())
 
 
 def _cannot(where: str, reason: str) -> str:

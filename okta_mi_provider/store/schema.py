@@ -1,52 +1,134 @@
-"""The tables. Times are UTC; names of people are in `body` and `change_key`, secrets nowhere."""
+"""The tables, as docs/history.md explains them. Times are UTC; secrets are nowhere.
+
+A change in here needs a migration; see `upgrade`.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, DateTime, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, text
+
+from okta_mi_provider.store.columns import Moment, SafeJson, SafeString, SafeText
 
 METADATA = MetaData()
 
-#: One row for each run; a later `id` is a later begin, whatever the clocks of the workers say.
+#: So much of a username in small letters is kept for looking it up: an index of PostgreSQL bears no long ones.
+FOLDED_LENGTH = 200
+
+#: One row for each begin of a run; a later `id` is a later begin, whatever the clocks of the workers say.
 RUNS = Table(
     "okta_mi_runs",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("dag_id", String(250), nullable=False),
-    Column("run_id", String(250), nullable=False),
-    Column("group_key", Text, nullable=False, comment="Name or id of the Okta group"),
-    Column("settings", Text, nullable=False, comment="JSON: the settings of this run"),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Index("okta_mi_runs_of_dag", "dag_id", "run_id", unique=True),
+    Column("dag_id", SafeString(250), nullable=False),
+    Column("run_id", SafeString(250), nullable=False),
+    Column("mode", SafeString(10), nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("org", SafeText, nullable=False),
+    Column("host", SafeText, nullable=False),
+    Column("source_groups", SafeJson, nullable=False),
+    Column("target_group_id", SafeText),
+    Column("target_group", SafeText, nullable=False),
+    Column("settings", SafeJson, nullable=False),
+    Column("fingerprint", SafeJson),
+    Column("only_user", Boolean, nullable=False),
+    Column("triggered_by", SafeText),
+    Column("approved_by", SafeText),
+    Column("approved_at", Moment),
+    Column("plan_digest", SafeString(64)),
+    Column("source_users", Integer),
+    Column("users_in_scope", Integer),
+    Column("state", SafeString(10)),
+    Column("complete", Boolean, nullable=False),
+    Column("counts", SafeJson),
+    Column("error", SafeText),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Index("okta_mi_runs_of_dag", "dag_id", "run_id"),
+    Index("okta_mi_runs_by_time", "started_at"),
     sqlite_autoincrement=True,
+)
+
+#: One row for each user and change of a run that writes.
+CHANGES = Table(
+    "okta_mi_changes",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", Integer, ForeignKey(RUNS.c.id, ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("group_id", SafeText),
+    Column("group_name", SafeText, nullable=False),
+    Column("source_id", SafeText),
+    Column("user_id", SafeText),
+    Column("username", SafeText),
+    Column("username_folded", SafeString(FOLDED_LENGTH)),
+    Column("kind", SafeString(20), nullable=False),
+    Column("old", SafeJson),
+    Column("new", SafeJson),
+    Column("status", SafeString(10), nullable=False),
+    Column("error", SafeText),
+    Column("passing", Boolean, nullable=False),
+    Column("joined", Boolean, nullable=False),
+    Column("left_group", Boolean, nullable=False),
+    Column("triggered_by", SafeText),
+    Column("approved_by", SafeText),
+    Column("at", Moment, nullable=False),
+    Index("okta_mi_changes_of_run", "run", "position", unique=True),
+    Index("okta_mi_changes_of_user", "user_id"),
+    Index("okta_mi_changes_of_source", "source_id"),
+    Index("okta_mi_changes_of_username", "username_folded"),
+    Index(
+        "okta_mi_changes_in_doubt",
+        "run",
+        sqlite_where=text("status = 'begun'"),
+        postgresql_where=text("status = 'begun'"),
+    ),
+    Index(
+        "okta_mi_changes_of_access",
+        "id",
+        sqlite_where=text("kind IN ('disable_user', 'enable_user')"),
+        postgresql_where=text("kind IN ('disable_user', 'enable_user')"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+#: The ledger: memberships that a sync has made, and that are still there as far as it knows.
+MEMBERSHIPS = Table(
+    "okta_mi_memberships",
+    METADATA,
+    Column("host", SafeText, primary_key=True),
+    Column("group_id", SafeText, primary_key=True),
+    Column("user_id", SafeText, primary_key=True),
+    Column("group_name", SafeText, nullable=False),
+    Column("username", SafeText, nullable=False),
+    Column("source_id", SafeText, nullable=False),
+    Column("source_group_id", SafeText, nullable=False),
+    Column("dag_id", SafeString(250), nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+#: Who in Okta is who in MI.
+LINKS = Table(
+    "okta_mi_links",
+    METADATA,
+    Column("host", SafeText, primary_key=True),
+    Column("org", SafeText, primary_key=True),
+    Column("source_id", SafeText, primary_key=True),
+    Column("user_id", SafeText, nullable=False),
+    Column("username", SafeText, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("okta_mi_links_of_user", "host", "org", "user_id"),
 )
 
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
     METADATA,
-    Column("dag_id", String(250), primary_key=True),
-    Column("run_id", String(250), primary_key=True),
-    Column("kind", String(20), primary_key=True, comment="snapshot, plan, report or failure"),
-    Column("digest", String(64), nullable=False, comment="sha256 of the JSON, in hex"),
+    Column("dag_id", SafeString(250), primary_key=True),
+    Column("run_id", SafeString(250), primary_key=True),
+    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, report or failure"),
+    Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-)
-
-#: What became of changes, one row for each attempt.
-OUTCOMES = Table(
-    "okta_mi_outcomes",
-    METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("dag_id", String(250), nullable=False),
-    Column("run_id", String(250), nullable=False),
-    Column("plan_digest", String(64), nullable=False),
-    Column("change_key", Text, nullable=False),
-    Column("status", String(10), nullable=False),
-    Column("error", Text),
-    Column("passing", Boolean, nullable=False),
-    Column("target_id", Text),
-    Column("joined", Boolean, nullable=False, comment="the user has become a member of the group by it"),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Index("okta_mi_outcomes_of_run", "dag_id", "run_id"),
-    sqlite_autoincrement=True,
+    Column("created_at", Moment, nullable=False),
 )

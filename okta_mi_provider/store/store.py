@@ -2,160 +2,79 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zlib
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, insert, select
-from sqlalchemy.engine import URL
-
-from okta_mi_provider.store.engine import open_engine, shown, speaking
+from okta_mi_provider.store import artifacts, changes, retention, runs
+from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
+from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing
-from okta_mi_provider.store.schema import ARTIFACTS, OUTCOMES, RUNS
-from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.store.runs import Beginning, RunKey
+from okta_mi_provider.sync.apply import Outcome
 from okta_mi_provider.sync.plan import Plan
 
-#: The fastest level: members compress well at any.
-_ZLIB_LEVEL = 1
 
+class Store(Database):
+    """Runs and their artifacts. `StoreJournal` writes what runs do, `History` reads what they did.
 
-class RunKey(NamedTuple):
-    """Which run of which DAG."""
-
-    dag_id: str
-    run_id: str
-
-
-class ArtifactKind(StrEnum):
-    """What a task leaves for those after it."""
-
-    SNAPSHOT = "snapshot"
-    PLAN = "plan"
-    REPORT = "report"
-    FAILURE = "failure"
-    """Why a task failed."""
-
-
-class Artifact(NamedTuple):
-    """What was stored, and the sha256 of its canonical JSON."""
-
-    digest: str
-    data: Any
-
-
-class Store:
-    """One database. May be used by several processes at once.
-
-    Args:
-        url: SQLAlchemy URL.
-
-    Raises:
-        StoreError: If the database cannot be opened or written.
+    Every method raises a `StoreError` if the store cannot be read or written.
     """
 
-    def __init__(self, url: str | URL) -> None:
-        self._engine = open_engine(url)
+    def begin(self, run: RunKey, beginning: Beginning) -> int:
+        """Makes this run the newest of its DAG, and forgets what an earlier attempt has left for its tasks.
 
-    def close(self) -> None:
-        """Gives the connections back."""
-        self._engine.dispose()
+        What that has written to MI is kept, as a run of its own.
 
-    def begin(self, run: RunKey, *, group: str, settings: Mapping[str, Any]) -> None:
-        """Makes this run the newest of its DAG, and forgets what an earlier attempt has left of it.
-
-        Args:
-            run: Which run.
-            group: Name or id of the Okta group, for people.
-            settings: What the later tasks of the run shall use.
-
-        Raises:
-            StoreError: If the store cannot be written.
+        Returns:
+            The id of the run.
         """
-        with speaking(self._engine), self._engine.begin() as connection:
-            # The last report stays. What was done does not: should the same plan be made again, somebody has undone it.
-            others = ARTIFACTS.c.kind != ArtifactKind.REPORT.value
-            connection.execute(delete(ARTIFACTS).where(_of_run(ARTIFACTS, run), others))
-            for table in (OUTCOMES, RUNS):
-                connection.execute(delete(table).where(_of_run(table, run)))
-            connection.execute(
-                insert(RUNS).values(
-                    **run._asdict(), group_key=group, settings=json.dumps(dict(settings)), started_at=datetime.now(UTC)
-                )
-            )
+        with self.writing() as connection:
+            # The last report stays, until there is a new one.
+            artifacts.forget_all_but(connection, run, ArtifactKind.REPORT)
+            return runs.begin(connection, run, beginning)
 
     def settings(self, run: RunKey) -> dict[str, Any] | None:
-        """The settings of a run; None if it has not begun.
-
-        Raises:
-            StoreError: If the store cannot be read.
-        """
-        with speaking(self._engine), self._engine.connect() as connection:
-            text = connection.scalar(select(RUNS.c.settings).where(_of_run(RUNS, run)))
-        return None if text is None else dict(json.loads(text))
+        """The settings of a run, as plain JSON types; None if it has not begun."""
+        with self.reading() as connection:
+            row = runs.latest(connection, run)
+        return None if row is None else dict(row.settings)
 
     def newer_plan(self, run: RunKey) -> str | None:
-        """The id of a run of the same DAG that began after this one and came to a plan.
+        """The id of a run of the same DAG that began after this one and came to a plan."""
+        with self.reading() as connection:
+            return runs.newer_plan(connection, run, ArtifactKind.PLAN.value)
 
-        Raises:
-            StoreError: If the store cannot be read.
+    def outcomes(self, run: RunKey, plan: Plan, plan_digest: str) -> dict[str, Outcome]:
+        """What became of the changes of a plan, by their keys. What was not tried is not in it.
+
+        Of several attempts the last one counts; but what it found done by an earlier one is done, not already so.
         """
-        began = select(RUNS.c.id).where(_of_run(RUNS, run)).scalar_subquery()
-        plan = exists().where(
-            ARTIFACTS.c.dag_id == RUNS.c.dag_id,
-            ARTIFACTS.c.run_id == RUNS.c.run_id,
-            ARTIFACTS.c.kind == ArtifactKind.PLAN.value,
-        )
-        newest = select(RUNS.c.run_id).where(RUNS.c.dag_id == run.dag_id, RUNS.c.id > began, plan)
-        with speaking(self._engine), self._engine.connect() as connection:
-            found = connection.scalar(newest.order_by(RUNS.c.id.desc()).limit(1))
-        return None if found is None else str(found)
+        with self.reading() as connection:
+            row = runs.latest(connection, run)
+            if row is None or row.plan_digest != plan_digest:
+                return {}
+            return changes.outcomes(connection, row.id, plan)
 
     def save(self, run: RunKey, kind: ArtifactKind, data: Any) -> str:
         """Stores JSON data in place of what there was.
 
         Returns:
             Its digest: the sha256 of its canonical JSON, in hex.
-
-        Raises:
-            StoreError: If the store cannot be written.
         """
-        text = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
-        digest = hashlib.sha256(text).hexdigest()
-        body = zlib.compress(text, _ZLIB_LEVEL)
-        with speaking(self._engine), self._engine.begin() as connection:
-            connection.execute(delete(ARTIFACTS).where(_of_run(ARTIFACTS, run), ARTIFACTS.c.kind == kind.value))
-            connection.execute(
-                insert(ARTIFACTS).values(
-                    **run._asdict(), kind=kind.value, digest=digest, body=body, created_at=datetime.now(UTC)
-                )
-            )
-        return digest
+        packed = artifacts.pack(data)
+        with self.writing() as connection:
+            artifacts.save(connection, run, kind, packed)
+        return packed.digest
 
     def find(self, run: RunKey, kind: ArtifactKind) -> Artifact | None:
         """What was stored last; None if nothing was.
 
         Raises:
             ArtifactMissing: If it is not what was stored.
-            StoreError: If the store cannot be read.
         """
-        query = select(ARTIFACTS.c.digest, ARTIFACTS.c.body).where(
-            _of_run(ARTIFACTS, run), ARTIFACTS.c.kind == kind.value
-        )
-        with speaking(self._engine), self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        try:
-            text = zlib.decompress(row.body)
-        except zlib.error:
-            text = b""
-        if hashlib.sha256(text).hexdigest() != row.digest:
-            raise ArtifactMissing(f"The {kind} of run {run.run_id!r} is damaged in the store. Trigger a new run.")
-        return Artifact(row.digest, json.loads(text))
+        with self.reading() as connection:
+            packed = artifacts.find(connection, run, kind)
+        return None if packed is None else artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}")
 
     def load(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None = None) -> Artifact:
         """What a task has stored for the ones after it.
@@ -168,7 +87,6 @@ class Store:
 
         Raises:
             ArtifactMissing: If it is not there, or is not what that task has handed over.
-            StoreError: If the store cannot be read.
         """
         found = self.find(run, kind)
         if found is None:
@@ -191,92 +109,21 @@ class Store:
         return found
 
     def forget(self, run: RunKey, kind: ArtifactKind) -> None:
-        """Deletes what was stored, if anything was.
+        """Deletes what was stored, if anything was."""
+        with self.writing() as connection:
+            artifacts.forget(connection, run, kind)
 
-        Raises:
-            StoreError: If the store cannot be written.
+    def forget_old(self, *, retention_days: int, history_days: int) -> None:
+        """Deletes what is too old, of all DAGs; see `retention.forget`.
+
+        Args:
+            retention_days: How long artifacts are kept, and changes that were only planned.
+            history_days: How long runs and changes are kept.
         """
-        with speaking(self._engine), self._engine.begin() as connection:
-            connection.execute(delete(ARTIFACTS).where(_of_run(ARTIFACTS, run), ARTIFACTS.c.kind == kind.value))
-
-    def forget_old_runs(self, dag_id: str, *, days: int) -> None:
-        """Deletes the runs of a DAG that began more than so many days ago, with all that belongs to them.
-
-        Raises:
-            StoreError: If the store cannot be written.
-        """
-        before = datetime.now(UTC) - timedelta(days=days)
-        old = select(RUNS.c.run_id).where(RUNS.c.dag_id == dag_id, RUNS.c.started_at < before)
-        with speaking(self._engine), self._engine.begin() as connection:
-            for table in (ARTIFACTS, OUTCOMES, RUNS):
-                connection.execute(delete(table).where(table.c.dag_id == dag_id, table.c.run_id.in_(old)))
-
-    def add_outcomes(self, run: RunKey, plan_digest: str, outcomes: Iterable[Outcome]) -> None:
-        """Notes what became of changes, in one transaction.
-
-        Raises:
-            StoreError: If the store cannot be written.
-        """
-        rows = [
-            {
-                **run._asdict(),
-                "plan_digest": plan_digest,
-                "change_key": each.change.key,
-                "status": each.status.value,
-                "error": each.error,
-                "passing": each.passing,
-                "target_id": each.target_id,
-                "joined": each.joined,
-                "at": datetime.now(UTC),
-            }
-            for each in outcomes
-        ]
-        if rows:
-            with speaking(self._engine), self._engine.begin() as connection:
-                connection.execute(insert(OUTCOMES), rows)
-
-    def outcomes(self, run: RunKey, plan: Plan, plan_digest: str) -> dict[str, Outcome]:
-        """What became of the changes of a plan, by their keys.
-
-        The last attempt counts; but what it found done by an earlier one is done, not already so.
-
-        Raises:
-            StoreError: If the store cannot be read.
-        """
-        columns = OUTCOMES.c
-        query = (
-            select(
-                columns.change_key,
-                columns.status,
-                columns.error,
-                columns.passing,
-                columns.target_id,
-                columns.joined,
+        now = datetime.now(UTC)
+        with self.writing() as connection:
+            retention.forget(
+                connection,
+                artifacts_before=now - timedelta(days=retention_days),
+                history_before=now - timedelta(days=history_days),
             )
-            .where(_of_run(OUTCOMES, run), columns.plan_digest == plan_digest)
-            .order_by(columns.id)
-        )
-        with speaking(self._engine), self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        changes = {change.key: change for change in plan.changes}
-        found: dict[str, Outcome] = {}
-        for key, status, error, passing, target_id, joined in rows:
-            if key in changes:
-                earlier = found.get(key)
-                ours = earlier is not None and earlier.status is Status.DONE and status == Status.ALREADY
-                found[key] = Outcome(
-                    changes[key],
-                    Status.DONE if ours else Status(status),
-                    error,
-                    passing,
-                    target_id,
-                    joined or (earlier is not None and earlier.joined),
-                )
-        return found
-
-    def __str__(self) -> str:
-        return shown(self._engine.url)
-
-
-def _of_run(table: Table, run: RunKey) -> ColumnElement[bool]:
-    return and_(table.c.dag_id == run.dag_id, table.c.run_id == run.run_id)

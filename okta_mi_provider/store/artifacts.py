@@ -1,0 +1,98 @@
+"""Artifacts: what the tasks of a run hand each other. Functions on an open connection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from okta_mi_provider.store.errors import ArtifactMissing
+from okta_mi_provider.store.runs import RunKey
+from okta_mi_provider.store.schema import ARTIFACTS
+from okta_mi_provider.store.upsert import upsert
+
+#: The fastest level: members compress well at any.
+_ZLIB_LEVEL = 1
+
+
+class ArtifactKind(StrEnum):
+    """What a task leaves for those after it."""
+
+    SNAPSHOT = "snapshot"
+    PLAN = "plan"
+    APPROVAL = "approval"
+    """What a person has said of the plan."""
+    REPORT = "report"
+    FAILURE = "failure"
+    """Why a task failed."""
+
+
+class Artifact(NamedTuple):
+    """What was stored, and the sha256 of its canonical JSON."""
+
+    digest: str
+    data: Any
+
+
+class Packed(NamedTuple):
+    """Data as it is stored."""
+
+    digest: str
+    body: bytes
+
+
+def pack(data: Any) -> Packed:
+    """Makes JSON data ready to be stored. The digest is the sha256 of its canonical JSON, in hex."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+    return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL))
+
+
+def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed) -> None:
+    """Stores data in place of what there was."""
+    row = {**run._asdict(), "kind": kind.value, **packed._asdict(), "created_at": datetime.now(UTC)}
+    upsert(connection, ARTIFACTS, [row])
+
+
+def find(connection: Connection, run: RunKey, kind: ArtifactKind) -> Packed | None:
+    """What was stored last; None if nothing was."""
+    query = select(ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), ARTIFACTS.c.kind == kind.value)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Packed(row.digest, row.body)
+
+
+def unpack(packed: Packed, what: str) -> Artifact:
+    """What was stored.
+
+    Args:
+        packed: As found.
+        what: How messages call it.
+
+    Raises:
+        ArtifactMissing: If it is not what was stored.
+    """
+    try:
+        text = zlib.decompress(packed.body)
+    except zlib.error:
+        text = b""
+    if hashlib.sha256(text).hexdigest() != packed.digest:
+        raise ArtifactMissing(f"{what} is damaged in the store. Trigger a new run.")
+    return Artifact(packed.digest, json.loads(text))
+
+
+def forget(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:
+    """Deletes what was stored, if anything was."""
+    connection.execute(delete(ARTIFACTS).where(*_of(run), ARTIFACTS.c.kind == kind.value))
+
+
+def forget_all_but(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:
+    """Deletes whatever was stored of another kind."""
+    connection.execute(delete(ARTIFACTS).where(*_of(run), ARTIFACTS.c.kind != kind.value))
+
+
+def _of(run: RunKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return ARTIFACTS.c.dag_id == run.dag_id, ARTIFACTS.c.run_id == run.run_id

@@ -1,0 +1,260 @@
+"""Changes: what a run was to write, and what became of each. Functions on an open connection.
+
+What is done stays so: two tries of a task may write at the same time, and the one that comes too late fails, or finds
+that it is so already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Boolean, Connection, Update, bindparam, case, delete, func, insert, or_, select, update
+
+from okta_mi_provider.store.errors import StoreError
+from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
+from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.memory import Link
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+
+#: What need not be tried again.
+SETTLED = frozenset({Status.DONE, Status.ALREADY})
+#: What may be sent.
+_OPEN = (Status.PLANNED.value, Status.BEGUN.value, Status.FAILED.value)
+_ACCESS = (ChangeKind.DISABLE_USER.value, ChangeKind.ENABLE_USER.value)
+
+
+class Noted(NamedTuple):
+    """What is to be noted of a change.
+
+    Attributes:
+        position: Its place in the plan.
+        user_id: MI id of the user; None if that is not new.
+        group_id: MI id of the group; None if that is not new.
+    """
+
+    position: int
+    status: Status
+    error: str | None = None
+    passing: bool = False
+    user_id: str | None = None
+    group_id: str | None = None
+    joined: bool = False
+    left: bool = False
+
+
+class Doubt(NamedTuple):
+    """A change that was announced, and of which nothing was heard since.
+
+    Attributes:
+        run: Id of the run that has announced it.
+        source_group_id: Okta id of the first group of that run.
+        new: The attributes that were to be written.
+    """
+
+    run: int
+    position: int
+    org: str
+    dag_id: str
+    source_group_id: str
+    kind: ChangeKind
+    group_id: str | None
+    group_name: str
+    source_id: str | None
+    user_id: str | None
+    username: str | None
+    new: dict[str, Any] | None
+
+
+def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | None, approved_by: str | None) -> None:
+    """Notes all changes of a plan in place of those of an earlier one. None of these may have been tried."""
+    connection.execute(delete(CHANGES).where(CHANGES.c.run == run))
+    now = datetime.now(UTC)
+    group_ids = {group.name: group.id or None for group in (wanted.default_group, wanted.target_group) if group}
+    rows = [
+        {
+            "run": run,
+            "position": position,
+            "group_id": group_ids.get(change.group),
+            "status": Status.PLANNED.value,
+            "passing": False,
+            "joined": False,
+            "left_group": False,
+            "triggered_by": triggered_by,
+            "approved_by": approved_by,
+            "at": now,
+            **_of(change),
+        }
+        for position, change in enumerate(wanted.changes)
+    ]
+    if rows:
+        connection.execute(insert(CHANGES), rows)
+
+
+def any_tried(connection: Connection, run: int) -> bool:
+    """Whether any change of a run was begun."""
+    query = select(func.count()).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
+    return bool(connection.scalar(query))
+
+
+def begin(connection: Connection, run: int, positions: Collection[int]) -> set[int]:
+    """Notes that changes are about to be sent, unless another try has settled them.
+
+    Returns:
+        Those that another try has begun, and perhaps sent.
+
+    Raises:
+        StoreError: If they were not planned. What is not noted is not sent.
+    """
+    these = (CHANGES.c.run == run, CHANGES.c.position.in_(positions))
+    statuses = dict(connection.execute(select(CHANGES.c.position, CHANGES.c.status).where(*these)).tuples().all())
+    if len(statuses) < len(positions):
+        raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
+    begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
+    connection.execute(
+        update(CHANGES)
+        .where(*these, CHANGES.c.status.in_(_OPEN))
+        .values(status=Status.BEGUN.value, at=datetime.now(UTC))
+    )
+    return begun
+
+
+def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:
+    """Notes what became of changes."""
+    now = datetime.now(UTC)
+    values: dict[Status, list[dict[str, Any]]] = {}
+    for each in news:
+        values.setdefault(each.status, []).append({"of_run": run, "at_now": now, **_named(each)})
+    for status, rows in values.items():
+        connection.execute(_NOTE[status], rows)
+
+
+def outcomes(connection: Connection, run: int, of: Plan) -> dict[str, Outcome]:
+    """What became of those changes of a plan that were begun, by their keys."""
+    query = select(CHANGES).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
+    found: dict[str, Outcome] = {}
+    for row in connection.execute(query.order_by(CHANGES.c.position)):
+        change, status = of.changes[row.position], Status(row.status)
+        target_id = row.group_id if change.kind is ChangeKind.CREATE_GROUP else row.user_id
+        found[change.key] = Outcome(
+            change,
+            status,
+            row.error,
+            row.passing,
+            target_id if status in SETTLED else None,
+            row.joined,
+            row.left_group,
+        )
+    return found
+
+
+def in_doubt(connection: Connection, host: str, group_name: str, group_id: str | None, *, before: int) -> list[Doubt]:
+    """Changes that crashed runs into a group have left in doubt, in the order in which they were begun.
+
+    Args:
+        connection: Where to read.
+        host: The MI server.
+        group_name: Name of the MI group that those runs synced into.
+        group_id: Its id; None if there is no such group.
+        before: Id of the run that asks; only earlier ones are looked at.
+    """
+    same_group = RUNS.c.target_group == group_name
+    if group_id is not None:
+        same_group = or_(same_group, RUNS.c.target_group_id == group_id)
+    query = (
+        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups)
+        .join(RUNS)
+        # Word for word as in the index.
+        .where(CHANGES.c.status == bindparam("begun", Status.BEGUN.value, literal_execute=True))
+        .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
+        .order_by(CHANGES.c.id)
+    )
+    return [
+        Doubt(
+            row.run,
+            row.position,
+            row.org,
+            row.dag_id,
+            row.source_groups[0]["id"] if row.source_groups else "",
+            ChangeKind(row.kind),
+            row.group_id,
+            row.group_name,
+            row.source_id,
+            row.user_id,
+            row.username,
+            row.new,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def disabled(connection: Connection, host: str) -> Iterator[Link]:
+    """The users of a server whom a sync has disabled, and no undo has enabled since."""
+    columns = CHANGES.c
+    query = (
+        select(columns.source_id, columns.user_id, columns.username, columns.kind)
+        .join(RUNS)
+        .where(columns.kind.in_(bindparam("access", _ACCESS, expanding=True, literal_execute=True)))
+        .where(columns.status == Status.DONE.value, RUNS.c.host == host)
+        .order_by(columns.id)
+    )
+    found: dict[str, Link] = {}
+    for source_id, user_id, username, kind in connection.execute(query):
+        found.pop(user_id, None)
+        if kind == ChangeKind.DISABLE_USER:
+            found[user_id] = Link(source_id or "", user_id, username)
+    yield from found.values()
+
+
+def _of(change: Change) -> dict[str, Any]:
+    user = change.before or change.after
+    fields = change.fields
+    return {
+        "group_name": change.group,
+        "source_id": change.source_id,
+        "user_id": (user.id if user else "") or None,
+        "username": change.user,
+        "username_folded": change.user.casefold()[:FOLDED_LENGTH] if change.user else None,
+        "kind": change.kind.value,
+        "old": {name: pair[0] for name, pair in fields.items()} if fields and change.before else None,
+        "new": {name: pair[1] for name, pair in fields.items()} if fields else None,
+    }
+
+
+def _named(news: Noted) -> dict[str, Any]:
+    """Parameters of a statement; none may be called like a column."""
+    return {f"is_{name}": value for name, value in news._asdict().items() if name != "status"}
+
+
+def _noting(status: Any) -> Update:
+    return _one_change().values(
+        status=status,
+        error=None,
+        passing=False,
+        user_id=func.coalesce(bindparam("is_user_id"), CHANGES.c.user_id),
+        group_id=func.coalesce(bindparam("is_group_id"), CHANGES.c.group_id),
+        joined=or_(CHANGES.c.joined, bindparam("is_joined", type_=Boolean())),
+        left_group=or_(CHANGES.c.left_group, bindparam("is_left", type_=Boolean())),
+        at=bindparam("at_now"),
+    )
+
+
+def _one_change() -> Update:
+    return update(CHANGES).where(CHANGES.c.run == bindparam("of_run"), CHANGES.c.position == bindparam("is_position"))
+
+
+_NOTE = {
+    Status.DONE: _noting(Status.DONE.value),
+    Status.ALREADY: _noting(
+        case((CHANGES.c.status == Status.DONE.value, Status.DONE.value), else_=Status.ALREADY.value)
+    ),
+    Status.FAILED: _one_change()
+    .where(CHANGES.c.status.in_(_OPEN))
+    .values(
+        status=Status.FAILED.value,
+        error=bindparam("is_error"),
+        passing=bindparam("is_passing"),
+        at=bindparam("at_now"),
+    ),
+}

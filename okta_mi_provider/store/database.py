@@ -1,0 +1,55 @@
+"""One database, and transactions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+
+from okta_mi_provider.store.engine import open_engine, shown, speaking
+
+
+class Database:
+    """The store's database, its tables as this version knows them. May be used by several processes at once.
+
+    Args:
+        url: SQLAlchemy URL of SQLite or PostgreSQL.
+
+    Raises:
+        StoreError: If it cannot be opened or written, or belongs to a newer version.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self._engine = open_engine(url)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reading.
+
+        Raises:
+            StoreError: Whenever the database does not do what it is asked to.
+        """
+        with speaking(self._engine), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection for one transaction, which is as a whole done at the end, or not at all.
+
+        Raises:
+            StoreError: Whenever the database does not do what it is asked to.
+        """
+        with speaking(self._engine), self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                # What is read in it stays true until it is written; and it waits for other writers only here.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def __str__(self) -> str:
+        return shown(self._engine.url)

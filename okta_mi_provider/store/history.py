@@ -1,0 +1,275 @@
+"""Who got or lost which access, when, why and by whom: what people ask the store. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, Select, or_, select
+
+from okta_mi_provider.store.database import Database
+from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.report import State
+
+#: How many ids fit into one query, whatever the database.
+_MOST_IDS = 500
+_WRITTEN_KINDS = (ChangeKind.CREATE_USER.value, ChangeKind.UPDATE_USER.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: a sync, a look for drift, or an undo.
+
+    Attributes:
+        id: Names the run for people, and orders runs by their beginning.
+        dag_id: Of the DAG; `cli:<MI group>` of the command line; `<DAG>:<task>` of a single operator.
+        run_id: Airflow's id of the run; a time and a random number on the command line.
+        mode: "sync", "drift" or "undo".
+        target_group: Its id is "" if it is not known.
+        settings: How it was to sync.
+        fingerprint: The settings that decide who is synced and who is who; None if it did not come to a plan.
+        only_user: Whether it was about a single user.
+        triggered_by: Who began it: a person, or what kind of run of Airflow it was. None if that was not noted.
+        approved_by: Who has approved its plan; None if nobody was asked.
+        plan_digest: None if it did not come to a plan.
+        source_users: How many members Okta listed.
+        users_in_scope: How many of them were to sync.
+        state: None while it runs.
+        complete: Whether it was a whole and real sync after which everything was as it should be.
+        counts: As in the JSON report; None while it runs.
+        ended_at: None while it runs. Of a run that was killed: when that was noticed.
+    """
+
+    id: int
+    dag_id: str
+    run_id: str
+    mode: str
+    dry_run: bool
+    org: str
+    host: str
+    source_groups: tuple[SourceGroup, ...]
+    target_group: TargetGroup
+    settings: Mapping[str, Any]
+    fingerprint: Mapping[str, Any] | None
+    only_user: bool
+    triggered_by: str | None
+    approved_by: str | None
+    approved_at: datetime | None
+    plan_digest: str | None
+    source_users: int | None
+    users_in_scope: int | None
+    state: State | None
+    complete: bool
+    counts: Mapping[str, Any] | None
+    error: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """One change of one user or group.
+
+    Attributes:
+        run: Id of its run.
+        dag_id: See `RunRecord`.
+        mode: That of its run.
+        position: Its place in the plan, from 0.
+        org: Okta's side of its run.
+        host: MI's side of its run.
+        group: The MI group it is about; its id is "" if it is not known.
+        source_id: Okta id of the user.
+        user_id: MI id of the user; of one that was created, since it is known.
+        username: Username in MI.
+        old: The attributes that the change is about, as they were; None if there are none.
+        new: The same as they were to be.
+        status: "begun" means that a crash has left it in doubt.
+        passing: The failure may be gone when it is tried again.
+        joined: The user has become a member of the group by it.
+        left: The user has left the group by it.
+        triggered_by: Who began the run.
+        approved_by: Who has approved the plan.
+        at: When the status was noted.
+    """
+
+    run: int
+    dag_id: str
+    mode: str
+    position: int
+    org: str
+    host: str
+    group: TargetGroup
+    source_id: str | None
+    user_id: str | None
+    username: str | None
+    kind: ChangeKind
+    old: Mapping[str, Any] | None
+    new: Mapping[str, Any] | None
+    status: Status
+    error: str | None
+    passing: bool
+    joined: bool
+    left: bool
+    triggered_by: str | None
+    approved_by: str | None
+    at: datetime
+
+
+class History:
+    """Answers questions about the past. Every method raises a `StoreError` if the store cannot be read.
+
+    Args:
+        store: Where to look.
+    """
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+
+    def runs(
+        self,
+        *,
+        dag_id: str | None = None,
+        group: str | None = None,
+        since: datetime | None = None,
+        state: State | Literal["running"] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """Runs, the latest first.
+
+        Args:
+            dag_id: Only those of this DAG.
+            group: Only those into the MI group of this name or id.
+            since: Only those that began then or later; with its time zone.
+            state: Only those that ended so, or have not ended.
+            limit: At most so many.
+        """
+        query = select(RUNS).order_by(RUNS.c.id.desc())
+        if dag_id is not None:
+            query = query.where(RUNS.c.dag_id == dag_id)
+        if group is not None:
+            query = query.where(or_(RUNS.c.target_group == group, RUNS.c.target_group_id == group))
+        if since is not None:
+            query = query.where(RUNS.c.started_at >= since)
+        if state is not None:
+            query = query.where(RUNS.c.state.is_(None) if state == "running" else RUNS.c.state == state)
+        with self._store.reading() as connection:
+            return [_run(row) for row in connection.execute(query.limit(limit))]
+
+    def run(self, run: int) -> RunRecord | None:
+        """One run; None if there is none of this id."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(RUNS).where(RUNS.c.id == run)).one_or_none()
+        return None if row is None else _run(row)
+
+    def changes_of_run(self, run: int) -> list[ChangeRecord]:
+        """All changes of one run, tried or not, in the order of its plan."""
+        return self._changes(_CHANGES.where(CHANGES.c.run == run).order_by(CHANGES.c.position))
+
+    def changes_of_user(
+        self, who: str, *, since: datetime | None = None, host: str | None = None, planned: bool = False
+    ) -> list[ChangeRecord]:
+        """Changes of one user, in the order in which they were made.
+
+        Args:
+            who: Username in MI, whatever its capitals; Okta id; or MI id.
+            since: Only those noted then or later; with its time zone.
+            host: Only those in this MI server: others may have given the same id to somebody else.
+            planned: Also those that were never tried.
+        """
+        folded = who.casefold()
+        meant = or_(
+            CHANGES.c.username_folded == folded[:FOLDED_LENGTH], CHANGES.c.source_id == who, CHANGES.c.user_id == who
+        )
+        found = self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+        return [
+            each
+            for each in found
+            if who in {each.source_id, each.user_id} or (each.username or "").casefold() == folded
+        ]
+
+    def changes_of_group(
+        self, group: str, *, since: datetime | None = None, host: str | None = None, planned: bool = False
+    ) -> list[ChangeRecord]:
+        """Changes of one MI group and of its members, in the order in which they were made.
+
+        Args:
+            group: Its name or id.
+            since: As for a user.
+            host: As for a user.
+            planned: As for a user.
+        """
+        meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
+        return self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+
+    def last_written(self, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """What we have last written, by MI user and attribute. Users of whom we have written nothing are not in it.
+
+        Args:
+            host: The MI server.
+            user_ids: MI ids.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        wanted = sorted(user_ids)
+        with self._store.reading() as connection:
+            for start in range(0, len(wanted), _MOST_IDS):
+                query = (
+                    select(CHANGES.c.user_id, CHANGES.c.new)
+                    .join(RUNS)
+                    .where(
+                        RUNS.c.host == host,
+                        CHANGES.c.user_id.in_(wanted[start : start + _MOST_IDS]),
+                        CHANGES.c.kind.in_(_WRITTEN_KINDS),
+                        CHANGES.c.status == Status.DONE.value,
+                    )
+                    .order_by(CHANGES.c.id)
+                )
+                for user_id, new in connection.execute(query):
+                    found.setdefault(user_id, {}).update(new or {})
+        return found
+
+    def _changes(self, query: Select[Any]) -> list[ChangeRecord]:
+        with self._store.reading() as connection:
+            return list(_change_records(connection.execute(query)))
+
+
+_CHANGES: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)
+
+
+def _tried(query: Select[Any], *, since: datetime | None, host: str | None, planned: bool) -> Select[Any]:
+    conditions: Sequence[ColumnElement[bool]] = [
+        *([] if since is None else [CHANGES.c.at >= since]),
+        *([] if host is None else [RUNS.c.host == host]),
+        *([] if planned else [CHANGES.c.status != Status.PLANNED.value]),
+    ]
+    return query.where(*conditions).order_by(CHANGES.c.id)
+
+
+def _run(row: Row[Any]) -> RunRecord:
+    values = dict(row._mapping)  # noqa: SLF001 - the public name of it, in SQLAlchemy's words
+    return RunRecord(
+        **{
+            **{name: values[name] for name in RunRecord.__slots__ if name in values},
+            "source_groups": tuple(SourceGroup(each["id"], each["name"]) for each in row.source_groups),
+            "target_group": TargetGroup(row.target_group_id or "", row.target_group),
+            "state": State(row.state) if row.state else None,
+        }
+    )
+
+
+def _change_records(rows: Any) -> Iterator[ChangeRecord]:
+    for row in rows:
+        values = row._mapping  # noqa: SLF001 - as above
+        yield ChangeRecord(
+            **{
+                **{name: values[name] for name in ChangeRecord.__slots__ if name in values},
+                "group": TargetGroup(row.group_id or "", row.group_name),
+                "kind": ChangeKind(row.kind),
+                "status": Status(row.status),
+                "left": row.left_group,
+            }
+        )

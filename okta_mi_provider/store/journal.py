@@ -1,0 +1,301 @@
+"""Keeps account of a sync in the store, and remembers earlier ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.store import changes as account
+from okta_mi_provider.store import ledger, links, runs
+from okta_mi_provider.store.changes import Noted
+from okta_mi_provider.store.errors import StoreError
+from okta_mi_provider.store.ledger import Membership
+from okta_mi_provider.store.runs import Beginning, RunKey
+from okta_mi_provider.store.settle import Verdict, settle
+from okta_mi_provider.store.store import Store
+from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.fetch import target_name
+from okta_mi_provider.sync.memory import Link, Memory, recollect
+from okta_mi_provider.sync.model import Source, Target, TargetGroup
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.report import Approval, Report
+
+#: A killed process leaves at most so many outcomes unwritten, and at most those of so many seconds.
+_MOST_WAITING, _LONGEST_WAIT_S = 20, 0.5
+#: Kinds of changes that make somebody a member.
+_JOINS = frozenset({ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER})
+
+
+class StoreJournal:
+    """A `sync.journal.Journal` in the store.
+
+    Several processes may keep the journal of one run, one after the other, as the tasks of a DAG do, or even at the
+    same time, as a try does that Airflow has given up while it goes on.
+
+    Leaving its block writes what is still to be written.
+
+    Args:
+        store: Where to keep it.
+        run: Whose it is.
+        beginning: What is known of the run. It begins with the first call, unless it is `resumed`.
+        approval: What a person has said of the plan, if one was asked.
+    """
+
+    def __init__(self, store: Store, run: RunKey, beginning: Beginning, *, approval: Approval | None = None) -> None:
+        self._store = store
+        self._key = run
+        self._beginning = replace(beginning, started_at=beginning.started_at or datetime.now(UTC))
+        self._approval = approval
+        self._id: int | None = None
+        self._plan: Plan | None = None
+        self._group = TargetGroup("", beginning.target_group)
+        self._positions: dict[str, int] = {}
+        self._in_doubt: set[int] = set()
+        self._waiting: list[Outcome] = []
+        self._written_at = time.monotonic()
+
+    def resumed(self) -> Self:
+        """The same, of a run that another process has begun. If none has, it begins as any other."""
+        with self._store.reading() as connection:
+            row = runs.latest(connection, self._key)
+        if row is not None:
+            self._id = int(row.id)
+            self._beginning = replace(self._beginning, triggered_by=row.triggered_by or self._beginning.triggered_by)
+        return self
+
+    @property
+    def run(self) -> int:
+        """Id of the run in the store. Begins it, if that has not happened."""
+        if self._id is None:
+            self._id = self._store.begin(self._key, self._beginning)
+        return self._id
+
+    def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
+        """See `Journal`. A dry run settles nothing: what it takes for MI may be what it would have written itself."""
+        run, settings = self.run, self._settings
+        name = target_name(source, settings)
+        group_id = group.id if group else None
+        with self._store.writing() as connection:
+            runs.read_sides(connection, run, source, target, name)
+            if not settings.dry_run:
+                doubts = account.in_doubt(connection, target.host, name, group_id, before=run)
+                _settle(connection, settle(doubts, target, group, name), target.host, group)
+        with self._store.reading() as connection:
+            memory = recollect(
+                source,
+                target,
+                group,
+                links=links.between(connection, target.host, source.org),
+                made=ledger.made(
+                    connection,
+                    target.host,
+                    group.id,
+                    source_groups=[each.id for each in source.groups],
+                    dag_id=self._key.dag_id,
+                )
+                if group
+                else (),
+                disabled=account.disabled(connection, target.host),
+                last=runs.last_complete(connection, self._key.dag_id),
+            )
+        if group and not settings.only_looks:
+            assert self._beginning.started_at is not None, "the constructor has set it"  # noqa: S101
+            with self._store.writing() as connection:
+                ledger.prune(
+                    connection,
+                    target.host,
+                    group.id,
+                    target.members.get(group.id, frozenset()),
+                    before=self._beginning.started_at,
+                )
+        return memory
+
+    def planned(self, plan: Plan) -> None:
+        """See `Journal`.
+
+        Raises:
+            StoreError: If a part of another plan was written in this run.
+        """
+        run, digest = self.run, plan.digest
+        self._plan, self._group = plan, plan.target_group
+        self._positions = {change.key: position for position, change in enumerate(plan.changes)}
+        approved_by, approved_at = self._approved(plan)
+        with self._store.writing() as connection:
+            row = runs.by_id(connection, run)
+            if row.plan_digest == digest:
+                self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                return
+            if account.any_tried(connection, run):
+                raise StoreError(
+                    f"A part of another plan was written in run {self._key.run_id!r}. Clear its first task and all "
+                    "after it, or trigger a new run."
+                )
+            runs.planned(connection, run, plan, digest, approved_by=approved_by, approved_at=approved_at)
+            account.plan(connection, run, plan, triggered_by=self._beginning.triggered_by, approved_by=approved_by)
+            links.put(connection, plan.host, plan.org, run, plan.matched)
+
+    def found_group(self, group: TargetGroup) -> None:
+        """Notes the MI group of the plan where its creation was not noted, but it is there."""
+        if group.id and group.id != self._group.id:
+            self._group = group
+            with self._store.writing() as connection:
+                runs.group_is(connection, self.run, group)
+
+    def begin(self, changes: Sequence[Change]) -> None:
+        """See `Journal`."""
+        self.flush()
+        positions = [self._positions[change.key] for change in changes]
+        with self._store.writing() as connection:
+            self._in_doubt |= account.begin(connection, self.run, positions)
+
+    def note(self, outcome: Outcome) -> None:
+        """See `Journal`. A few are gathered for each transaction."""
+        if outcome.change.kind is ChangeKind.CREATE_GROUP and outcome.target_id:
+            self._group = TargetGroup(outcome.target_id, outcome.change.group)
+        self._waiting.append(self._as_ours(outcome))
+        if len(self._waiting) >= _MOST_WAITING or time.monotonic() - self._written_at >= _LONGEST_WAIT_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes the outcomes that are waiting for it.
+
+        Raises:
+            StoreError: If the store cannot be written. They go on waiting then.
+        """
+        if self._waiting:
+            with self._store.writing() as connection:
+                self._write(connection, self._waiting)
+            self._waiting = []
+        self._written_at = time.monotonic()
+
+    def outcomes(self, plan: Plan) -> dict[str, Outcome]:
+        """What became of the changes of a plan that `planned` was told of, by their keys.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return account.outcomes(connection, self.run, plan)
+
+    def close(self, report: Report) -> None:
+        """See `Journal`."""
+        self.flush()
+        mode = self._beginning.mode or self._settings.mode
+        complete = report.is_complete and mode == "sync" and self._settings.only_user is None
+        with self._store.writing() as connection:
+            runs.close(connection, self.run, report, complete=complete)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.flush()
+
+    @property
+    def _settings(self) -> SyncSettings:
+        return self._beginning.settings
+
+    def _approved(self, plan: Plan) -> tuple[str | None, datetime | None]:
+        """Who has approved a plan, and when: the person asked, or whoever began the run with the plan's digest."""
+        answer = self._approval
+        if answer and answer.answer == "approved":
+            return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
+        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+            return self._beginning.triggered_by, self._beginning.started_at
+        return None, None
+
+    def _as_ours(self, outcome: Outcome) -> Outcome:
+        """What an earlier try had sent, and this one found done, is our doing."""
+        change = outcome.change
+        if outcome.status is not Status.ALREADY or self._positions[change.key] not in self._in_doubt:
+            return outcome
+        return replace(
+            outcome,
+            status=Status.DONE,
+            joined=outcome.joined or change.kind in _JOINS,
+            left=outcome.left or change.kind is ChangeKind.REMOVE_MEMBER,
+        )
+
+    def _write(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        assert self._plan is not None, "what is noted was planned"  # noqa: S101
+        run, plan, group = self.run, self._plan, self._group
+        account.note(connection, run, map(self._noted, outcomes))
+        if any(each.change.kind is ChangeKind.CREATE_GROUP for each in outcomes) and group.id:
+            runs.group_is(connection, run, group)
+        here = [each for each in outcomes if each.change.group == group.name]
+        ledger.put(connection, (self._membership(each) for each in here if each.joined))
+        gone = [
+            each.target_id
+            for each in here
+            if each.change.kind is ChangeKind.REMOVE_MEMBER and each.status in account.SETTLED and each.target_id
+        ]
+        ledger.drop(connection, plan.host, group.id, gone)
+        created = [
+            Link(each.change.source_id, each.target_id, each.change.user or "")
+            for each in outcomes
+            if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
+        ]
+        links.put(connection, plan.host, plan.org, run, created)
+
+    def _noted(self, outcome: Outcome) -> Noted:
+        of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
+        return Noted(
+            self._positions[outcome.change.key],
+            outcome.status,
+            outcome.error,
+            outcome.passing,
+            user_id=None if of_group else outcome.target_id,
+            group_id=outcome.target_id if of_group else None,
+            joined=outcome.joined,
+            left=outcome.left,
+        )
+
+    def _membership(self, outcome: Outcome) -> Membership:
+        assert self._plan is not None, "what is noted was planned"  # noqa: S101
+        return Membership(
+            host=self._plan.host,
+            group_id=self._group.id,
+            user_id=outcome.target_id or "",
+            group_name=self._group.name,
+            username=outcome.change.user or "",
+            source_id=outcome.change.source_id or "",
+            source_group_id=next((each.id for each in self._plan.source_groups), ""),
+            dag_id=self._key.dag_id,
+            run=self.run,
+        )
+
+
+def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, group: TargetGroup | None) -> None:
+    """Notes what became of changes of earlier runs, as those runs would have."""
+    for doubt, noted, user in verdicts:
+        account.note(connection, doubt.run, [noted])
+        created = doubt.kind is ChangeKind.CREATE_USER and noted.status is Status.DONE
+        if created and user and doubt.source_id:
+            link = Link(doubt.source_id, user.id, user.username)
+            links.put(connection, host, doubt.org, doubt.run, [link])
+        if group is None or doubt.group_name != group.name:
+            continue
+        if noted.joined and user:
+            membership = Membership(
+                host=host,
+                group_id=group.id,
+                user_id=user.id,
+                group_name=group.name,
+                username=user.username,
+                source_id=doubt.source_id or "",
+                source_group_id=doubt.source_group_id,
+                dag_id=doubt.dag_id,
+                run=doubt.run,
+            )
+            ledger.put(connection, [membership])
+        if noted.left and doubt.user_id:
+            ledger.drop(connection, host, group.id, [doubt.user_id])

@@ -1,0 +1,101 @@
+"""The ledger: which memberships are of our making. Functions on an open connection.
+
+It is what `prune: managed` may take away, so in doubt a row is dropped rather than kept: a member of whom nothing is
+written stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
+
+from okta_mi_provider.store.schema import MEMBERSHIPS, RUNS
+from okta_mi_provider.store.upsert import upsert
+from okta_mi_provider.sync.memory import Link
+
+#: How many ids fit into one query.
+_MOST_IDS = 500
+
+
+class Membership(NamedTuple):
+    """A membership that a sync has made.
+
+    Attributes:
+        source_id: Okta id of the user; "" if it is not known.
+        source_group_id: Okta id of the group that it was made for; of several, the first.
+        dag_id: The sync that has made it.
+        run: Id of the run.
+    """
+
+    host: str
+    group_id: str
+    user_id: str
+    group_name: str
+    username: str
+    source_id: str
+    source_group_id: str
+    dag_id: str
+    run: int
+
+
+def put(connection: Connection, memberships: Iterable[Membership]) -> None:
+    """Notes memberships."""
+    now = datetime.now(UTC)
+    by_key = {each[:3]: {**each._asdict(), "at": now} for each in memberships}
+    upsert(connection, MEMBERSHIPS, list(by_key.values()))
+
+
+def drop(connection: Connection, host: str, group_id: str, user_ids: Collection[str]) -> None:
+    """Forgets memberships that are no more."""
+    ids = sorted(user_ids)
+    for start in range(0, len(ids), _MOST_IDS):
+        connection.execute(delete(MEMBERSHIPS).where(*_of(host, group_id, ids[start : start + _MOST_IDS])))
+
+
+def made(
+    connection: Connection, host: str, group_id: str, *, source_groups: Sequence[str], dag_id: str
+) -> Iterator[Link]:
+    """The memberships of a group that are of a sync's making: made for its groups of Okta, or by itself.
+
+    Args:
+        connection: Where to read.
+        host: The MI server.
+        group_id: The MI group.
+        source_groups: Okta ids of the groups that the sync is for.
+        dag_id: The sync.
+    """
+    query = select(MEMBERSHIPS.c.source_id, MEMBERSHIPS.c.user_id, MEMBERSHIPS.c.username).where(
+        MEMBERSHIPS.c.host == host,
+        MEMBERSHIPS.c.group_id == group_id,
+        or_(MEMBERSHIPS.c.source_group_id.in_(source_groups), MEMBERSHIPS.c.dag_id == dag_id),
+    )
+    for row in connection.execute(query):
+        yield Link(*row)
+
+
+def prune(connection: Connection, host: str, group_id: str, members: Collection[str], *, before: datetime) -> None:
+    """Forgets memberships that somebody has taken away: should the user be a member again, it is not our making.
+
+    Args:
+        connection: Where to write.
+        host: The MI server.
+        group_id: The MI group.
+        members: MI ids of everybody in it.
+        before: What was made by a run that had not ended then is left alone: it may be newer than the members are.
+    """
+    ids = connection.scalars(
+        select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.host == host, MEMBERSHIPS.c.group_id == group_id)
+    )
+    gone = sorted(user_id for user_id in ids if user_id not in members)
+    running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at >= before))
+    for start in range(0, len(gone), _MOST_IDS):
+        these = _of(host, group_id, gone[start : start + _MOST_IDS])
+        connection.execute(delete(MEMBERSHIPS).where(*these, MEMBERSHIPS.c.run.not_in(running)))
+
+
+def _of(host: str, group_id: str, user_ids: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+    columns = MEMBERSHIPS.c
+    return columns.host == host, columns.group_id == group_id, columns.user_id.in_(user_ids)

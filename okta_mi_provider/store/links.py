@@ -1,0 +1,54 @@
+"""Links: who in Okta is who in MI. Functions on an open connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, select
+
+from okta_mi_provider.store.schema import LINKS
+from okta_mi_provider.store.upsert import upsert
+from okta_mi_provider.sync.memory import Link
+
+#: How many ids fit into one query.
+_MOST_IDS = 500
+
+
+def between(connection: Connection, host: str, org: str) -> Iterator[Link]:
+    """All links between an org of Okta and an MI server."""
+    query = select(LINKS.c.source_id, LINKS.c.user_id, LINKS.c.username).where(LINKS.c.host == host, LINKS.c.org == org)
+    for row in connection.execute(query):
+        yield Link(*row)
+
+
+def put(connection: Connection, host: str, org: str, run: int, links: Sequence[Link]) -> None:
+    """Notes links. An MI user has one link with an org: those that others of it had to the same user are forgotten.
+
+    Args:
+        connection: Where to write.
+        host: The MI server.
+        org: The org of Okta.
+        run: Id of the run that has found them.
+        links: If several are about one user of either side, the last one counts.
+    """
+    now = datetime.now(UTC)
+    by_user = {link.user_id: link for link in links}
+    by_person = {link.source_id: link for link in by_user.values()}
+    user_ids = sorted(by_user)
+    for start in range(0, len(user_ids), _MOST_IDS):
+        these = LINKS.c.user_id.in_(user_ids[start : start + _MOST_IDS])
+        connection.execute(delete(LINKS).where(LINKS.c.host == host, LINKS.c.org == org, these))
+    rows = [
+        {
+            "host": host,
+            "org": org,
+            "source_id": link.source_id,
+            "user_id": link.user_id,
+            "username": link.username,
+            "run": run,
+            "at": now,
+        }
+        for link in by_person.values()
+    ]
+    upsert(connection, LINKS, rows)

@@ -1,0 +1,1 @@
+"""Migrations of the store; see `okta_mi_provider.store.upgrade`."""

@@ -1,0 +1,239 @@
+"""Runs: who began what, with which settings, and how it ended. Functions on an open connection."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.store.errors import StoreError
+from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.memory import LastSync
+from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup
+from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.report import Report, State
+
+#: As long as Airflow lets an id be.
+_LONGEST_ID = 250
+#: Why a run has ended that has not said so.
+INTERRUPTED = "Interrupted: the process or its machine was stopped before the end."
+
+
+class RunKey(NamedTuple):
+    """Which run of which DAG. What is run again has the same key; the latest one counts."""
+
+    dag_id: str
+    run_id: str
+
+    @classmethod
+    def of_command(cls, target_group: str) -> Self:
+        """A key of its own for a sync into an MI group from the command line."""
+        name = f"cli:{target_group}"
+        if len(name) > _LONGEST_ID:
+            name = f"{name[:200]}:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
+        return cls(name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(4)}")
+
+    @classmethod
+    def of_task(cls, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> Self:
+        """The key of a sync that is a single task of somebody's DAG."""
+        name = f"{dag_id}:{task_id}"
+        if len(name) > _LONGEST_ID:
+            name = f"{name[:200]}:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        return cls(name, run_id if map_index < 0 else f"{run_id[:230]}:{map_index}")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known of a run when it begins.
+
+    Attributes:
+        settings: How it is to sync.
+        triggered_by: Who or what wants it.
+        org: Which Okta org; "" if that is not known yet.
+        host: Which MI server; "" if that is not known yet.
+        source_groups: The groups of Okta, as far as they are known.
+        target_group: Name of the MI group, or what is known of it.
+        mode: "undo", or None for what the settings say.
+        started_at: When it began.
+    """
+
+    settings: SyncSettings
+    triggered_by: str
+    org: str = ""
+    host: str = ""
+    source_groups: Sequence[SourceGroup] = ()
+    target_group: str = ""
+    mode: str | None = None
+    started_at: datetime | None = None
+
+
+def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
+    """Makes a run the newest of its DAG. Of an earlier one of the same key only what it has written is kept.
+
+    Returns:
+        Its id.
+    """
+    settings, now = beginning.settings, datetime.now(UTC)
+    _forget_what_wrote_nothing(connection, key)
+    # Had it ended by itself, it would have said so. Should it go on elsewhere, it will say so yet.
+    connection.execute(
+        update(RUNS)
+        .where(RUNS.c.dag_id == key.dag_id, RUNS.c.state.is_(None))
+        .values(state=State.FAILED.value, error=INTERRUPTED, ended_at=now)
+    )
+    done = connection.execute(
+        insert(RUNS).values(
+            **key._asdict(),
+            mode=beginning.mode or settings.mode,
+            dry_run=settings.dry_run,
+            org=beginning.org,
+            host=beginning.host,
+            source_groups=_groups(beginning.source_groups),
+            target_group=beginning.target_group,
+            settings=settings.to_mapping(),
+            only_user=settings.only_user is not None,
+            triggered_by=beginning.triggered_by,
+            complete=False,
+            started_at=beginning.started_at or now,
+        )
+    )
+    [run] = list(done.inserted_primary_key or ())
+    return int(run)
+
+
+def latest(connection: Connection, key: RunKey) -> Row[Any] | None:
+    """The row of the latest run of a key."""
+    return connection.execute(select(RUNS).where(*_of(key)).order_by(RUNS.c.id.desc()).limit(1)).one_or_none()
+
+
+def by_id(connection: Connection, run: int) -> Row[Any]:
+    """The row of a run.
+
+    Raises:
+        StoreError: If it was begun anew since, or is forgotten.
+    """
+    row = connection.execute(select(RUNS).where(RUNS.c.id == run)).one_or_none()
+    if row is None:
+        raise StoreError(
+            f"Run {run} is not in the store any more: it was begun anew. What is left is done by that one."
+        )
+    return row
+
+
+def read_sides(connection: Connection, run: int, source: Source, target: Target, name: str) -> None:
+    """Notes what a run is between, once that was read.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        source: Okta.
+        target: MI.
+        name: Name of the MI group.
+    """
+    group = target.group_named(name)
+    _set(
+        connection,
+        run,
+        org=source.org,
+        host=target.host,
+        source_groups=_groups(source.groups),
+        target_group=name,
+        target_group_id=group.id if group else None,
+    )
+
+
+def planned(
+    connection: Connection,
+    run: int,
+    plan: Plan,
+    digest: str,
+    *,
+    approved_by: str | None,
+    approved_at: datetime | None,
+) -> None:
+    """Notes the plan that is going to be written, and who has approved it."""
+    _set(connection, run, plan_digest=digest, approved_by=approved_by, approved_at=approved_at, **_of_plan(plan))
+
+
+def group_is(connection: Connection, run: int, group: TargetGroup) -> None:
+    """Notes the MI group of a run that has just been created, or found."""
+    _set(connection, run, target_group_id=group.id)
+    connection.execute(
+        update(CHANGES).where(CHANGES.c.run == run, CHANGES.c.group_name == group.name).values(group_id=group.id)
+    )
+
+
+def close(connection: Connection, run: int, report: Report, *, complete: bool) -> None:
+    """Notes how a run ended."""
+    _set(
+        connection,
+        run,
+        org=report.org,
+        host=report.host,
+        source_groups=_groups(report.source_groups),
+        target_group=report.target_group.name,
+        target_group_id=report.target_group.id or None,
+        state=report.state.value,
+        complete=complete,
+        counts=report.counts(),
+        error=report.error,
+        ended_at=datetime.now(UTC),
+        **({"plan_digest": report.plan.digest, **_of_plan(report.plan)} if report.plan else {}),
+    )
+
+
+def last_complete(connection: Connection, dag_id: str) -> LastSync | None:
+    """The last complete sync of a DAG."""
+    query = (
+        select(RUNS.c.fingerprint, RUNS.c.users_in_scope)
+        .where(RUNS.c.dag_id == dag_id, RUNS.c.complete)
+        .order_by(RUNS.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else LastSync(row.fingerprint or {}, row.users_in_scope or 0)
+
+
+def newer_plan(connection: Connection, key: RunKey, plan_kind: str) -> str | None:
+    """Airflow's id of a run of the same DAG that began after this one and has stored a plan."""
+    mine = select(RUNS.c.id).where(*_of(key)).order_by(RUNS.c.id.desc()).limit(1).scalar_subquery()
+    plan = exists().where(
+        ARTIFACTS.c.dag_id == RUNS.c.dag_id, ARTIFACTS.c.run_id == RUNS.c.run_id, ARTIFACTS.c.kind == plan_kind
+    )
+    newest = select(RUNS.c.run_id).where(RUNS.c.dag_id == key.dag_id, RUNS.c.id > mine, plan)
+    found = connection.scalar(newest.order_by(RUNS.c.id.desc()).limit(1))
+    return None if found is None else str(found)
+
+
+def _forget_what_wrote_nothing(connection: Connection, key: RunKey) -> None:
+    tried = exists().where(CHANGES.c.run == RUNS.c.id, CHANGES.c.status != Status.PLANNED.value)
+    idle = list(connection.scalars(select(RUNS.c.id).where(*_of(key), ~tried)))
+    connection.execute(delete(CHANGES).where(CHANGES.c.run.in_(idle)))
+    connection.execute(delete(RUNS).where(RUNS.c.id.in_(idle)))
+
+
+def _of(key: RunKey) -> tuple[Any, Any]:
+    return RUNS.c.dag_id == key.dag_id, RUNS.c.run_id == key.run_id
+
+
+def _set(connection: Connection, run: int, **values: Any) -> None:
+    connection.execute(update(RUNS).where(RUNS.c.id == run).values(**values))
+
+
+def _groups(groups: Sequence[SourceGroup]) -> list[Mapping[str, str]]:
+    return [{"id": group.id, "name": group.name} for group in groups]
+
+
+def _of_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "fingerprint": dict(plan.fingerprint),
+        "source_users": plan.source_users,
+        "users_in_scope": plan.users_in_scope,
+    }

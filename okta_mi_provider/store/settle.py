@@ -1,0 +1,121 @@
+"""What became of changes that a crash has left in doubt: MI as it was read decides. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from okta_mi_provider.store.changes import Doubt, Noted
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import ChangeKind
+
+#: Why a change failed that was announced, but is not to be seen in MI.
+NOT_DONE = "Interrupted: the process was stopped before the answer came, and MI shows that it was not done."
+_SOMEBODY_ELSE = "Interrupted: MI has a user of that name, but with another e-mail address."
+_UNKNOWN = "Interrupted: whether it was done is not known, for the members of that group were not read since."
+
+
+class Verdict(NamedTuple):
+    """What became of one change.
+
+    Attributes:
+        noted: What is to be noted of it.
+        user: The MI user it is about, as far as there is one.
+    """
+
+    doubt: Doubt
+    noted: Noted
+    user: TargetUser | None
+
+
+def settle(doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, name: str) -> Iterator[Verdict]:
+    """Finds out what became of changes. What is there is of our making, for we were about to make it.
+
+    Args:
+        doubts: The changes.
+        target: MI, read after they were announced.
+        group: The MI group that they were made for; None if it does not exist.
+        name: Its name.
+    """
+    court = _Court(target, group, name)
+    for doubt in doubts:
+        user = court.user(doubt)
+        yield Verdict(doubt, court.judge(doubt, user), user)
+
+
+class _Court:
+    def __init__(self, target: Target, group: TargetGroup | None, name: str) -> None:
+        self._fold = str.casefold if target.username_casefold else str
+        self._members: Mapping[str, frozenset[str]] = target.members
+        self._group, self._name = group, name
+        self._by_id = {user.id: user for user in target.users}
+        self._by_name = {self._fold(user.username): user for user in target.users}
+
+    def user(self, doubt: Doubt) -> TargetUser | None:
+        """The user it is about. An id that belongs to another username now says nothing."""
+        name = self._fold(doubt.username or "")
+        if doubt.kind is ChangeKind.CREATE_USER:
+            return self._by_name.get(name)
+        user = self._by_id.get(doubt.user_id or "")
+        return user if user and self._fold(user.username) == name else None
+
+    def judge(self, doubt: Doubt, user: TargetUser | None) -> Noted:
+        match doubt.kind:
+            case ChangeKind.CREATE_GROUP:
+                group = self._group if doubt.group_name == self._name else None
+                return _done(doubt, group_id=group.id) if group else _failed(doubt)
+            case ChangeKind.CREATE_USER:
+                return self._created(doubt, user)
+            case ChangeKind.ADD_MEMBER | ChangeKind.REMOVE_MEMBER:
+                return self._moved(doubt, user)
+            case ChangeKind.UPDATE_USER:
+                return _done(doubt) if user and _has(user, doubt.new or {}) else _failed(doubt)
+            case ChangeKind.DISABLE_USER | ChangeKind.ENABLE_USER:
+                wanted = doubt.kind is ChangeKind.ENABLE_USER
+                return _done(doubt) if user and user.enabled is wanted else _failed(doubt)
+
+    def _created(self, doubt: Doubt, user: TargetUser | None) -> Noted:
+        if user is None:
+            return _failed(doubt)
+        if user.email.casefold() != str((doubt.new or {}).get("email")).casefold():
+            return _failed(doubt, _SOMEBODY_ELSE)
+        group_id = self._group_id(doubt)
+        joined = user.id in self._members.get(group_id or "", ())
+        return _done(doubt, user_id=user.id, group_id=group_id, joined=joined)
+
+    def _moved(self, doubt: Doubt, user: TargetUser | None) -> Noted:
+        group_id = self._group_id(doubt)
+        gone = doubt.group_name == self._name and self._group is None
+        members = frozenset[str]() if gone else self._members.get(group_id or "")
+        if members is None:
+            return _failed(doubt, _UNKNOWN)
+        is_member = user is not None and user.id in members
+        joins = doubt.kind is ChangeKind.ADD_MEMBER
+        if is_member is not joins:
+            return _failed(doubt)
+        return _done(doubt, group_id=group_id, joined=joins, left=not joins)
+
+    def _group_id(self, doubt: Doubt) -> str | None:
+        """The group it is about: the one of this name now, or any other by its id."""
+        if doubt.group_name == self._name:
+            return self._group.id if self._group else None
+        return doubt.group_id
+
+
+def _has(user: TargetUser, wanted: Mapping[str, str]) -> bool:
+    """Whether the attributes are as they were to be. Servers may spell addresses in small letters."""
+    return all(
+        getattr(user, name) == value or (name == "email" and user.email.casefold() == value.casefold())
+        for name, value in wanted.items()
+    )
+
+
+def _done(
+    doubt: Doubt, *, user_id: str | None = None, group_id: str | None = None, joined: bool = False, left: bool = False
+) -> Noted:
+    return Noted(doubt.position, Status.DONE, user_id=user_id, group_id=group_id, joined=joined, left=left)
+
+
+def _failed(doubt: Doubt, why: str = NOT_DONE) -> Noted:
+    return Noted(doubt.position, Status.FAILED, error=why, passing=True)
