@@ -338,9 +338,7 @@ def test_lesson_15_two_groups_with_one_target_are_a_union(
     assert mi.members("BI") == logins("ana", "bruno", "carla")
 
 
-def test_lesson_15_a_removal_needs_absence_from_the_union(
-    provision: Provision, okta: Okta, mi: MetricInsights
-) -> None:
+def test_lesson_15_a_removal_needs_absence_from_the_union(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
     okta.group("Finance", "ana", "bruno")
     okta.group("Sales", "carla", "dora")
     pruned = ("--prune", "all", "--target-group", "BI", "-a", "all", "Finance", "Sales")

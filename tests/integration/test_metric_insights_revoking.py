@@ -232,7 +232,9 @@ def test_a_server_that_empties_what_it_was_not_sent_surprises() -> None:
 
 def test_what_cannot_be_disabled_by_choice_sends_nothing() -> None:
     with canned(Answer({})) as server:
-        with pytest.raises(DisablingOff, match="'ana' should be disabled.*'disable_method' of the connection is 'off'"):
+        with pytest.raises(
+            DisablingOff, match=r"'ana' should be disabled.*'disable_method' of the connection is 'off'"
+        ):
             EnsuringWriter(client(server.url, disable_method="off")).set_enabled(OUT, ANA)
         with pytest.raises(DisablingOff, match="should be enabled"):
             EnsuringWriter(client(server.url, disable_method="off")).set_enabled(ANA, OUT)
