@@ -151,14 +151,17 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 },
             )
         case Choice(values) if option.flags:
-            yield Argument(option.flags, {"choices": values, "default": None, "help": f"{text} Default: {default}."})
+            yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
-            yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
+            yield Argument(
+                option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
+            )
         case _ if option.flags:
             shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
-            yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
+            metavar = name.rsplit("_", 1)[-1].upper()
+            yield Argument(option.flags, {"metavar": metavar, "dest": name, "help": f"{text}{tail}"})
 
 
 def constant_flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:
