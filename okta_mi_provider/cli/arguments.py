@@ -49,6 +49,7 @@ def provision_arguments() -> Iterator[Argument]:
     for name, option in options().items():
         yield from _option_arguments(name, option)
     yield from _common_arguments()
+    yield from store_arguments()
     yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
 
 
@@ -74,6 +75,15 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
     """The settings among parsed arguments, as a mapping for `SyncSettings.from_mapping`."""
     given = {name: getattr(args, name, None) for name in options()}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def store_arguments() -> Iterator[Argument]:
+    """The arguments of a command that uses the store."""
+    text = (
+        "SQLAlchemy URL of the history, SQLite or PostgreSQL (default: what Airflow's [okta_mi] store says; a URL "
+        "with a password belongs into AIRFLOW__OKTA_MI__STORE)"
+    )
+    yield Argument(("--store",), {"metavar": "URL", "help": text})
 
 
 def _connection_arguments() -> Iterator[Argument]:

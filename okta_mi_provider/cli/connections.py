@@ -60,7 +60,7 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only
             "--okta-client-id": args.okta_client_id,
         }
         _not_both("--okta-conn-id", own)
-        with _airflow():
+        with airflow_configured():
             from okta_mi_provider.hooks.okta import OktaHook
 
             return OktaHook(args.okta_conn_id).client(read_only=read_only)
@@ -110,7 +110,7 @@ def _metric_insights(
             "--mi-application-id": args.mi_application_id,
         }
         _not_both("--mi-conn-id", own)
-        with _airflow():
+        with airflow_configured():
             from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
             hook = MetricInsightsHook(args.mi_conn_id)
@@ -154,8 +154,8 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
 
 
 @contextmanager
-def _airflow() -> Iterator[None]:
-    """Lets Airflow look for connections.
+def airflow_configured() -> Iterator[None]:
+    """Lets Airflow look for connections, and for its configuration.
 
     Outside of a task it looks into its database only if told so, as its own commands do; and it logs to stdout,
     which is for the summary.

@@ -18,8 +18,10 @@ from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
 from okta_mi_provider.cli.progress import ProgressBar
+from okta_mi_provider.cli.store import open_store, os_user, retention
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
+from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.render import as_text
@@ -41,9 +43,12 @@ def run(args: argparse.Namespace) -> int:
         with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
             groups = _groups(args)
             check_writable(args.report)
-            both = sides(args, read_only=settings.dry_run)
-            with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
-                results = _sync(both, groups, settings)
+            keep = retention()
+            with open_store(args) as store:
+                both = sides(args, read_only=settings.only_looks)
+                with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
+                    results = _sync(both, groups, settings, store)
+                store.forget_old(keep)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
@@ -117,10 +122,17 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:
+def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store) -> list[Result]:
     unions = _unions([GroupSelector(name=group) for group in groups], settings)
+    who = os_user()
+
+    def journal(target_group: str) -> StoreJournal:
+        beginning = Beginning(settings, who, both.source.org, both.target.host, target_group=target_group)
+        return StoreJournal(store, RunKey.of_command(target_group), beginning)
+
     with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
-        results = list(provision(both, unions, settings, watcher=bar or Watcher(), stopped=stopped))
+        watcher = bar or Watcher()
+        results = list(provision(both, unions, settings, journal_of=journal, watcher=watcher, stopped=stopped))
     for result in results:
         if result.report.error:
             log.error("%s", result.report.error)

@@ -206,6 +206,22 @@ class History:
         meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
         return self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
 
+    def moved_later(self, run: RunRecord) -> frozenset[str]:
+        """MI ids of users whom a later run has put into the MI group of this one, or taken out of it."""
+        query = (
+            select(CHANGES.c.user_id)
+            .join(RUNS)
+            .where(
+                RUNS.c.host == run.host,
+                CHANGES.c.run > run.id,
+                CHANGES.c.group_id == run.target_group.id,
+                or_(CHANGES.c.joined, CHANGES.c.left_group),
+                CHANGES.c.user_id.is_not(None),
+            )
+        )
+        with self._store.reading() as connection:
+            return frozenset(connection.scalars(query))
+
     def last_written(self, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """What we have last written, by MI user and attribute. Users of whom we have written nothing are not in it.
 

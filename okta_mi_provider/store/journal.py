@@ -70,11 +70,20 @@ class StoreJournal:
             self._beginning = replace(self._beginning, triggered_by=row.triggered_by or self._beginning.triggered_by)
         return self
 
-    @property
-    def run(self) -> int:
-        """Id of the run in the store. Begins it, if that has not happened."""
+    def start(self) -> None:
+        """Begins the run, if it has not begun.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
         if self._id is None:
             self._id = self._store.begin(self._key, self._beginning)
+
+    @property
+    def run(self) -> int:
+        """Id of the run in the store, which begins by this if it has not."""
+        self.start()
+        assert self._id is not None, "it has begun"  # noqa: S101
         return self._id
 
     def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
@@ -129,7 +138,7 @@ class StoreJournal:
         approved_by, approved_at = self._approved(plan)
         with self._store.writing() as connection:
             row = runs.by_id(connection, run)
-            if row.plan_digest == digest:
+            if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
                 return
             if account.any_tried(connection, run):
@@ -187,10 +196,10 @@ class StoreJournal:
     def close(self, report: Report) -> None:
         """See `Journal`."""
         self.flush()
-        mode = self._beginning.mode or self._settings.mode
+        run, mode = self.run, self._beginning.mode or self._settings.mode
         complete = report.is_complete and mode == "sync" and self._settings.only_user is None
         with self._store.writing() as connection:
-            runs.close(connection, self.run, report, complete=complete)
+            runs.close(connection, run, report, complete=complete)
 
     def __enter__(self) -> Self:
         return self
