@@ -202,11 +202,11 @@ def test_the_sync_of_one_user_is_a_part_of_the_whole_one(world: Snapshot, chosen
     one = diff(world, replace(chosen, only_user=who))
     assert set(one.changes) <= set(whole.changes)
     known = {user.id: user for user in world.source.users}
-    accounts = {user.username: user for user in world.target.users}
+    accounts = {user.id: user for user in world.target.users}
     for change in one.changes:
-        if change.kind is ChangeKind.CREATE_GROUP:
+        if change.after is None:
             continue
-        people = [known.get(change.source_id or ""), accounts.get(change.user or "")]
+        people = [known.get(change.source_id or ""), accounts.get(change.after.id)]
         names = {name.casefold() for each in people if each for name in (each.username, each.email)}
         linked = {
             world.memory.links.get(user.id) for user in known.values() if who.casefold() in user.username.casefold()
