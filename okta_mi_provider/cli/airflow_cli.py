@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-from okta_mi_provider.cli.arguments import Argument, doctor_arguments, provision_arguments
+from okta_mi_provider.cli.commands import COMMANDS, Command
 
 
 def get_okta_mi_cli_commands() -> list[GroupCommand]:
@@ -18,27 +18,21 @@ def get_okta_mi_cli_commands() -> list[GroupCommand]:
             name="okta-mi",
             help="Keep Metric Insights groups and users in step with Okta",
             subcommands=[
-                _command("provision", "Sync groups of Okta into Metric Insights", _provision, provision_arguments()),
-                _command("doctor", "Look at both connections, and say what is wrong", _doctor, doctor_arguments()),
+                ActionCommand(
+                    name=command.name,
+                    help=command.summary[0].upper() + command.summary[1:],
+                    description=command.description,
+                    func=_ending_with_the_code_of(command),
+                    args=[Arg(flags, **keywords) for flags, keywords in command.arguments()],  # type: ignore[no-untyped-call]
+                )
+                for command in COMMANDS
             ],
         )
     ]
 
 
-def _command(
-    name: str, text: str, call: Callable[[argparse.Namespace], None], arguments: Iterable[Argument]
-) -> ActionCommand:
-    args = [Arg(flags, **keywords) for flags, keywords in arguments]  # type: ignore[no-untyped-call]
-    return ActionCommand(name=name, help=text, func=call, args=args)
+def _ending_with_the_code_of(command: Command) -> Callable[[argparse.Namespace], None]:
+    def call(args: argparse.Namespace) -> None:
+        sys.exit(command.run(args))
 
-
-def _provision(args: argparse.Namespace) -> None:
-    from okta_mi_provider.cli.provision import run
-
-    sys.exit(run(args))
-
-
-def _doctor(args: argparse.Namespace) -> None:
-    from okta_mi_provider.cli.doctor import run
-
-    sys.exit(run(args))
+    return call

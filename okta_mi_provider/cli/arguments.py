@@ -41,34 +41,27 @@ class Argument(NamedTuple):
 
 def provision_arguments() -> Iterator[Argument]:
     """All arguments of `provision`."""
-    yield Argument(
-        ("groups",),
-        {"nargs": "*", "metavar": "GROUP", "action": _Groups, "help": "exact name or id of an Okta group to sync"},
-    )
-    yield from _connection_arguments()
+    yield group_names_argument("exact name or id of an Okta group to sync")
+    yield from okta_arguments()
+    yield from mi_arguments()
     for name, option in options().items():
-        yield from _option_arguments(name, option)
-    yield from _common_arguments()
-    yield from store_arguments()
+        yield from option_arguments(name, option)
+    yield store_argument()
+    yield from common_arguments()
     yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
 
 
 def doctor_arguments() -> Iterator[Argument]:
     """All arguments of `doctor`."""
-    yield Argument(
-        ("groups",),
-        {
-            "nargs": "*",
-            "metavar": "GROUP",
-            "action": _Groups,
-            "help": "exact name or id of an Okta group whose first member is the sample (default: any group)",
-        },
+    yield group_names_argument(
+        "exact name or id of an Okta group whose first member is the sample (default: any group)"
     )
-    yield from _connection_arguments()
+    yield from okta_arguments()
+    yield from mi_arguments()
     for name in _MAPPING:
-        yield from _option_arguments(name, options()[name])
-    yield from _common_arguments()
-    yield Argument(("--json",), _flag("json", "write a list of objects instead of text"))
+        yield from option_arguments(name, options()[name])
+    yield from common_arguments()
+    yield Argument(("--json",), constant_flag("json", "write a list of objects instead of text"))
 
 
 def settings_from(args: argparse.Namespace) -> dict[str, Any]:
@@ -77,48 +70,63 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def store_arguments() -> Iterator[Argument]:
-    """The arguments of a command that uses the store."""
-    text = (
-        "SQLAlchemy URL of the history, SQLite or PostgreSQL (default: what Airflow's [okta_mi] store says; a URL "
-        "with a password belongs into AIRFLOW__OKTA_MI__STORE)"
-    )
-    yield Argument(("--store",), {"metavar": "URL", "help": text})
+def group_names_argument(text: str) -> Argument:
+    """Names of groups, wherever they stand between the options."""
+    return Argument(("groups",), {"nargs": "*", "metavar": "GROUP", "action": _Groups, "help": text})
 
 
-def _connection_arguments() -> Iterator[Argument]:
-    texts = {
-        ("--okta-host", "-H"): ("HOST", "Okta org, such as https://acme.okta.com"),
-        ("--okta-client-id",): (
-            "ID",
-            f"service app of Okta, instead of a token; its private key in {OKTA_KEY_VARIABLE}, in PEM or as JWK",
-        ),
-        ("--okta-private-key-id",): ("KID", "id of that key in Okta (not needed if a JWK has it)"),
-        ("--okta-conn-id",): ("ID", "Airflow connection to take Okta's host and token from"),
-        ("--mi-host",): ("HOST", "Metric Insights server, such as https://mi.example.org"),
-        ("--mi-user",): ("USER", "administrator of MI that the application acts for"),
-        ("--mi-application-id",): (
-            "ID",
-            f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
-        ),
-        ("--mi-conn-id",): ("ID", "Airflow connection to take MI's host and credentials from"),
-    }
+def okta_arguments() -> Iterator[Argument]:
+    """How to get at Okta."""
     token_help = f"Okta API token; without a value it is asked for, without the option taken from {OKTA_TOKEN_VARIABLE}"
+    yield _text("HOST", "Okta org, such as https://acme.okta.com", "--okta-host", "-H")
     yield Argument(("--okta-token", "-P"), {"nargs": "?", "metavar": "TOKEN", "action": _Prompted, "help": token_help})
-    for flags, (metavar, text) in texts.items():
-        yield Argument(flags, {"metavar": metavar, "help": text})
-    yield Argument(("--allow-http",), _flag("allow_http", "allow http:// to hosts other than this one"))
+    yield _text(
+        "ID",
+        f"service app of Okta, instead of a token; its private key in {OKTA_KEY_VARIABLE}, in PEM or as JWK",
+        "--okta-client-id",
+    )
+    yield _text("KID", "id of that key in Okta (not needed if a JWK has it)", "--okta-private-key-id")
+    yield _text("ID", "Airflow connection to take Okta's host and token from", "--okta-conn-id")
 
 
-def _common_arguments() -> Iterator[Argument]:
-    yield Argument(("--verbose", "-v"), _flag("verbose", "diagnostics on stderr, besides the normal output"))
+def mi_arguments() -> Iterator[Argument]:
+    """How to get at Metric Insights."""
+    yield _text("HOST", "Metric Insights server, such as https://mi.example.org", "--mi-host")
+    yield _text("USER", "administrator of MI that the application acts for", "--mi-user")
+    yield _text(
+        "ID",
+        f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
+        "--mi-application-id",
+    )
+    yield _text("ID", "Airflow connection to take MI's host and credentials from", "--mi-conn-id")
+    yield Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def store_argument() -> Argument:
+    """Where the history is kept."""
+    return _text(
+        "URL",
+        "SQLAlchemy URL of the history, SQLite or PostgreSQL (default: what Airflow's [okta_mi] store says; a URL with "
+        "a password belongs into AIRFLOW__OKTA_MI__STORE)",
+        "--store",
+    )
+
+
+def common_arguments() -> Iterator[Argument]:
+    """What every command takes that talks to a server."""
+    yield Argument(("--verbose", "-v"), constant_flag("verbose", "diagnostics on stderr, besides the normal output"))
     yield Argument(
         ("--max-concurrency",),
         {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
     )
 
 
-def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
+def _text(metavar: str, text: str, *flags: str) -> Argument:
+    return Argument(flags, {"metavar": metavar, "help": text})
+
+
+def option_arguments(name: str, option: Option) -> Iterator[Argument]:
+    """How one setting is spelt on the command line."""
     default = defaults()[name]
     text = option.help.replace("%", "%%")
     match option.kind:
@@ -131,10 +139,10 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 yield Argument(tuple(flags), {**_constant(name, value), "help": meanings[value]})
         case Flag() if default:
             yield Argument(
-                tuple(f"--no-{flag[2:]}" for flag in option.flags), _flag(name, option.off_help, value=False)
+                tuple(f"--no-{flag[2:]}" for flag in option.flags), constant_flag(name, option.off_help, value=False)
             )
         case Flag():
-            yield Argument(option.flags, _flag(name, text))
+            yield Argument(option.flags, constant_flag(name, text))
         case Choice() if option.bare:
             yield Argument(
                 option.flags,
@@ -146,17 +154,21 @@ def _option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 },
             )
         case Choice(values) if option.flags:
-            yield Argument(option.flags, {"choices": values, "default": None, "help": f"{text} Default: {default}."})
+            yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
-            yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
+            yield Argument(
+                option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
+            )
         case _ if option.flags:
-            shown = ",".join(default) if isinstance(default, tuple) else default
+            shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
-            yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
+            metavar = name.rsplit("_", 1)[-1].upper()
+            yield Argument(option.flags, {"metavar": metavar, "dest": name, "help": f"{text}{tail}"})
 
 
-def _flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:
+def constant_flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:
+    """Keywords of an option that is given or not."""
     return {**_constant(dest, value), "help": text}
 
 

@@ -1,15 +1,17 @@
-"""`okta-mi`: the entry point. What a command needs is imported when it runs, so that help is immediate."""
+"""`okta-mi`: the entry point."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
 from okta_mi_provider import __version__
-from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups, doctor_arguments, provision_arguments
+from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
+from okta_mi_provider.cli.commands import COMMANDS
 from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
 
 
@@ -19,24 +21,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
     """
+    _open_closed_streams()
     args = parse(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if args.command == "provision":
-        from okta_mi_provider.cli.provision import run
-    elif args.command == "doctor":
-        from okta_mi_provider.cli.doctor import run
-    else:
-        from okta_mi_provider.simulators.command import run
-    return run(args)
+    code: int = args.run(args)
+    return code
+
+
+def _open_closed_streams() -> None:
+    """Lets a command that was started without stdout or stderr run, and speak to nobody."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Wrong usage exits with 2."""
     args, rest = _parser().parse_known_args(words)
-    if args.command in {"provision", "doctor"}:
+    if args.takes_groups:
         # argparse looks for positional arguments in one place only; group names may stand between options.
         after_options = words[words.index("--") + 1 :] if "--" in words else []
         strange = [word for word in rest if word.startswith("-") and word not in after_options]
@@ -64,30 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"okta-mi {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    provision = commands.add_parser(
-        "provision",
-        usage="%(prog)s [options] GROUP [GROUP ...]",
-        epilog="Example: OKTA_API_TOKEN=... MI_API_TOKEN=... okta-mi provision --okta-host acme.okta.com --mi-host "
-        "mi.example.org --auto-create all --full-summary -v 'BI Readers'",
-        help="sync groups of Okta into Metric Insights",
-        description="Makes sure that each named Okta group exists in Metric Insights, and that its users do and are "
-        "its members. Exit code: 0 done, 1 something failed or conflicts remain, 2 wrong usage, settings or "
-        "credentials, 3 refused by a limit before any write.",
-        allow_abbrev=False,
-    )
-    for flags, keywords in provision_arguments():
-        provision.add_argument(*flags, **keywords)
-    doctor = commands.add_parser(
-        "doctor",
-        usage="%(prog)s [options] [GROUP]",
-        help="look at both connections, read-only, and say what is wrong with them",
-        description="Looks at an Okta org and a Metric Insights server without changing anything: credentials, rights, "
-        "rate limit, clocks, versions, which assumptions about Metric Insights hold, and how a sample user is mapped. "
-        "Exit code: 0 a sync would work, 1 something is to be mended, 2 wrong usage.",
-        allow_abbrev=False,
-    )
-    for flags, keywords in doctor_arguments():
-        doctor.add_argument(*flags, **keywords)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            usage=f"%(prog)s {command.usage}" if command.usage else None,
+            help=command.summary,
+            description=command.description,
+            epilog=command.example,
+            allow_abbrev=False,
+        )
+        for flags, keywords in command.arguments():
+            sub.add_argument(*flags, **keywords)
+        sub.set_defaults(parser=sub, run=command.run, takes_groups=command.takes_groups)
     simulate = commands.add_parser(
         "simulate",
         help="serve a simulated Okta org and Metric Insights server on this machine",
@@ -95,9 +89,14 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_simulate_arguments(simulate)
-    for command in (provision, doctor, simulate):
-        command.set_defaults(parser=command)
+    simulate.set_defaults(parser=simulate, run=_simulate, takes_groups=False)
     return parser
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from okta_mi_provider.simulators.command import run
+
+    return run(args)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import argparse
 import json
 import logging
 import os
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from okta_mi_provider.cli.arguments import PROMPT, settings_from
@@ -17,6 +16,7 @@ from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.progress import ProgressBar
 from okta_mi_provider.cli.store import open_store, os_user, retention
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = SyncSettings.from_mapping(settings_from(args))
         with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
-            groups = _groups(args)
+            groups = group_names(args)
             check_writable(args.report)
             keep = retention()
             with open_store(args) as store:
@@ -51,12 +51,11 @@ def run(args: argparse.Namespace) -> int:
                 store.forget_old(keep)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
-                sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
-                sys.stdout.flush()
+                full = settings.summary == "full"
+                lost = max(lost, tell("provision", "\n".join(as_text(each.report, full=full) for each in results)))
             return max(exit_code(results), lost)
     except SettingsError as error:
-        spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
-        return complain("provision", "\n".join(map(str, spelt)))
+        return complain("provision", speak_of_settings(error))
     except SyncError as error:
         return complain("provision", str(error))
 
@@ -77,10 +76,14 @@ def check_writable(path: str | None) -> None:
     Raises:
         ConfigurationError: If it could not.
     """
-    if path is None or _is_special(Path(path)):
-        return
-    folder = Path(path).resolve().parent
-    if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    try:
+        if path is None or _is_special(Path(path)):
+            return
+        folder = Path(path).resolve().parent
+        fits = not Path(path).is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
+    except OSError as error:
+        raise ConfigurationError(f"--report {quoted(str(path))}: no file can be there: {error.strerror}.") from None
+    if not fits:
         raise ConfigurationError(f"--report {path}: cannot write a file there.")
 
 
@@ -123,32 +126,52 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store) -> list[Result]:
-    unions = _unions([GroupSelector(name=group) for group in groups], settings)
-    who = os_user()
-
-    def journal(target_group: str) -> StoreJournal:
-        beginning = Beginning(settings, who, both.source.org, both.target.host, target_group=target_group)
-        return StoreJournal(store, RunKey.of_command(target_group), beginning)
-
+    unions, journal = unions_of(groups, settings), journal_of(store, both, settings)
     with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
         watcher = bar or Watcher()
         results = list(provision(both, unions, settings, journal_of=journal, watcher=watcher, stopped=stopped))
     for result in results:
         if result.report.error:
-            log.error("%s", result.report.error)
+            log.error("%s: %s", quoted(result.report.source_name), result.report.error)
         for failure in result.report.failures:
             log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
     return results
 
 
-def _unions(selectors: Sequence[GroupSelector], settings: SyncSettings) -> list[Union]:
+def unions_of(groups: Sequence[str], settings: SyncSettings) -> list[Union]:
     """What is synced as one: each group; or all of them, when whoever is in none of them is removed."""
+    selectors = [GroupSelector(name=group) for group in groups]
     if settings.target_group and settings.prune != "off":
         return [selectors]
     return [[selector] for selector in selectors]
 
 
-def _groups(args: argparse.Namespace) -> list[str]:
+def journal_of(
+    store: Store, both: Sides, settings: SyncSettings, *, memory_of: str | None = None
+) -> Callable[[str], StoreJournal]:
+    """Who keeps account of a command's sync into an MI group.
+
+    Args:
+        store: Where the account is kept.
+        both: What is synced.
+        settings: How.
+        memory_of: Id of the DAG whose syncs count as earlier ones; None for those of this command.
+    """
+    who = os_user()
+
+    def journal(target_group: str) -> StoreJournal:
+        beginning = Beginning(settings, who, both.source.org, both.target.host, target_group=target_group)
+        return StoreJournal(store, RunKey.of_command(target_group), beginning, memory_of=memory_of)
+
+    return journal
+
+
+def group_names(args: argparse.Namespace) -> list[str]:
+    """The groups that the arguments name, each once.
+
+    Raises:
+        ConfigurationError: If there are none.
+    """
     groups: list[str] = args.groups or []
     if not groups:
         hint = (
@@ -160,6 +183,11 @@ def _groups(args: argparse.Namespace) -> list[str]:
     if blank := [group for group in groups if not group.strip()]:
         raise ConfigurationError(f"{blank[0]!r} is not the name of a group.")
     return list(dict.fromkeys(groups))
+
+
+def speak_of_settings(error: SettingsError) -> str:
+    """What is wrong with settings, in the words of the command line."""
+    return "\n".join(str(Problem(_spelling(problem.key), problem.message)) for problem in error.problems)
 
 
 def _spelling(key: str) -> str:

@@ -59,15 +59,21 @@ class MIDialect:
     default_group_method: str = _switch(
         "adaptive",
         Choice(("adaptive", "indicator", "membership")),
-        "How created users get into their groups. adaptive: the create takes both along, and what it left out for the "
-        "first user of a run is added; indicator: it takes the Default Group along, the other is added; membership: "
-        "it takes none along, both are added.",
+        "How created users get into their groups. adaptive: the create takes both along, unless the first user of a "
+        "run shows that it does not; indicator: it takes the Default Group along, the other is added; membership: it "
+        "takes none along, both are added.",
     )
     user_update_body: str = _switch(
         "merged",
         Choice(("merged", "changed", "off")),
         "What an update of a user sends. merged: all attributes; changed: those that differ; off: there are no "
         "updates, and a user who needs one fails.",
+    )
+    disable_method: str = _switch(
+        "put_enabled",
+        Choice(("put_enabled", "off")),
+        "How a user is disabled, and enabled again. put_enabled: by an update of enabled; off: not at all, and a user "
+        "who should be disabled fails.",
     )
     user_lookup: str = _switch(
         "list",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from okta_mi_provider import idle_token
-from okta_mi_provider.okta_pool import OktaPool
+from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import Job, SyncOperator
 from okta_mi_provider.sync.fetch import fetch, target_name
-from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.model import SourceGroup, joined_name
 from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
@@ -32,14 +32,13 @@ class FetchOperator(SyncOperator):
 
         settings = self.effective_settings(job.context)
         keep = retention()
-        named = SourceGroup(self.group_id or "", self.group or "")
-        target_group = settings.target_group or str(self.selector)
-        journal = job.journal(settings, source_groups=[named], target_group=target_group)
+        named = tuple(SourceGroup(each.id or "", each.name or "") for each in self.selectors)
+        target_group = settings.target_group or joined_name(named)
+        journal = job.journal(settings, source_groups=named, target_group=target_group)
         journal.start()
-        pool = OktaPool.configured()
-        okta = self.okta(sharers=pool.slots if pool and pool.name == self.pool else 1)
+        okta = self.okta(sharers=sharers(self.pool))
         self._warn_of_idle_token(okta)
-        snapshot = fetch(okta, self.metric_insights(read_only=True), [self.selector], settings)
+        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selectors, settings)
         group = snapshot.target.group_named(target_name(snapshot.source, settings))
         snapshot = replace(snapshot, memory=journal.recall(snapshot.source, snapshot.target, group))
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))

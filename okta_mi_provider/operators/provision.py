@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
@@ -136,6 +137,6 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True)
+        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool))
         target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
         return Sides(source, target, ensuring(target), target.max_concurrency)

@@ -47,6 +47,7 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
             "former": dict(memory.former),
             "made": [[each.source_id, each.user_id, each.username] for each in memory.made],
             "disabled": sorted(memory.disabled),
+            "written": {user_id: dict(values) for user_id, values in memory.written.items()},
             "last": memory.last and [dict(memory.last.fingerprint), memory.last.users_in_scope],
         },
     }
@@ -82,6 +83,7 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
             former=memory["former"],
             made=tuple(Link(*each) for each in memory["made"]),
             disabled=frozenset(memory["disabled"]),
+            written=memory["written"],
             last=LastSync(*memory["last"]) if memory["last"] else None,
         ),
     )

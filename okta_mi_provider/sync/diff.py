@@ -116,6 +116,7 @@ class _Room:
                 source,
                 f"has in MI the account that was that of the Okta user {one_line(other)} until now.",
             )
+        yield from self._changed_by_hand(source, existing)
         if not existing.enabled:
             by_us = ", since a sync found the user deactivated in Okta," if existing.id in memory.disabled else ""
             yield self._notice(
@@ -130,6 +131,18 @@ class _Room:
                 f"is an administrator of MI and stays one, although force would set the type "
                 f"{self.settings.user_type}. With protect_administrators: false it would.",
             )
+
+    def _changed_by_hand(self, source: SourceUser, existing: TargetUser) -> Iterator[Finding]:
+        """What is neither what a sync has written last, nor what Okta says now."""
+        wanted = self._wanted(source, existing)
+        for name, written in self.snapshot.memory.written.get(existing.id, {}).items():
+            now = getattr(existing, name, written)
+            if now not in {written, getattr(wanted, name, now)}:
+                yield self._notice(
+                    "changed_by_hand",
+                    source,
+                    f"has the {name} {quoted(now)} in MI, where a sync has written {quoted(written)}.",
+                )
 
     def _notice(self, kind: str, source: SourceUser, message: str) -> Finding:
         return Finding(kind, f"{quoted(source.username)} {message}", source.username)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
@@ -46,6 +47,8 @@ class Memory:
         made: Memberships of our making that differ from Okta: the member is not listed there, or is listed and no
             member any more.
         disabled: MI ids of the users whom a sync has disabled, and who still are.
+        written: What syncs have written last, by MI id and attribute; only where it matters, which is when drift is
+            looked for.
         last: None if there was no sync before.
     """
 
@@ -54,6 +57,7 @@ class Memory:
     former: Mapping[str, str] = field(default_factory=dict)
     made: tuple[Link, ...] = ()
     disabled: frozenset[str] = frozenset()
+    written: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last: LastSync | None = None
 
 
@@ -65,6 +69,7 @@ def recollect(
     links: Iterable[Link] = (),
     made: Iterable[Link] = (),
     disabled: Iterable[Link] = (),
+    written: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     last: LastSync | None = None,
 ) -> Memory:
     """Keeps of everything that is remembered what this sync needs, in one pass over each.
@@ -79,6 +84,7 @@ def recollect(
         links: All links between this org and this server.
         made: All memberships of the target group of our making, for this source.
         disabled: All users of this server whom a sync has disabled.
+        written: What syncs have written last, by MI id and attribute.
         last: The last complete sync.
     """
     fold = str.casefold if target.username_casefold else str
@@ -115,5 +121,6 @@ def recollect(
         disabled=frozenset(
             each.user_id for each in disabled if still(each.user_id, each.username) and not users[each.user_id].enabled
         ),
+        written={user_id: values for user_id, values in written.items() if user_id in users},
         last=last,
     )

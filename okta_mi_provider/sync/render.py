@@ -86,10 +86,12 @@ def as_csv(report: Report) -> str:
             report.status(change),
             message,
         ]
-        writer.writerow(map(_cell, row))
+        writer.writerow(map(spreadsheet_cell, row))
     for finding in report.findings:
         group = report.target_group.name
-        writer.writerow(map(_cell, [finding.cls, finding.kind, finding.user, group, None, None, finding.message]))
+        writer.writerow(
+            map(spreadsheet_cell, [finding.cls, finding.kind, finding.user, group, None, None, finding.message])
+        )
     return out.getvalue()
 
 
@@ -205,7 +207,7 @@ def _md(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>&:@])", r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
-def _cell(value: str | None) -> str:
+def spreadsheet_cell(value: str | None) -> str:
     """A cell that a spreadsheet takes for a text, never for a formula."""
     text = "" if value is None else one_line(str(value), 1000)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@"} or text[:1].isspace() else text

@@ -161,6 +161,7 @@ class _Run:
         try:
             if refusal:
                 raise refusal
+            plan.raise_if_refused()
             if self.settings.only_looks:
                 return Result(self._report(plan), None), self._as_it_would_be(target, plan)
             plan.raise_if_unsafe(approved=self.settings.approve_plan)

@@ -18,7 +18,9 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient, MIDialect
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
 from okta_mi_provider.clients.okta import OktaClient
-from okta_mi_provider.clients.okta_auth import ApiToken
+from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
+from okta_mi_provider.clients.okta_keys import SigningKey
+from okta_mi_provider.clients.okta_oauth import ServiceApp
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
@@ -94,11 +96,22 @@ def selectors(job: Job) -> list[GroupSelector]:
     return [GroupSelector(None, group_id) if group_id else GroupSelector(name) for name, group_id in job.groups]
 
 
+def _unions(job: Job) -> list[list[GroupSelector]]:
+    """Each group by itself; or all of them as one, where they have one target that nobody else shall be in."""
+    each = selectors(job)
+    together = job.settings.get("target_group") and job.settings["prune"] != "off"
+    return [each] if together else [[selector] for selector in each]
+
+
 def okta(job: Job) -> OktaClient:
     """A client as the hook makes it."""
+    login: OktaLogin = ApiToken(credentials.OKTA_API_TOKEN, credentials="of the chaos")
+    if job.okta_login == "app":
+        key = SigningKey.parse(credentials.OKTA_EC_PRIVATE_KEY, key_id=credentials.OKTA_EC_PRIVATE_KEY_ID, what="It")
+        login = ServiceApp(credentials.OKTA_CLIENT_ID, key, credentials="of the chaos")
     return OktaClient(
         okta_url(job.okta_url),
-        ApiToken(credentials.OKTA_API_TOKEN, credentials="of the chaos"),
+        login,
         transport=Transport(timeout_s=job.timeout_s, read_only=True),
         page_size=job.page_size,
     )
@@ -152,7 +165,7 @@ def _provision(job: Job) -> dict[str, Any]:
     source, target = okta(job), metric_insights(job, read_only=settings.dry_run)
     sides = Sides(source, target, EnsuringWriter(target), job.concurrency)
     reports, texts = [], []
-    for report, cause in provision(sides, selectors(job), settings, watcher=Notebook(job)):
+    for report, cause in provision(sides, _unions(job), settings, watcher=Notebook(job)):
         reports.append({**report.to_json(), "passing": bool(cause and cause.passing)})
         texts += told(report)
         texts += said_by(cause) if cause else []

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from okta_mi_provider.clients import okta as okta_module
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.okta import OktaClient
-from okta_mi_provider.clients.okta_http import OktaHttp
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync import run as run_module
 from okta_mi_provider.sync.apply import Written
@@ -49,6 +49,40 @@ def _drop(add: Around) -> Around:
 
 def _lie(create: Around) -> Around:
     return lambda self, user, group, default_group: Written("99", joined=True)
+
+
+def _spare(remove: Around) -> Around:
+    return lambda self, user, group: Written(user.id, left=True)
+
+
+def _leave_on(switch: Around) -> Around:
+    return lambda self, user, before: Written(user.id)
+
+
+def _overreach(remove: Around) -> Around:
+    def removing(self: Any, membership_id: str) -> None:
+        remove(self, membership_id)
+        # The first membership there is: somebody else's.
+        self._http.send("DELETE", "/api/user_group_member/id/1")
+
+    return removing
+
+
+def _empty_group(remove: Around) -> Around:
+    def emptying(self: Any, membership_id: str) -> None:
+        group = next(each for each in self.groups() if membership_id in sum(self.memberships(each).values(), ()))
+        self._http.send("DELETE", "/api/user_group_member", query=f"group={group.id}")
+
+    return emptying
+
+
+def _disable_another(switch: Around) -> Around:
+    def disabling(self: Any, user: Any, before: Any) -> None:
+        somebody = next(each for each in self.users() if each.username == "dan@acme.example")
+        self.update_user(replace(somebody, enabled=False), somebody)
+        switch(self, user, before)
+
+    return disabling
 
 
 def _meddle(create: Around) -> Around:
@@ -116,13 +150,14 @@ def _mumble(users: Around) -> Around:
     return mumbling
 
 
-def _follow(pages: Around) -> Around:
-    def following(self: Any, path: str, query: Any) -> Any:
-        answer = self._http._session.get(f"{self._http.base}{path}", params=query, auth=self._login.auth(self._http))
+def _follow(whole_list: Around) -> Around:
+    def following(http: Any, path: str, query: Any, make: Any) -> Any:
+        session = http._http._session
+        answer = session.get(f"{http.base}{path}", params=query, auth=http._login.auth(http._http))
         if "next" in answer.links:
             with contextlib.suppress(OSError):
-                self._http._session.get(answer.links["next"]["url"], timeout=0.1)
-        return pages(self, path, query)
+                session.get(answer.links["next"]["url"], timeout=0.1)
+        return whole_list(http, path, query, make)
 
     return following
 
@@ -139,6 +174,11 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "duplicate": (MetricInsightsClient, "create_user", _duplicate),
     "drop": (MetricInsightsClient, "add_member", _drop),
     "lie": (EnsuringWriter, "create_user", _lie),
+    "spare": (EnsuringWriter, "remove_member", _spare),
+    "leave_on": (EnsuringWriter, "set_enabled", _leave_on),
+    "overreach": (MetricInsightsClient, "remove_membership", _overreach),
+    "empty_group": (MetricInsightsClient, "remove_membership", _empty_group),
+    "disable_another": (MetricInsightsClient, "set_enabled", _disable_another),
     "meddle": (MetricInsightsClient, "create_user", _meddle),
     "log_token": (OktaClient, "find_group", _log_token),
     "log_password": (MetricInsightsHttp, "send", _log_password),
@@ -147,7 +187,7 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "crash": (EnsuringWriter, "create_user", _crash),
     "hang": (EnsuringWriter, "create_user", _hang),
     "mumble": (MetricInsightsClient, "users", _mumble),
-    "follow": (OktaHttp, "pages", _follow),
+    "follow": (okta_module, "whole_list", _follow),
     "write_in_dry_run": (MetricInsightsClient, "users", _write_in_dry_run),
 }
 

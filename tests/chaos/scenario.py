@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.people import DIFFICULT, STATUSES, Crowd, administrators, bystander, ordinary
+from tests.chaos.people import (
+    DIFFICULT,
+    STATUSES,
+    Crowd,
+    administrators,
+    bystander,
+    deactivated,
+    leaver,
+    ordinary,
+)
 from tests.chaos.trouble import Trouble, random_trouble
 from tests.chaos.world import DEFAULT_GROUP, World
+
+#: So many failures are not more than 40 % of the 20 writes from which on they make a sync give up.
+_FEW = 8
 
 MODES = ("provision", "rooms", "operator", "command")
 
@@ -26,6 +38,7 @@ class Scenario:
         mode: Through `provision`, the five tasks of a DAG, the single operator, or the command.
         by_id: Places of the groups that are named by their Okta id.
         login: How to authenticate at MI: "application" or "personal".
+        okta_login: How to authenticate at Okta: "token", or "app" for a service app.
         resume: With rooms: a task that died is tried again, as Airflow does; otherwise a new run begins.
         troubles: What goes wrong, for each sync before both servers are healed.
     """
@@ -35,6 +48,7 @@ class Scenario:
     mode: str
     by_id: tuple[int, ...]
     login: str
+    okta_login: str
     concurrency: int
     page_size: int
     resume: bool
@@ -55,15 +69,22 @@ def make(seed: int) -> Scenario:
     groups = _groups(chance, mode)
     settings = _settings(chance, mode)
     mi_knobs = _mi_knobs(chance, settings)
+    if len(groups) > 1 and mode != "rooms":
+        # All groups that can be read count together: it would depend on the trouble whether they are too many.
+        settings.pop("sync_user_limit", None)
     if chance.random() < 0.25:
         settings["target_group"] = chance.choice(("Everybody", *groups, DEFAULT_GROUP))
-    world = _world(chance, groups, settings, mi_knobs, mode)
+        if mode == "rooms" and len(groups) > 1:
+            # Two DAGs that prune one group are a mistake, and refused as one.
+            settings["prune"] = "off"
+    world = _few_refusals(_world(chance, groups, settings, mi_knobs, mode))
     return Scenario(
         seed=seed,
         world=world,
         mode=mode,
         by_id=() if mode == "command" else tuple(place for place in range(len(groups)) if chance.random() < 0.2),
         login=chance.choice(("application", "application", "personal")),
+        okta_login=chance.choice(("token", "app")),
         concurrency=chance.randint(1, 8),
         page_size=world.okta_knobs.get("members_max_limit") or chance.choice((1, 3, 7, 200)),
         resume=chance.random() < 0.5,
@@ -90,6 +111,11 @@ def _settings(chance: random.Random, mode: str) -> dict[str, Any]:
     settings["protect_administrators"] = chance.random() < 0.7
     if chance.random() < 0.2:
         settings["statuses"] = chance.sample(STATUSES, chance.randint(1, 8))
+    settings["prune"] = chance.choices(("off", "all"), (60, 40))[0]
+    deactivated_count = "DEPROVISIONED" in settings.get("statuses", ())
+    settings["deprovision"] = "disable" if chance.random() < 0.4 and not deactivated_count else "keep"
+    if chance.random() < 0.7:
+        settings["max_removals"] = chance.choice((1, 3, 1000, 1000, "50%", "100%"))
     if chance.random() < 0.08:
         settings["sync_user_limit"] = chance.randint(1, 20)
     return settings
@@ -111,6 +137,9 @@ def _world(
         ordinary(crowd, settings["username_attr"])
     for _ in range(chance.randint(0, 5)):
         bystander(crowd)
+    for kind in (leaver, deactivated):
+        for _ in range(chance.choice((0, 0, 1, 2, 4))):
+            kind(crowd, settings["username_attr"])
     for _ in range(chance.choice((0, 0, 1, 2, 4))):
         kind = chance.choice(DIFFICULT)
         if kind.__name__ != "mi_twins" or not mi_knobs.get("username_casefold", True):
@@ -127,6 +156,15 @@ def _world(
         okta_knobs=_okta_knobs(chance, mode),
         mi_knobs={**mi_knobs, "default_group_id": mi_groups.index(DEFAULT_GROUP) + 1},
     )
+
+
+def _few_refusals(world: World) -> World:
+    """The world, with an MI that refuses nothing to everybody where so much would be refused that a sync gives up."""
+    if len(world.people) <= _FEW:
+        return world
+    takes_updates = world.mi_knobs["user_update_body"] != "off"
+    knobs = {"disable_method": "put_enabled", **({} if takes_updates else {"user_update_body": "partial"})}
+    return replace(world, mi_knobs={**world.mi_knobs, **knobs})
 
 
 def _okta_knobs(chance: random.Random, mode: str) -> dict[str, Any]:
@@ -146,6 +184,10 @@ def _okta_knobs(chance: random.Random, mode: str) -> dict[str, Any]:
         knobs["missing_headers"] = chance.sample(("Date", "X-Rate-Limit-Reset", "X-Rate-Limit-Limit"), 2)
     if chance.random() < 0.1:
         knobs["latency_ms"] = 3
+    # Of service apps only.
+    if chance.random() < 0.4:
+        knobs["dpop_required"] = True
+        knobs["dpop_api_nonce"] = chance.random() < 0.5
     return knobs
 
 

@@ -44,10 +44,12 @@ def servers() -> Iterator[World]:
 
 
 @pytest.fixture
-def world(servers: World) -> World:
+def world(servers: World) -> Iterator[World]:
     servers.okta.reset()
     servers.mi.reset()
-    return servers
+    yield servers
+    # Whatever happens, nobody empties a group.
+    assert servers.mi.system.state.forbidden_calls == []
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +158,11 @@ def start(world: World) -> Iterator[Start]:
 def finance(okta: Okta) -> SourceGroup:
     """The group Finance of Okta, with two users."""
     return SourceGroup(okta.group("Finance", "ana", "bruno"), "Finance")
+
+
+@pytest.fixture
+def fifty(okta: Okta) -> SourceGroup:
+    """A group of Okta with fifty users, which comes in five pages of ten."""
+    group = SourceGroup(okta.group("Fifty"), "Fifty")
+    okta.crowd("Fifty", 50)
+    return group

@@ -231,3 +231,14 @@ def test_all_leaves_only_people_of_okta_and_those_who_are_spared(world: Snapshot
     for user in world.target.users:
         if user.id in stay:
             assert key(user.username) in listed or user.email.casefold() in addresses or user.id in linked
+
+
+def test_what_was_changed_by_hand_is_told_from_what_has_changed_in_okta() -> None:
+    written = {ANA.id: {"last_name": "Doe", "email": "ana@example.com"}}
+    memory = Memory(written=written)
+    by_hand = snapshot([okta_user("ana")], [replace(ANA, last_name="Hand")], members={ANA.id}, memory=memory)
+    plan = diff(by_hand, settings(mode="drift"))
+    assert told(plan) == [("changed_by_hand", "ana")]
+    assert "has the last_name 'Hand' in MI, where a sync has written 'Doe'" in plan.findings[0].message
+    in_okta = snapshot([okta_user("ana", last_name="New")], [ANA], members={ANA.id}, memory=memory)
+    assert told(diff(in_okta, settings(mode="drift"))) == []
