@@ -86,10 +86,11 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No secrets, proxies or Airflow of the machine; locks of this test only."""
+    """No secrets, proxies, Airflow or history of the machine; locks and store of this test only."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(("OKTA_", "MI_", "AIRFLOW")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{tmp_path / 'store.db'}")
     locks = tmp_path / "locks"
     locks.mkdir()
     monkeypatch.setenv("TMPDIR", str(locks))
