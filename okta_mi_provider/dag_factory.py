@@ -10,7 +10,8 @@ import pendulum
 from airflow.sdk import DAG, Param, conf, get_parsing_context
 
 from okta_mi_provider import idle_token
-from okta_mi_provider.groups_file import BrokenEntry, Entry, read
+from okta_mi_provider.entry import BrokenEntry, Entry
+from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
 from okta_mi_provider.operators.base import CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
@@ -61,6 +62,7 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
+        "groups": entry.groups,
         "settings": entry.settings,
         "okta_conn_id": entry.okta_conn_id,
         "metric_insights_conn_id": entry.metric_insights_conn_id,
@@ -119,6 +121,8 @@ def _params(settings: SyncSettings) -> dict[str, Param]:
     params: dict[str, Param] = {}
     for name, option in form.items():
         schema: dict[str, Any] = option.kind.json_schema()
+        if values[name] is None:
+            schema["type"] = [schema["type"], "null"]
         if name in _DANGEROUS:
             schema["section"] = "Danger"
         params[name] = Param(values[name], title=option.title, description_md=option.help, **schema)
@@ -130,6 +134,7 @@ def _doc(entry: Entry) -> str:
     rows = {
         "name": entry.name,
         "id": entry.group_id,
+        "groups": list(entry.groups) or None,
         "okta_conn_id": entry.okta_conn_id,
         "metric_insights_conn_id": entry.metric_insights_conn_id,
         "schedule": entry.schedule,

@@ -40,14 +40,19 @@ class Lines:
     """A list of texts, each on one line. Kept sorted, each once."""
 
     longest: int
+    least: int = 0
 
     def parse(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list):
             raise ValueError(f"{show(value)} is not allowed; allowed: a list of texts")  # noqa: TRY004 - as all kinds do
-        return tuple(sorted({Line(self.longest).parse(item) for item in value}))
+        lines = tuple(sorted({Line(self.longest).parse(item) for item in value}))
+        if len(lines) < self.least:
+            raise ValueError(f"{show(value)} is not allowed; allowed: a list of at least {self.least} different texts")
+        return lines
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": Line(self.longest).json_schema()}
+        items = {"type": "array", "items": Line(self.longest).json_schema()}
+        return {**items, "minItems": self.least, "uniqueItems": True} if self.least else items
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,14 @@ NAMES: Final[Mapping[str, EntryOption]] = {
     ),
 }
 
+#: Instead of a name: several groups whose union is synced into one MI group, which target_group names.
+UNION: Final = EntryOption(
+    Lines(250, least=2),
+    None,
+    "Names or ids of Okta groups that are synced as one into the MI group that target_group names: whoever is in any "
+    "of them is a member.",
+)
+
 #: Everything else that is not a setting of the sync.
 ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     "okta_conn_id": EntryOption(Line(), "okta_default", "Airflow connection of type okta."),
@@ -104,6 +117,14 @@ ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     "owner": EntryOption(Line(), None, "Owner of the DAG."),
     "retries": EntryOption(Count(0, 100), 2, "How often a task is tried again after a failure that may pass."),
     "pool": EntryOption(Line(), "default_pool", "Airflow pool of the tasks; it must exist."),
+    "approvers": EntryOption(
+        Lines(250),
+        (),
+        "Airflow users who may approve a plan, with approve: unusual or always. Empty: whoever may run the DAG.",
+    ),
+    "approval_timeout": EntryOption(
+        Count(1, 8760), 24, "Hours that a plan waits for an approval. After them nothing is written."
+    ),
 }
 
 

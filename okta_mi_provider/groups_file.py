@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from okta_mi_provider import entry_options
-from okta_mi_provider.entry_options import ENTRY_OPTIONS
-from okta_mi_provider.settings import SettingsError, SyncSettings, defaults, unknown_key
+from okta_mi_provider.entry import BrokenEntry, Entry, GroupsFile, contested
+from okta_mi_provider.entry_options import ENTRY_OPTIONS, UNION
+from okta_mi_provider.settings import SettingsError, SyncSettings, lasting, options, unknown_key
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.yaml_nodes import Mistake, Pair, compose, mistake, pairs, plain
 
@@ -23,6 +24,8 @@ _NULL = "tag:yaml.org,2002:null"
 #: Longest DAG id that Airflow takes.
 _LONGEST_ID = 250
 _PREFIX = "okta_mi__"
+#: Keys that say which groups of Okta are meant.
+_NAMING = (*entry_options.NAMES, "groups")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 #: A file of 10,000 groups is a tenth of this.
 _LARGEST_FILE = 8 * 2**20
@@ -44,51 +47,6 @@ class GroupsFileError(ValueError):
         if more := len(self.mistakes) - len(lines):
             lines.append(f"... and {more} more")
         super().__init__("\n".join(["The groups file cannot be used:", *lines]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One group to sync.
-
-    Attributes:
-        dag_id: Id of its DAG.
-        title: Name or id of the group, for people.
-        name: Exact name of the Okta group.
-        group_id: Its id, which goes first.
-        settings: How to sync it.
-        schedule: Cron expression or preset; None: only when somebody triggers it.
-        owner: None: Airflow's default.
-    """
-
-    dag_id: str
-    title: str
-    name: str | None
-    group_id: str | None
-    settings: SyncSettings
-    okta_conn_id: str
-    metric_insights_conn_id: str
-    schedule: str | None
-    tags: tuple[str, ...]
-    owner: str | None
-    retries: int
-    pool: str
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenEntry:
-    """An entry, or several with one DAG id, that cannot be used as long as the mistakes are there."""
-
-    dag_id: str
-    title: str
-    mistakes: tuple[Mistake, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupsFile:
-    """A groups file that can be used, at least in parts."""
-
-    entries: tuple[Entry, ...]
-    broken: tuple[BrokenEntry, ...]
 
 
 def read(path: Path) -> GroupsFile:
@@ -188,18 +146,25 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
     if isinstance(node, yaml.MappingNode):
         found = pairs(node, mistakes)
         names = {key: _name(key, found[key].value, mistakes) for key in entry_options.NAMES if key in found}
-        if not names:
-            mistakes.append(mistake(node, "a group without a name; give name, or id"))
+        if not names and "groups" not in found:
+            mistakes.append(mistake(node, "a group without a name; give name, id, or groups"))
     elif isinstance(node, yaml.ScalarNode):
         names = {"name": _name("name", node, mistakes)}
     else:
         names = {}
         mistakes.append(mistake(node, "a group must be a name or a mapping"))
-    settings = {key: pair for key, pair in found.items() if key not in entry_options.NAMES}
-    values, sync = _checked(settings, common, tuple(entry_options.NAMES), mistakes)
+    settings = {key: pair for key, pair in found.items() if key not in _NAMING}
+    union = _union(found, names, mistakes)
+    values, sync = _checked(settings, common, _NAMING, mistakes)
     name, group_id = names.get("name"), names.get("id")
     line = node.start_mark.line + 1
     title = name if "name" in names else group_id
+    if "groups" in found:
+        title = values.get("target_group") if isinstance(values.get("target_group"), str) else None
+        if title is None:
+            mistakes.append(
+                mistake(found["groups"].key, "groups: needs target_group, the MI group that they are synced into")
+            )
     if title is None:
         # It must not vanish: what stands there, or where it stands, has to do for a name.
         written = next((found[key].value for key in entry_options.NAMES if key in found), node)
@@ -210,8 +175,24 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
     extra = {key: option.default for key, option in ENTRY_OPTIONS.items()} | {
         key: value for key, value in values.items() if key in ENTRY_OPTIONS
     }
-    entry = Entry(dag_id=own, title=title, name=name, group_id=group_id, settings=sync, **extra)
+    entry = Entry(
+        dag_id=own, title=title, line=line, name=name, group_id=group_id, groups=union, settings=sync, **extra
+    )
     return _Draft(line, own, title, (), entry)
+
+
+def _union(found: Mapping[str, Pair], names: Mapping[str, str | None], mistakes: list[Mistake]) -> tuple[str, ...]:
+    """The groups that are synced as one; empty if there is a single one."""
+    if "groups" not in found:
+        return ()
+    if names:
+        mistakes.append(mistake(found["groups"].key, f"groups: excludes {' and '.join(names)}; one of them is enough"))
+    try:
+        parsed: tuple[str, ...] = UNION.kind.parse(plain(found["groups"].value))  # type: ignore[assignment]
+    except ValueError as error:
+        mistakes.append(mistake(found["groups"].value, f"groups: {error}"))
+        return ()
+    return parsed
 
 
 def _name(key: str, node: yaml.Node, mistakes: list[Mistake]) -> str | None:
@@ -230,12 +211,16 @@ def _checked(
     found: Mapping[str, Pair], common: Mapping[str, Any], also_known: tuple[str, ...], mistakes: list[Mistake]
 ) -> tuple[dict[str, Any], SyncSettings | None]:
     """The values of a mapping over the common ones; and, if there is no mistake, the settings among them."""
-    known = (*also_known, *ENTRY_OPTIONS, *defaults())
+    known = (*also_known, *ENTRY_OPTIONS, *lasting())
     values: dict[str, Any] = {}
     before = len(mistakes)
     for key, pair in found.items():
         try:
-            if key not in known:
+            if key in options() and key not in lasting():
+                mistakes.append(
+                    mistake(pair.key, f"{key}: is about a single run; give it in the run form or on the command line")
+                )
+            elif key not in known:
                 mistakes.append(mistake(pair.key, str(unknown_key(one_line(key), known))))
             elif key in ENTRY_OPTIONS:
                 values[key] = ENTRY_OPTIONS[key].kind.parse(plain(pair.value))
@@ -245,7 +230,7 @@ def _checked(
             mistakes.append(mistake(pair.value, f"{key}: {error}"))
     values = {**common, **values}
     try:
-        settings = SyncSettings.from_mapping({key: value for key, value in values.items() if key in defaults()})
+        settings = SyncSettings.from_mapping({key: value for key, value in values.items() if key in lasting()})
     except SettingsError as error:
         # A mistake in the defaults is told where they stand.
         own = [problem for problem in error.problems if problem.key in found]
@@ -272,4 +257,7 @@ def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
             broken.append(BrokenEntry(own, same[0].title, tuple(sorted(mistakes))))
         elif same[0].entry:
             entries.append(same[0].entry)
-    return GroupsFile(tuple(entries), tuple(broken))
+    broken_by_others = contested(entries)
+    broken += broken_by_others
+    lost = {each.dag_id for each in broken_by_others}
+    return GroupsFile(tuple(each for each in entries if each.dag_id not in lost), tuple(broken))

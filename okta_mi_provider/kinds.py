@@ -84,12 +84,12 @@ class Amount:
 
     def parse(self, value: object) -> int | str:
         text = value.replace(" ", "") if isinstance(value, str) else value
-        if isinstance(text, str) and text.isascii() and text.isdigit():
+        if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)):
             text = int(text)
         if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _MOST:
             return text
         number = text.removesuffix("%") if isinstance(text, str) and text.endswith("%") else ""
-        if number.isascii() and number.isdigit() and int(number) <= 100:
+        if number.isascii() and number.isdigit() and len(number) <= 3 and int(number) <= 100:
             return f"{int(number)}%"
         raise ValueError(
             f"{show(value)} is not allowed; allowed: a whole number from 0, or a percentage from 0% to 100%"

@@ -307,6 +307,12 @@ def options() -> Mapping[str, Option]:
 
 
 @cache
+def lasting() -> Mapping[str, Option]:
+    """Every option that can hold for more than one run."""
+    return {name: option for name, option in options().items() if not option.per_run}
+
+
+@cache
 def defaults() -> Mapping[str, Any]:
     """The default of every option by its name."""
     return {each.name: each.default for each in fields(SyncSettings) if each.default is not MISSING}

@@ -118,11 +118,6 @@ def common_arguments() -> Iterator[Argument]:
     )
 
 
-def _percent(default: Any) -> Any:
-    """A default as `argparse` takes it in a help text."""
-    return default.replace("%", "%%") if isinstance(default, str) else default
-
-
 def _text(metavar: str, text: str, *flags: str) -> Argument:
     return Argument(flags, {"metavar": metavar, "help": text})
 
@@ -156,15 +151,13 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 },
             )
         case Choice(values) if option.flags:
-            yield Argument(
-                option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {_percent(default)}."}
-            )
+            yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
             yield Argument(
                 option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
             )
         case _ if option.flags:
-            shown = ",".join(default) if isinstance(default, tuple) else _percent(default)
+            shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
             metavar = name.rsplit("_", 1)[-1].upper()

@@ -108,9 +108,9 @@ COMMANDS = (
         "undo",
         "take back what a run has done",
         "Shows what would take back a run, as far as everything still is as the run left it: memberships, disabled "
-        "users, attributes and types. Writes it with --yes. Users and groups are never deleted. The next sync does again "
-        "what Okta still says: pause the DAG first. Exit code: 0 done or shown, 1 something failed or conflicts remain, "
-        "2 wrong usage, settings or credentials.",
+        "users, attributes and types. Writes it with --yes. Users and groups are never deleted. The next sync does "
+        "again what Okta still says: pause the DAG first. Exit code: 0 done or shown, 1 something failed or conflicts "
+        "remain, 2 wrong usage, settings or credentials.",
         undo_arguments,
         "okta_mi_provider.cli.undo",
         usage="[options] RUN",

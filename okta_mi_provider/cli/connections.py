@@ -19,7 +19,7 @@ from okta_mi_provider.cli.arguments import (
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
-from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights import MOST_CONCURRENT, MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
@@ -46,8 +46,10 @@ def clients(args: argparse.Namespace, *, read_only: bool) -> tuple[OktaClient, M
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    if args.max_concurrency is not None and args.max_concurrency < 1:
-        raise ConfigurationError(f"--max-concurrency must be at least 1, not {args.max_concurrency}.")
+    if args.max_concurrency is not None and not 1 <= args.max_concurrency <= MOST_CONCURRENT:
+        raise ConfigurationError(
+            f"--max-concurrency must be at least 1 and at most {MOST_CONCURRENT}, not {args.max_concurrency}."
+        )
     okta = _okta(args, os.environ, read_only=read_only)
     return okta, _metric_insights(args, os.environ, read_only=read_only)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 
 from okta_mi_provider.cli.arguments import settings_from
 from okta_mi_provider.cli.connections import clients
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
-from okta_mi_provider.cli.exit_codes import FAILED, OK
+from okta_mi_provider.cli.exit_codes import FAILED
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.okta import OktaClient
@@ -42,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
     except (SettingsError, SyncError) as error:
         return complain("doctor", str(error))
     if args.json:
-        sys.stdout.write(json.dumps(as_json(observations), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(as_json(observations), indent=2, ensure_ascii=False) + "\n"
     else:
-        sys.stdout.write(as_text(observations))
-    return FAILED if any(each.verdict is Verdict.WRONG for each in observations) else OK
+        text = as_text(observations)
+    lost = tell("doctor", text)
+    return FAILED if any(each.verdict is Verdict.WRONG for each in observations) else lost
 
 
 def _examine(

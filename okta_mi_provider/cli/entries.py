@@ -13,7 +13,7 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
-    from okta_mi_provider.groups_file import Entry
+    from okta_mi_provider.entry import Entry
 
 
 def entry_of(args: argparse.Namespace, groups: Sequence[str]) -> Entry | None:
@@ -31,7 +31,7 @@ def entry_of(args: argparse.Namespace, groups: Sequence[str]) -> Entry | None:
     except GroupsFileError as error:
         raise ConfigurationError(str(error)) from None
     for entry in file.entries:
-        if _names(entry) == set(groups) or (len(groups) == 1 and groups[0] in {entry.title, entry.dag_id}):
+        if set(entry.groups) == set(groups) or (len(groups) == 1 and groups[0] in _names(entry)):
             if args.okta_conn_id is None and args.okta_host is None:
                 args.okta_conn_id = entry.okta_conn_id
             if args.mi_conn_id is None and args.mi_host is None:
@@ -57,5 +57,5 @@ def settings_of(args: argparse.Namespace, entry: Entry | None, **fixed: object) 
     return SyncSettings.from_mapping({**base, **settings_from(args), **fixed})
 
 
-def _names(entry: Entry) -> set[str]:
-    return {each for each in (entry.name, entry.group_id) if each}
+def _names(entry: Entry) -> set[str | None]:
+    return {entry.title, entry.dag_id, entry.name, entry.group_id}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.entries import entry_of, settings_of
 from okta_mi_provider.cli.exit_codes import FAILED, OK
 from okta_mi_provider.cli.journals import Journals
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.provision import speak_of_settings
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import SettingsError
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     except SyncError as error:
         complain("explain", str(error))
         return FAILED
-    sys.stdout.write(_as_json(told) if args.json else _as_text(told))
-    return OK if told.is_known else FAILED
+    lost = tell("explain", _as_json(told) if args.json else _as_text(told))
+    return max(OK if told.is_known else FAILED, lost)
 
 
 def _explanation(args: argparse.Namespace) -> Explanation:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from okta_mi_provider.cli.diagnostics import complain
-from okta_mi_provider.cli.exit_codes import OK
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.since import moment
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.cli.tables import render
@@ -31,12 +30,12 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         since = moment(args.since)
-        with open_store(args.store) as store:
+        with open_store(args) as store:
             found = _changes(History(store), args, since)
     except SyncError as error:
         return complain("history", str(error))
-    sys.stdout.write(render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING))
-    return OK
+    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING)
+    return tell("history", text)
 
 
 def _changes(history: History, args: argparse.Namespace, since: Any) -> list[ChangeRecord]:

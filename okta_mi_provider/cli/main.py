@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
     """
+    _open_closed_streams()
     args = parse(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to die.
@@ -27,6 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     code: int = args.run(args)
     return code
+
+
+def _open_closed_streams() -> None:
+    """Lets a command that was started without stdout or stderr run, and speak to nobody."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

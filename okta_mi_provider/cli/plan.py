@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.entries import entry_of, settings_of
 from okta_mi_provider.cli.journals import Journals
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.provision import exit_code, group_names, speak_of_settings, unions_of
 from okta_mi_provider.settings import SettingsError
 from okta_mi_provider.sync.errors import SyncError
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         return complain("plan", str(error))
     reports = [result.report for result in results]
     if args.json:
-        documents = [report.to_json() for report in reports]
-        sys.stdout.write(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps([report.to_json() for report in reports], indent=2, ensure_ascii=False) + "\n"
     else:
-        sys.stdout.write("\n".join(as_text(report, full=True) for report in reports))
-    return exit_code(results)
+        text = "\n".join(as_text(report, full=True) for report in reports)
+    return max(exit_code(results), tell("plan", text))

@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.progress import ProgressBar
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
                 results = _sync(both, groups, settings)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
-                sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
-                sys.stdout.flush()
+                full = settings.summary == "full"
+                lost = max(lost, tell("provision", "\n".join(as_text(each.report, full=full) for each in results)))
             return max(exit_code(results), lost)
     except SettingsError as error:
         spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
@@ -72,10 +72,14 @@ def check_writable(path: str | None) -> None:
     Raises:
         ConfigurationError: If it could not.
     """
-    if path is None or _is_special(Path(path)):
-        return
-    folder = Path(path).resolve().parent
-    if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    try:
+        if path is None or _is_special(Path(path)):
+            return
+        folder = Path(path).resolve().parent
+        fits = not Path(path).is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
+    except OSError as error:
+        raise ConfigurationError(f"--report {quoted(str(path))}: no file can be there: {error.strerror}.") from None
+    if not fits:
         raise ConfigurationError(f"--report {path}: cannot write a file there.")
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from okta_mi_provider.cli.diagnostics import complain
-from okta_mi_provider.cli.exit_codes import OK
+from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.since import moment
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.cli.tables import render
@@ -20,8 +19,8 @@ _COUNTED = ("created", "updated", "added", "removed", "disabled", "conflicts", "
 _SHOWN = ("run", "started_at", "group", "mode", "state", *_COUNTED, "triggered_by", "approved_by", "error")
 _EVERYTHING = (
     "run", "started_at", "ended_at", "dag_id", "run_id", "mode", "dry_run", "state", "complete", "source", "group",
-    "group_id", *_COUNTED, "source_users", "users_in_scope", "plan_digest", "triggered_by", "approved_by", "approved_at",
-    "error", "org", "host",
+    "group_id", *_COUNTED, "source_users", "users_in_scope", "plan_digest", "triggered_by", "approved_by",
+    "approved_at", "error", "org", "host",
 )  # fmt: skip
 
 
@@ -34,14 +33,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.limit < 1:
             raise ConfigurationError(f"--limit must be at least 1, not {args.limit}.")
-        with open_store(args.store) as store:
+        with open_store(args) as store:
             found = History(store).runs(
                 dag_id=args.dag, group=args.group, since=moment(args.since), state=args.state, limit=args.limit
             )
     except SyncError as error:
         return complain("runs", str(error))
-    sys.stdout.write(render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING))
-    return OK
+    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING)
+    return tell("runs", text)
 
 
 def _row(record: RunRecord) -> dict[str, Any]:

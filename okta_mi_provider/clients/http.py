@@ -17,9 +17,12 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
+from urllib3.exceptions import HTTPError, LocationValueError
 
 from okta_mi_provider import __version__
+from okta_mi_provider.clients.body import read_body
 from okta_mi_provider.clients.errors import (
+    ApiError,
     BadAnswer,
     Call,
     ConfigurationError,
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 #: Longest that a connection may take to be made, in seconds, however long an answer may take.
 _CONNECT_TIMEOUT_S = 10.0
+#: How often as long as the longest silence a whole answer may take.
+_SLOWEST = 10
 #: How OpenSSL puts it that the other side answers in another protocol.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 #: What is shorter than this is no secret, and hiding it would make nonsense of a message.
@@ -104,6 +109,13 @@ class HeaderAuth(Credentials):
         return request
 
 
+class _NoRedirects(requests.Session):
+    """Does not even look where a redirect points to: what no URL can be would be an error of its own."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
+
+
 @dataclass(slots=True)
 class HttpSession:
     """Sends single requests to one server, and tells what became of them.
@@ -131,7 +143,7 @@ class HttpSession:
                 "exist here. Correct 'verify' of the connection, or REQUESTS_CA_BUNDLE."
             )
         caller = f" {self.transport.caller}" if self.transport.caller else ""
-        self._session = requests.Session()
+        self._session = _NoRedirects()
         self._session.headers.update(
             {
                 "Accept": _JSON,
@@ -177,7 +189,8 @@ class HttpSession:
         Raises:
             WriteInDryRun: If the session is read-only and the request is not.
             Unavailable: If there was no answer, or only a part of one.
-            ConfigurationError: If the server cannot prove who it is.
+            BadAnswer: If it is too long to be one.
+            ConfigurationError: If the server cannot prove who it is, or there can be none of this name.
         """
         call = Call(self.system, method, path)
         if isinstance(auth, Credentials):
@@ -195,7 +208,11 @@ class HttpSession:
                 timeout=(min(_CONNECT_TIMEOUT_S, self.transport.timeout_s), self.transport.timeout_s),
                 verify=self._verify,
                 allow_redirects=False,
+                stream=True,
             )
+            read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
+        except ApiError:
+            raise
         except requests.exceptions.SSLError as error:
             inner = _innermost(error)
             if isinstance(inner, ssl.SSLError) and inner.reason in _NOT_TLS:
@@ -211,10 +228,18 @@ class HttpSession:
             ) from None
         except requests.exceptions.Timeout:
             raise Unavailable(call, f"nothing came for {self.transport.timeout_s:g} s") from None
-        except requests.exceptions.InvalidProxyURL:
-            raise ConfigurationError("The proxy in HTTP_PROXY or HTTPS_PROXY is not a URL.") from None
-        except OSError as error:
-            # Among these are requests' own errors for broken connections and cut-off answers.
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationValueError) as error:
+            if self._session.proxies:
+                # The reason would show the proxy's password.
+                raise ConfigurationError(
+                    f"{self.system} at {self.base} cannot be asked: the proxy in HTTP_PROXY or HTTPS_PROXY is not a "
+                    "URL that can be used, such as http://proxy.example.org:3128."
+                ) from None
+            raise ConfigurationError(
+                f"The {self.system} host of {self.base} can be none: {_reason(error).rstrip('.')}. Correct it."
+            ) from None
+        except (OSError, HTTPError, ValueError) as error:
+            # Requests' and urllib3's errors for broken connections and cut-off answers, and what is no HTTP at all.
             raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
         self.headers = response.headers
         return response
@@ -295,19 +320,6 @@ def _tell(state: RetryCallState) -> None:
     """Says why nothing seems to happen."""
     error = state.outcome.exception() if state.outcome else None
     log.info("%s Trying again in %.0f s.", error, state.upcoming_sleep)
-
-
-def json_body(response: requests.Response, call: Call) -> Any:
-    """The JSON of an answer.
-
-    Raises:
-        Unavailable: If there is none: something between us and the server has answered, or cut it off.
-    """
-    try:
-        return response.json()
-    except requests.exceptions.JSONDecodeError:
-        what = "an empty body" if not response.content else "something that is not JSON"
-        raise Unavailable(call, f"the answer is {what}") from None
 
 
 def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:

@@ -32,6 +32,9 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
+#: More requests in flight than any server bears.
+MOST_CONCURRENT = 64
+
 
 class UpdatesOff(SyncError):
     """The connection says that this MI takes no updates of users. Nothing was sent."""
@@ -108,8 +111,9 @@ class MetricInsightsClient:
     # ------------------------------------------------------------------ reading
 
     def users(self) -> tuple[TargetUser, ...]:
-        """All users (`GET /api/user`)."""
-        return tuple(user_of(row, call) for call, row in self._lists.whole(USERS, "users", "user", {}))
+        """All users (`GET /api/user`), each once: the same row twice is not two users."""
+        rows = self._lists.whole(USERS, "users", "user", {})
+        return tuple(dict.fromkeys(user_of(row, call) for call, row in rows))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
@@ -294,9 +298,10 @@ class MetricInsightsClient:
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:
         call, answer = self._http.send(method, path, body=body, hidden=hidden)
         for row in rows_of(answer, f"{singular}s", singular) or ():
-            return id_of(row, "id", call)
-        raise Unavailable(call, f"there is no {singular} in it")
+            if row.get("id"):
+                return id_of(row, "id", call)
+        raise Unavailable(call, f"there is no {singular} with an id in it")
 
 
 def _quoted(part: str) -> str:
-    return quote(part, safe="")
+    return quote(part, safe="", errors="surrogatepass")

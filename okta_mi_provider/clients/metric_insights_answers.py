@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from okta_mi_provider.clients.body import json_of
 from okta_mi_provider.clients.errors import (
     ApiError,
     BadAnswer,
@@ -83,7 +84,8 @@ class Judge:
                 message,
                 "Tick 'Application Can Manage Users' for the application under Admin > System > External Applications.",
             )
-        looks_like_a_page = "html" in response.headers.get("Content-Type", "") and status < 500
+        # Whatever the answer calls it, JSON is no page.
+        looks_like_a_page = answer is None and "html" in response.headers.get("Content-Type", "") and status < 500
         if status in {401, 412} or looks_like_a_page or (failed_inside and _SESSION_EXPIRED in text):
             return SessionExpired(call, message or ("it is a web page" if looks_like_a_page else ""))
         if pause := asked_pause(response, call, message):
@@ -131,8 +133,8 @@ def _retry_after_s(response: requests.Response, text: str) -> float:
 
 
 def _epoch_s(text: str) -> float | None:
-    parts = parsedate_tz(text)
     try:
+        parts = parsedate_tz(text)
         return None if parts is None else float(mktime_tz(parts))
     except (ValueError, OverflowError):
         return None
@@ -140,8 +142,8 @@ def _epoch_s(text: str) -> float | None:
 
 def _json(response: requests.Response) -> Any:
     try:
-        return response.json()
-    except requests.exceptions.JSONDecodeError:
+        return json_of(response)
+    except ValueError:
         return None
 
 

@@ -14,8 +14,9 @@ from typing import Protocol
 
 import requests
 
+from okta_mi_provider.clients.body import json_body, json_of
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret
+from okta_mi_provider.clients.http import HeaderAuth, HttpSession, redirect_error, secret
 from okta_mi_provider.clients.metric_insights_answers import asked_pause
 from okta_mi_provider.sync.errors import SyncError
 
@@ -233,7 +234,7 @@ def refused(expired: SessionExpired, credentials: str) -> AuthError:
 
 def _message(response: requests.Response) -> str:
     try:
-        body = response.json()
-    except requests.exceptions.JSONDecodeError:
+        body = json_of(response)
+    except ValueError:
         return ""
     return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""

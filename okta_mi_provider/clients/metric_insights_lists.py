@@ -73,15 +73,15 @@ class Lists:
         Raises:
             BadAnswer: If a membership has no id.
         """
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, dict[str, None]] = {}
         for call, row in self.memberships(key, value):
             if id_of(row, "group", call) == group.id:
-                user_id = id_of(row, "user", call)
-                found[user_id] = (*found.get(user_id, ()), id_of(row, "id", call))
-        return found
+                # The same row twice is not two memberships.
+                found.setdefault(id_of(row, "user", call), {})[id_of(row, "id", call)] = None
+        return {user_id: tuple(ids) for user_id, ids in found.items()}
 
     def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
-        call, body = self._http.send("GET", path, query=urlencode(query))
+        call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))
         rows = rows_of(body, plural, singular)
         if rows is None:
             raise BadAnswer(call, f"there is no list of {plural} in it")

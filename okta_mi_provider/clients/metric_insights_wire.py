@@ -13,6 +13,8 @@ from okta_mi_provider.sync.model import TargetGroup, TargetUser
 #: MI's word for a user type, where it is not ours.
 _TYPE_TO_MI = {"power_user": "power"}
 _TYPE_FROM_MI = {"power": "power_user"}
+#: From so many digits on, digits are a text.
+_LONGEST_NUMBER = 20
 #: Keys under which a body could say that there are more rows than it lists.
 _TOTALS = ("total", "total_count", "totalCount", "recordsTotal")
 
@@ -104,8 +106,8 @@ def id_of(row: Mapping[str, Any], key: str, call: Call) -> str:
 
 
 def as_number(text: str) -> int | str:
-    """An id as memberships want it: a number, if it is one."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    """An id as memberships want it: a number, if it is one that a database can have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else text
 
 
 def random_password() -> str:

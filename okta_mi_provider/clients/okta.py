@@ -102,7 +102,7 @@ class OktaClient:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
         users: dict[str, SourceUser] = {}
-        for row in self._http.pages(f"{_GROUPS}/{quote(group.id, safe='')}/users", {"limit": self._page_size}):
+        for row in self._http.pages(f"{_GROUPS}/{_quoted(group.id)}/users", {"limit": self._page_size}):
             user = user_of(row, attributes)
             if user is None:
                 raise BadAnswer(Call(SYSTEM, "GET", "members of a group", 200), "it lists a user without an id")
@@ -115,13 +115,13 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read.
         """
-        call, rows = self._http.get(f"{_GROUPS}/{quote(group_id, safe='')}/users", {"limit": 1})
+        call, rows = self._http.get(f"{_GROUPS}/{_quoted(group_id)}/users", {"limit": 1})
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadAnswer(call, "it is not a list of objects")
         return rows[0] if rows else None
 
     def _group_by_id(self, group_id: str) -> SourceGroup:
-        path = f"{_GROUPS}/{quote(group_id, safe='')}"
+        path = f"{_GROUPS}/{_quoted(group_id)}"
         try:
             call, row = self._http.get(path)
         except NotFound as error:
@@ -162,6 +162,10 @@ class OktaClient:
             return list(self._http.pages(_GROUPS, {**query, "expand": "stats"}))
         except Rejected:
             return list(self._http.pages(_GROUPS, query))
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="", errors="surrogatepass")
 
 
 def user_of(row: Mapping[str, Any], attributes: Attributes) -> SourceUser | None:

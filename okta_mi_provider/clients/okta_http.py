@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
+from okta_mi_provider.clients.body import json_body, json_of
 from okta_mi_provider.clients.errors import (
     ApiError,
     AuthError,
@@ -28,7 +29,8 @@ from okta_mi_provider.clients.errors import (
     RightsMissing,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error
+from okta_mi_provider.clients.http import HttpSession, Transport, redirect_error
+from okta_mi_provider.clients.links import next_link
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.rate_limit import RateLimit, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
@@ -51,6 +53,8 @@ _TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
 _NOT_ALLOWED = "E0000015"
 #: How often one request may be answered 401 before the credentials are believed to be wrong.
 _MOST_LOGINS = 3
+#: How many rows a query asks for.
+_LIMIT = re.compile(r"(?<![^&])limit=([0-9]{1,9})(?![^&])")
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 #: Pauses of more seconds than this are told.
 _LONG_PAUSE_S = 5.0
@@ -118,7 +122,8 @@ class OktaHttp:
         Raises:
             SyncError: If it could not be read.
         """
-        return self._http.retrying(partial(self._object, path, urlencode(query or {}), _Tries()), attempts=_ATTEMPTS)
+        encoded = _encoded(query or {})
+        return self._http.retrying(partial(self._object, path, encoded, _Tries()), attempts=_ATTEMPTS)
 
     def _object(self, path: str, query: str, tries: _Tries) -> tuple[Call, Any]:
         response = self._once(path, query, tries)
@@ -133,7 +138,7 @@ class OktaHttp:
         Raises:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
-        first = at = urlencode(query)
+        first = at = _encoded(query)
         seen: set[str] = set()
         ids: set[str] = set()
         idle = 0
@@ -156,13 +161,16 @@ class OktaHttp:
             ids.update(str(row.get("id")) for row in rows)
             idle = 0 if len(ids) > known else idle + 1
             yield from rows
-            following = response.links.get("next", {}).get("url")
-            if not following:
-                return
-            link = urlsplit(following)
             call = self._http.call(response)
+            try:
+                following = next_link(response.headers.get("Link", ""))
+                link = urlsplit(following or "")
+            except ValueError as error:
+                raise BadAnswer(call, f"its Link header cannot be understood ({error})") from None
+            if following is None:
+                return
             if link.path != path:
-                raise BadAnswer(call, f"its next page is on another path, {quoted(link.path)}")
+                raise BadAnswer(call, f"its next page is on another path, {quoted(self._http.words(link.path))}")
             if link.query in seen or idle == _MOST_IDLE_PAGES:
                 raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
             at = link.query
@@ -237,8 +245,8 @@ class OktaHttp:
     def _words(self, response: requests.Response) -> tuple[str, str]:
         """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
         try:
-            body = response.json()
-        except requests.exceptions.JSONDecodeError:
+            body = json_of(response)
+        except ValueError:
             return "", ""
         if not isinstance(body, dict):
             return "", ""
@@ -261,14 +269,13 @@ class _PageSize:
 
     def limit(self, query: str) -> str:
         """The query with a `limit` that the server can bear."""
-        pairs = parse_qsl(query, keep_blank_values=True)
-        if self._most is None or "limit" not in dict(pairs):
-            return query
-        return urlencode([(key, str(self._most) if key == "limit" else value) for key, value in pairs])
+        # The cursor beside it is Okta's, and stays as it is written.
+        return query if self._most is None else _LIMIT.sub(f"limit={self._most}", query)
 
     def shrink(self, query: str) -> None:
         """Halves the limit of a query that was too much."""
-        asked = self._most or int(dict(parse_qsl(query)).get("limit", "0"))
+        limit = _LIMIT.search(query)
+        asked = self._most or (int(limit[1]) if limit else 0)
         self._most = max(asked // 2, _SMALLEST_PAGE) if asked else None
 
 
@@ -291,6 +298,11 @@ class _Tries:
         if self._first is None and _REQUEST_ID.fullmatch(request_id):
             self._first = request_id
         self._count += 1
+
+
+def _encoded(query: Mapping[str, str | int]) -> str:
+    """A query string. A name from a command line may have bytes that are no text; Okta then knows none like it."""
+    return urlencode(query, errors="surrogatepass")
 
 
 def _bucket(path: str) -> str:

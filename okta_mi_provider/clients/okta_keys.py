@@ -23,7 +23,7 @@ from jwt.exceptions import PyJWTError
 
 from okta_mi_provider.clients.errors import ConfigurationError
 
-_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 #: JWT algorithm for the curve of an elliptic key.
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _RSA_ALGORITHMS = ("RS256", "RS384", "RS512")
@@ -68,11 +68,11 @@ class SigningKey:
     def _from_jwk(cls, text: str, key_id: str | None, what: str) -> SigningKey:
         try:
             jwk = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ConfigurationError(f"{what} begins like a JWK, but is not JSON; copy it again.") from None
         if isinstance(jwk.get("keys"), list) and len(jwk["keys"]) == 1 and isinstance(jwk["keys"][0], dict):
             jwk = jwk["keys"][0]
-        if jwk.get("kty") not in {"RSA", "EC"}:
+        if jwk.get("kty") not in ("RSA", "EC"):
             raise ConfigurationError(f"{what} is not the JWK of an RSA or EC key.")
         if "d" not in jwk:
             raise ConfigurationError(f"{what} is the public key; the private one has a 'd' in it.")
@@ -129,7 +129,9 @@ class ProofKey:
 
 
 def _pem_key(text: str, what: str) -> object:
-    found = _PEM.search(text.replace("\\n", "\n"))
+    blocks = list(_PEM.finditer(text.replace("\\n", "\n")))
+    # OpenSSL writes the parameters of a curve, or the certificate, into the same file.
+    found = next((block for block in blocks if block[1].endswith("PRIVATE KEY")), blocks[0] if blocks else None)
     if found is None:
         raise ConfigurationError(
             f"{what} is neither PEM (it would begin with -----BEGIN PRIVATE KEY-----) nor a JWK; copy it again."

@@ -14,8 +14,9 @@ from enum import StrEnum
 import requests
 from requests.auth import AuthBase
 
+from okta_mi_provider.clients.body import json_body, json_of
 from okta_mi_provider.clients.errors import ApiError, AuthError, BadAnswer, RateLimited, RightsMissing, Unavailable
-from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, json_body, redirect_error, secret
+from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, redirect_error, secret
 from okta_mi_provider.clients.okta_keys import ProofKey, SigningKey
 from okta_mi_provider.clients.rate_limit import server_time, wait_after_429
 from okta_mi_provider.sync.text import quoted
@@ -246,8 +247,8 @@ class _Bound(Credentials):
 def _oauth_error(answer: requests.Response) -> tuple[str, str]:
     """Code and description of a refusal, in either of Okta's two shapes; both empty if it has none."""
     try:
-        body = answer.json()
-    except requests.exceptions.JSONDecodeError:
+        body = json_of(answer)
+    except ValueError:
         return "", ""
     if not isinstance(body, dict):
         return "", ""

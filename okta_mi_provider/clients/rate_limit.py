@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: Length of Okta's windows, in seconds. No pause of ours is longer, whatever a header says.
@@ -83,7 +84,9 @@ def wait_after_429(headers: Mapping[str, str]) -> float | None:
 def server_time(headers: Mapping[str, str]) -> float | None:
     """The server's clock, in seconds since 1970; None if the answer has no usable `Date`."""
     try:
-        return parsedate_to_datetime(headers["Date"]).timestamp()
+        date = parsedate_to_datetime(headers["Date"])
+        # HTTP knows no other zone; Python would take a date without one for ours.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (KeyError, ValueError, OverflowError):
         return None
 

@@ -7,7 +7,7 @@ from typing import Final
 from airflow.sdk import BaseHook
 
 from okta_mi_provider.clients.errors import ConfigurationError
-from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+from okta_mi_provider.clients.metric_insights import MOST_CONCURRENT, MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect, switches
 from okta_mi_provider.clients.urls import metric_insights_url
@@ -55,7 +55,7 @@ class MetricInsightsHook(BaseHook):
             _login(fields, dialect),
             credentials=fields.whereabouts,
             transport=fields.transport(read_only=read_only),
-            max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, 64),
+            max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, MOST_CONCURRENT),
             dialect=dialect,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -114,6 +114,7 @@ class SyncOperator(BaseOperator):
         settings: How to sync. What the run's form says goes first.
         group: Exact name of the Okta group.
         group_id: Its id, which goes first.
+        groups: Instead: names or ids of the groups whose union is synced.
         okta_conn_id: Airflow connection of type `okta`.
         metric_insights_conn_id: Airflow connection of type `metric_insights`.
         kwargs: As for every Airflow operator.
@@ -128,6 +129,7 @@ class SyncOperator(BaseOperator):
         settings: SyncSettings,
         group: str | None = None,
         group_id: str | None = None,
+        groups: Sequence[str] = (),
         okta_conn_id: str = "okta_default",
         metric_insights_conn_id: str = "metric_insights_default",
         **kwargs: Any,
@@ -136,6 +138,7 @@ class SyncOperator(BaseOperator):
         self.settings = settings
         self.group = group
         self.group_id = group_id
+        self.groups = tuple(groups)
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
 
@@ -209,9 +212,11 @@ class SyncOperator(BaseOperator):
         return SyncSettings.from_mapping({**self.settings.to_mapping(), **form})
 
     @property
-    def selector(self) -> GroupSelector:
-        """Which group of Okta."""
-        return GroupSelector(self.group, self.group_id)
+    def selectors(self) -> tuple[GroupSelector, ...]:
+        """Which groups of Okta; their union is synced."""
+        if self.groups:
+            return tuple(GroupSelector(name=each) for each in self.groups)
+        return (GroupSelector(self.group, self.group_id),)
 
     def okta(self, *, sharers: int = 1) -> OktaClient:
         """A client that only reads.

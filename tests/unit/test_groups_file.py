@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_used_as_a_whole(text: str, expected: str) -> None
         ('"a\\nb"', "name: 'a\\nb' has an invisible character"),
         ("{name: 7, id: 00g1}", "name: 7 is not a text"),
         ("{name: [a]}", "name: ['a'] is not allowed"),
-        ("{auto_create: all}", "a group without a name; give name, or id"),
+        ("{auto_create: all}", "a group without a name; give name, id, or groups"),
         ("[Sales]", "a group must be a name or a mapping"),
         ("!!python/object:os.system x", "name: tags such as tag:yaml.org,2002:python/object:os.system are not"),
         ("!secret x", "name: tags such as !secret are not allowed"),
@@ -199,7 +199,7 @@ def test_an_entry_without_a_readable_name_cannot_vanish(entry: str, expected: st
         ("schedule: '0 0 31 2 *'", f"{FILE}:3:15: schedule: '0 0 31 2 *' is not a schedule"),
         ("schedule: '0 0 0 1 1 *'", f"{FILE}:3:15: schedule: '0 0 0 1 1 *' is not a schedule (6 fields)"),
         ("schedule: 5", f"{FILE}:3:15: schedule: 5 is not a schedule (not a text)"),
-        ("prune: all", f"{FILE}:3:12: prune: 'all' is not allowed"),
+        ("prune: some", f"{FILE}:3:12: prune: 'some' is not allowed"),
         ("match_by: [email]", f"{FILE}:3:15: match_by: username is always matched first"),
         ("<<: {a: b}", f"{FILE}:3:5: merge keys (<<) are not supported"),
         ("name: Sales", f"{FILE}:3:5: name: is there already, on line 2"),
@@ -341,6 +341,13 @@ def test_the_schema_in_the_package_is_up_to_date() -> None:
     [
         ("groups: [Sales]", True),
         ("defaults: {auto_create: all, schedule: null, tags: [a]}\ngroups: [{id: x, retries: 1}]", True),
+        ("groups: [{groups: [A, B], target_group: X}]", True),
+        ("groups: [{name: x, max_removals: 5%, max_creates: 7, prune: all, approve: always, approvers: [ana]}]", True),
+        ("groups: [{groups: [A, B]}]", False),
+        ("groups: [{groups: [A], target_group: X}]", False),
+        ("groups: [{groups: [A, B], name: x, target_group: X}]", False),
+        ("groups: [{name: x, max_removals: some}]", False),
+        ("groups: [{name: x, only_user: ana}]", False),
         ("groups: []", False),
         ("groups: [7]", False),
         ("groups: [{}]", False),
@@ -376,3 +383,57 @@ def test_the_files_of_this_repository_are_right(path: str) -> None:
     assert groups.entries
     assert groups.broken == ()
     jsonschema.validate(yaml.safe_load(file.read_text("utf-8")), json_schema())
+
+
+def test_several_groups_are_one_entry_named_after_the_mi_group() -> None:
+    groups = parse("groups: [{groups: [B, A], target_group: BI Readers, prune: managed}]", FILE)
+
+    (entry,) = groups.entries
+    assert (entry.title, entry.groups) == ("BI Readers", ("A", "B"))
+    assert entry.dag_id == dag_id("BI Readers")
+    assert [selector.name for selector in entry.selectors] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{groups: [A, B]}", "groups: needs target_group"),
+        ("{groups: [A, B], name: x, target_group: X}", "groups: excludes name"),
+        ("{groups: [A, A], target_group: X}", "a list of at least 2 different texts"),
+        ("{groups: A, target_group: X}", "allowed: a list of texts"),
+        ("{name: x, only_user: ana}", "only_user: is about a single run"),
+        ("{name: x, approve_plan: abc}", "approve_plan: is about a single run"),
+        ("{name: x, approvers: ana}", "approvers: 'ana' is not allowed"),
+        ("{name: x, approval_timeout: 0}", "approval_timeout: 0 is not allowed"),
+        ("{name: x, deprovision: disable, statuses: [ACTIVE, DEPROVISIONED]}", "disable contradicts statuses"),
+    ],
+)
+def test_a_wrong_entry_about_leavers_and_approval_is_told(entry: str, said: str) -> None:
+    (broken,) = parse(f"groups:\n  - Good\n  - {entry}\n", FILE).broken
+
+    assert said in " ".join(each.message for each in broken.mistakes)
+    assert {each.line for each in broken.mistakes} == {3}
+
+
+def test_lesson_15_entries_that_prune_one_mi_group_are_a_mistake_of_all_of_them() -> None:
+    text = "groups:\n  - {name: A, target_group: X, prune: managed}\n  - {name: B, target_group: X}\n  - X2\n"
+    groups = parse(text, FILE)
+
+    assert [entry.title for entry in groups.entries] == ["X2"]
+    assert [broken.title for broken in groups.broken] == ["A", "B"]
+    for broken in groups.broken:
+        assert "is the target of several entries (lines 2, 3)" in broken.mistakes[0].message
+
+
+def test_entries_with_one_mi_group_that_remove_nobody_are_fine() -> None:
+    groups = parse("groups: [{name: A, target_group: X}, {name: B, target_group: X}, X]", FILE)
+
+    assert len(groups.entries) == 3
+
+
+def test_one_name_on_two_servers_is_no_contest() -> None:
+    text = (
+        "groups: [{name: A, target_group: X, prune: all}, {name: B, target_group: X, metric_insights_conn_id: other}]"
+    )
+
+    assert parse(text, FILE).broken == ()

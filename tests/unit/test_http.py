@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 
 from okta_mi_provider.clients.errors import ConfigurationError, WriteInDryRun
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, Transport, secret
@@ -28,7 +29,7 @@ class Recorder(requests.adapters.BaseAdapter):
     def send(self, request: requests.PreparedRequest, **options: object) -> requests.Response:  # type: ignore[override]
         self.request, self.options = request, options
         response = requests.Response()
-        response.status_code, response.request = 200, request
+        response.status_code, response.request, response.raw = 200, request, urllib3.HTTPResponse(b"")
         return response
 
     def close(self) -> None:

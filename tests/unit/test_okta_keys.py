@@ -69,6 +69,13 @@ def test_an_elliptic_key_signs_as_its_curve_demands(curve: ec.EllipticCurve, alg
         assert jwt.decode(token, key.public_key(), algorithms=[algorithm]) == {"iss": "app"}
 
 
+def test_the_parameters_that_openssl_writes_before_a_key_do_no_harm() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    token = parse(parameters + pem(key, PrivateFormat.TraditionalOpenSSL)).sign({"iss": "app"})
+    assert jwt.decode(token, key.public_key(), algorithms=["ES256"]) == {"iss": "app"}
+
+
 def test_a_jwk_brings_its_id_and_algorithm() -> None:
     key = parse(jwk(RSA, kid="from-okta", alg="RS512"))
     assert (key.key_id, key.algorithm) == ("from-okta", "RS512")
@@ -105,6 +112,8 @@ ED25519 = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, Priva
         ('{"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "?"}', "damaged JWK"),
         ('{"kty": "EC", "crv": "P-256", "d": 7}', "damaged JWK"),
         ('{"keys": []}', "not the JWK"),
+        ('{"kty": ["EC"], "d": "?"}', "not the JWK"),
+        ('{"a":' * 20_000, "is not JSON"),
     ],
 )
 def test_what_cannot_sign_for_okta_is_refused_and_not_shown(text: str, said: str) -> None:

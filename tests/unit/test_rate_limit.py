@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.clients.rate_limit import WINDOW_S, RateLimit, wait_after_429
+from okta_mi_provider.clients.rate_limit import WINDOW_S, RateLimit, server_time, wait_after_429
 
 NOW = 1_790_000_000
 
@@ -87,6 +88,18 @@ def test_the_reset_is_compared_with_the_clock_of_the_server() -> None:
     wait_s = wait_after_429(headers)
     assert wait_s is not None
     assert 41 <= wait_s <= 42
+
+
+@pytest.mark.parametrize("zone", [" GMT", "", " -0000", " +0000"])
+def test_a_date_without_a_zone_is_not_taken_for_local_time(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        date = formatdate(NOW, usegmt=True).removesuffix(" GMT") + zone
+        assert server_time({"Date": date}) == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_too_many_at_once_passes_within_seconds() -> None:

@@ -29,6 +29,13 @@ def test_the_defaults_are_those_of_the_vendors_script() -> None:
         "protect_administrators": True,
         "prune": "off",
         "deprovision": "keep",
+        "max_removals": "20%",
+        "max_creates": None,
+        "max_updates": None,
+        "approve": "never",
+        "mode": "sync",
+        "only_user": None,
+        "approve_plan": None,
     }
     assert SyncSettings.from_mapping({}) == SyncSettings()
 
@@ -51,7 +58,12 @@ def test_the_defaults_are_those_of_the_vendors_script() -> None:
         ("statuses", [], "[] is not allowed"),
         ("statuses", [["ACTIVE"]], "['ACTIVE'] is not allowed"),
         ("match_by", ["email"], "username is always matched first"),
-        ("prune", "all", "'all' is not allowed; allowed: off"),
+        ("prune", "some", "'some' is not allowed; allowed: off, managed, all"),
+        ("max_removals", None, "None is not allowed; allowed: a whole number from 0, or a percentage"),
+        ("max_removals", "101%", "'101%' is not allowed"),
+        ("max_creates", -1, "-1 is not allowed"),
+        ("max_updates", True, "True is not allowed"),
+        ("only_user", " ", "' ' is not allowed; allowed: a text that is not blank"),
         ("summary", "x" * 500, "..."),
     ],
 )

@@ -153,6 +153,6 @@ def any_settings() -> st.SearchStrategy[SyncSettings]:
         target_group=st.sampled_from([None, "Sales", "Default Group", "Other"]),
         prune=st.sampled_from(["off", "managed", "all"]),
         deprovision=st.sampled_from(["keep", "disable"]),
-        max_removals=st.sampled_from([None, 0, 2, "20%"]),
+        max_removals=st.sampled_from(["100%", 0, 2, "20%"]),
         mode=st.sampled_from(["sync", "drift"]),
     )

@@ -1,0 +1,91 @@
+"""Bodies of answers: read whole, but not for ever and not without an end; and the JSON in them."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import requests
+from requests.utils import get_encoding_from_headers
+
+from okta_mi_provider.clients.errors import BadAnswer, Call, Unavailable
+
+#: Most bytes of one answer, unpacked. A list of a million users has fewer.
+MOST_BYTES = 256 * 2**20
+#: How many bytes are taken at most at a time.
+_PIECE = 2**16
+
+
+def read_body(response: requests.Response, call: Call, *, within_s: float) -> None:
+    """Reads the body of an answer that was asked for as a stream, so that its `content` is there.
+
+    The timeout of a socket limits silence only: a server that sends a byte now and then would keep us for ever, and a
+    few kilobytes of packed blanks would fill all memory.
+
+    Args:
+        response: The answer.
+        call: What it answers, for messages.
+        within_s: Seconds that it may take.
+
+    Raises:
+        Unavailable: If it takes longer.
+        BadAnswer: If there is no end to it.
+        urllib3.exceptions.HTTPError: If the connection breaks, or the body is not packed as the answer says.
+    """
+    ends_at = time.monotonic() + within_s
+    body = bytearray()
+    # Whatever is there, not as much as was asked for: that would wait inside.
+    while piece := response.raw.read1(_PIECE, decode_content=True):
+        body += piece
+        if len(body) > MOST_BYTES:
+            response.close()
+            answered = replace(call, status=response.status_code)
+            raise BadAnswer(answered, f"it has more than {MOST_BYTES:,} bytes, which no list has")
+        if time.monotonic() > ends_at:
+            response.close()
+            raise Unavailable(call, f"the answer was not complete after {within_s:g} s")
+    response.raw = io.BytesIO(body)
+
+
+def json_of(response: requests.Response) -> Any:
+    """The JSON of an answer: UTF-8, whatever kind of text it is said to be, unless another coding is named.
+
+    Nothing is guessed: a wrong guess would be written into MI as somebody's name.
+
+    Raises:
+        ValueError: If it is none; also if it is nested deeper, or has longer numbers, than anything that makes sense.
+    """
+    content = response.content
+    try:
+        try:
+            return json.loads(content, parse_constant=_refuse)
+        except UnicodeDecodeError:
+            return json.loads(content.decode(_declared_coding(response)), parse_constant=_refuse)
+    except (LookupError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def json_body(response: requests.Response, call: Call) -> Any:
+    """The same, where an answer without it is a failure.
+
+    Raises:
+        Unavailable: If there is none: something between us and the server has answered, or cut it off.
+    """
+    try:
+        return json_of(response)
+    except ValueError:
+        what = "an empty body" if not response.content else "something that is not JSON"
+        raise Unavailable(call, f"the answer is {what}") from None
+
+
+def _declared_coding(response: requests.Response) -> str:
+    stated = "charset" in response.headers.get("Content-Type", "").casefold()
+    return (stated and get_encoding_from_headers(response.headers)) or "utf-8"
+
+
+def _refuse(word: str) -> NoReturn:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"{word} is not JSON")
