@@ -102,7 +102,9 @@ def _programs() -> Path:
         return Path(found).resolve().parent
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     if not folders:
-        raise RuntimeError("PostgreSQL is not installed. Install the package postgresql, or run scripts/need_postgresql.sh.")
+        raise RuntimeError(
+            "PostgreSQL is not installed. Install the package postgresql, or run scripts/need_postgresql.sh."
+        )
     return folders[0]
 
 

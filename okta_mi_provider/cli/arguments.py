@@ -105,7 +105,10 @@ def mi_arguments() -> Iterator[Argument]:
 def store_argument() -> Argument:
     """Where the history is kept."""
     return _text(
-        "URL", "database that keeps the history of syncs (default: that of Airflow's [okta_mi] store)", "--store"
+        "URL",
+        "SQLAlchemy URL of the history, SQLite or PostgreSQL (default: what Airflow's [okta_mi] store says; a URL with "
+        "a password belongs into AIRFLOW__OKTA_MI__STORE)",
+        "--store",
     )
 
 

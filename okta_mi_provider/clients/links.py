@@ -18,25 +18,35 @@ def next_link(header: str) -> str | None:
     Raises:
         ValueError: If the header cannot be understood, or names several next pages.
     """
-    targets: set[str] = set()
+    targets = relations(header).get("next", set())
+    if len(targets) > 1 or "" in targets:
+        raise ValueError("there is not one next page")
+    return next(iter(targets), None)
+
+
+def relations(header: str) -> dict[str, set[str]]:
+    """Where each relation leads, such as `self` and `next`, in small letters.
+
+    Raises:
+        ValueError: If the header cannot be understood.
+    """
+    targets: dict[str, set[str]] = {}
     at = 0
     while header[at:].strip(" \t,"):
         found = _TARGET.match(header, at)
         if found is None:
             raise ValueError("there is no link where one should be")
-        target, relations = found[1], None
+        target, names = found[1], None
         while parameter := _PARAMETER.match(header, found.end()):
             found = parameter
             name, inside_quotes, bare = parameter.groups()
             # The first one counts.
-            if relations is None and (name or "").casefold() == "rel":
-                relations = (inside_quotes or bare or "").casefold().split()
+            if names is None and (name or "").casefold() == "rel":
+                names = (inside_quotes or bare or "").casefold().split()
         end = _END.match(header, found.end())
         if end is None:
             raise ValueError("a link does not end where it should")
         at = end.end()
-        if "next" in (relations or ()):
-            targets.add(target)
-    if len(targets) > 1 or "" in targets:
-        raise ValueError("there is not one next page")
-    return targets.pop() if targets else None
+        for relation in names or ():
+            targets.setdefault(relation, set()).add(target)
+    return targets

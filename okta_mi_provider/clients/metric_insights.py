@@ -7,7 +7,8 @@ published tests; where those are silent, `MIDialect` holds the assumption.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
+log = logging.getLogger(__name__)
+
 #: More requests in flight than any server bears.
 MOST_CONCURRENT = 64
 
@@ -54,6 +57,9 @@ class MetricInsightsClient:
         transport: How to talk to it.
         max_concurrency: Most requests in flight; fewer while the server cannot bear so many.
         dialect: What is assumed where the documentation is silent.
+
+    Attributes:
+        lists: What is read of it, row by row.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class MetricInsightsClient:
             max_concurrency=max_concurrency,
             dialect=self.dialect,
         )
-        self._lists = Lists(self._http, self.dialect)
+        self.lists = Lists(self._http, self.dialect)
 
     @property
     def host(self) -> str:
@@ -112,12 +118,12 @@ class MetricInsightsClient:
 
     def users(self) -> tuple[TargetUser, ...]:
         """All users (`GET /api/user`), each once: the same row twice is not two users."""
-        rows = self._lists.whole(USERS, "users", "user", {})
+        rows = self.lists.whole(USERS, "users", "user", {})
         return tuple(dict.fromkeys(user_of(row, call) for call, row in rows))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
-        for call, row in self._lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
+        for call, row in self.lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
         raise NotFound(Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}")
 
@@ -128,7 +134,7 @@ class MetricInsightsClient:
         """
         wanted = self.dialect.name_key(username)
         try:
-            found = self._lists.rows(USERS, "users", "user", {"username": username})
+            found = self.lists.rows(USERS, "users", "user", {"username": username})
         except NotFound:
             return None
         users = (user_of(row, call) for call, row in found)
@@ -136,32 +142,29 @@ class MetricInsightsClient:
 
     def groups(self) -> tuple[TargetGroup, ...]:
         """All groups (`GET /api/user_group`)."""
-        return tuple(group_of(row, call) for call, row in self._lists.whole(GROUPS, "user_groups", "user_group", {}))
+        return tuple(group_of(row, call) for call, row in self.lists.whole(GROUPS, "user_groups", "user_group", {}))
 
     def members(self, group: TargetGroup) -> frozenset[str]:
         """Ids of all users of a group (`GET /api/user_group_member?group=`)."""
         pairs = self._memberships("group", group.id)
         return frozenset(user_id for user_id, group_id in pairs if group_id == group.id)
 
-    def groups_of(self, user_id: str) -> frozenset[str]:
-        """Ids of all groups that a user is in (`GET /api/user_group_member?user=`)."""
-        pairs = self._memberships("user", user_id)
-        return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
+    def groups_of(self, user_id: str, *, among: Iterable[TargetGroup] = ()) -> frozenset[str]:
+        """Ids of all groups that a user is in (`GET /api/user_group_member?user=`).
 
-    def memberships(self, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
-        """Ids of a group's memberships by the id of the member (`GET /api/user_group_member?group=`)."""
-        return self._lists.membership_ids("group", group.id, group)
-
-    def memberships_of(self, user_id: str, group: TargetGroup) -> tuple[str, ...]:
-        """Ids of one user's memberships of a group (`GET /api/user_group_member?user=`); none for no member.
-
-        Where the server cannot tell of one user, the members of the group are read.
+        Args:
+            user_id: The user's id.
+            among: The groups that matter. Their members are read instead, where the server cannot tell of one user.
         """
+        wanted = tuple(among)
         try:
-            found = self._lists.membership_ids("user", user_id, group)
-        except (Rejected, NotFound, BadAnswer):
-            found = self.memberships(group)
-        return found.get(user_id, ())
+            pairs = self._memberships("user", user_id)
+        except (Rejected, NotFound, BadAnswer) as error:
+            if not wanted:
+                raise
+            log.info("%s Asking for the members of the groups instead.", error)
+            return frozenset(group.id for group in wanted if user_id in self.members(group))
+        return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
 
     def find_default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup | None:
         """The group that MI puts new users into: by its id, else by its name; None if there is neither."""
@@ -273,7 +276,10 @@ class MetricInsightsClient:
 
     def add_member(self, user_id: str, group_id: str) -> None:
         """Puts a user into a group (`POST /api/user_group_member/`)."""
-        self._http.send("POST", f"{MEMBERS}/", body={"user": as_number(user_id), "group": as_number(group_id)})
+        body = {"user": as_number(user_id), "group": as_number(group_id)}
+        call, answer = self._http.send("POST", f"{MEMBERS}/", body=body)
+        if call.status != 204 and not rows_of(answer, "user_group_members", "user_group_member"):
+            raise Unavailable(call, "there is no user_group_member in it")
 
     def remove_membership(self, membership_id: str) -> None:
         """Takes a user out of a group (`DELETE /api/user_group_member/id/{membershipId}`).
@@ -292,7 +298,7 @@ class MetricInsightsClient:
 
     def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:
         """User and group of each membership: of everybody, or of those who are asked for and perhaps of others."""
-        rows = self._lists.memberships(key, value)
+        rows = self.lists.memberships(key, value)
         return [(id_of(row, "user", call), id_of(row, "group", call)) for call, row in rows]
 
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:

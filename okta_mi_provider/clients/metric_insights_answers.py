@@ -75,7 +75,7 @@ class Judge:
     def _error(self, response: requests.Response, call: Call, answer: object, hidden: Sequence[str]) -> ApiError | None:
         status, said = response.status_code, _message(answer)
         message, text = self.http.words(said, *hidden), said.casefold()
-        failed_inside = isinstance(answer, dict) and str(answer.get("status", "")).upper() == "ERROR"
+        failed_inside = _failed_inside(answer)
         if self.dialect.is_worth_retrying(text):
             return Deadlock(call, message, "MI's database is busy with other writes; fewer at a time may help.")
         if _NO_USER_MANAGEMENT in text:
@@ -145,6 +145,18 @@ def _json(response: requests.Response) -> Any:
         return json_of(response)
     except ValueError:
         return None
+
+
+def _failed_inside(answer: object) -> bool:
+    """Whether the body tells of a failure, whatever the status: by `status`, or as MI's pages do by `resultCode`."""
+    if not isinstance(answer, dict):
+        return False
+    return str(answer.get("status", "")).upper() == "ERROR" or str(answer.get("resultCode") or 0) != "0"
+
+
+def message_of(response: requests.Response) -> str:
+    """What an answer says in words; empty if it has none."""
+    return _message(_json(response))
 
 
 def _message(answer: object) -> str:

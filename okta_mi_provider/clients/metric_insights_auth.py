@@ -12,12 +12,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-import requests
-
-from okta_mi_provider.clients.body import json_body, json_of
+from okta_mi_provider.clients.body import json_body
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, redirect_error, secret
-from okta_mi_provider.clients.metric_insights_answers import asked_pause
+from okta_mi_provider.clients.metric_insights_answers import asked_pause, message_of
 from okta_mi_provider.sync.errors import SyncError
 
 #: Where session tokens come from.
@@ -189,10 +187,7 @@ class Application:
                 self._current = None
 
     def _log_in(self, http: HttpSession) -> HeaderAuth:
-        def passes(error: SyncError) -> bool:
-            return error.passing and getattr(error, "wait_s", 0.0) <= http.transport.max_wait_s
-
-        return http.retrying(lambda: self._try_log_in(http), retry=passes)
+        return http.retrying(lambda: self._try_log_in(http))
 
     def _try_log_in(self, http: HttpSession) -> HeaderAuth:
         body = {"application_id": self._application_id, "application_key": self._key, "user": self._user}
@@ -206,14 +201,15 @@ class Application:
         )
         if redirect := redirect_error(response, call):
             raise redirect
-        if pause := asked_pause(response, call, http.words(_message(response), self._key)):
+        said = http.words(message_of(response))
+        if pause := asked_pause(response, call, said):
             raise pause
         if response.status_code >= 500:
             raise Unavailable(call, http.words(response.reason or ""))
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
-            raise AuthError(call, http.words(_message(response), self._key), hint)
+            raise AuthError(call, said, hint)
         answer = json_body(response, call)
         # Without valid credentials MI may answer 200 and an empty list.
         token = answer.get("token") if isinstance(answer, dict) else None
@@ -230,11 +226,3 @@ def refused(expired: SessionExpired, credentials: str) -> AuthError:
         f"Metric Insights does not accept the credentials {credentials}. Check host and token; a personal token may "
         "have expired (Admin > System > API Tokens).",
     )
-
-
-def _message(response: requests.Response) -> str:
-    try:
-        body = json_of(response)
-    except ValueError:
-        return ""
-    return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""

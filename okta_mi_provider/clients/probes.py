@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import TypeVar
 
-from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected
+from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
 from okta_mi_provider.clients.metric_insights_wire import as_number
@@ -21,6 +22,24 @@ log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
 
+class Wish(StrEnum):
+    """What a create can ask for besides the user."""
+
+    GROUP = "group"
+    DEFAULT_GROUP = "default group"
+
+
+_Wishes = frozenset[Wish]
+_NOTHING: _Wishes = frozenset()
+_DEFAULT_GROUP = frozenset({Wish.DEFAULT_GROUP})
+
+_ONE_AT_A_TIME = (
+    "Metric Insights takes only one group along with a user that it creates, so users are created in the Default Group "
+    "and put into theirs then. Set 'default_group_method' of the connection to 'indicator': no run tries the other way "
+    "again, and none that dies at its first user leaves that one out of the Default Group."
+)
+
+
 class ServerSurprise(BadAnswer):
     """MI did something else than it was asked for, and would do so to everybody."""
 
@@ -28,7 +47,12 @@ class ServerSurprise(BadAnswer):
 class CreateProbe:
     """Creates users, and learns from the first of them which memberships the server takes along.
 
-    What is asked for is the dialect's `default_group_method`.
+    What is asked for is the dialect's `default_group_method`. What is learnt is about wishes, not about groups, and so
+    holds for every group of a run.
+
+    Somebody in the group who is not in the Default Group is, to the next run, one whom a person has made so. So both
+    are asked for at once only while that is seen to work, and a single time to see it. Otherwise users are created in
+    the Default Group and put into the group last: who is not there yet is missed by the next run.
 
     Args:
         client: Sends the requests.
@@ -38,40 +62,76 @@ class CreateProbe:
         self._client = client
         self._method = client.dialect.default_group_method
         self._lock = threading.Lock()
-        self._left_out: frozenset[str] | None = None
+        #: What has been seen to come of asking for these.
+        self._granted: dict[_Wishes, _Wishes] = {}
+        self._both_at_once = True
         self._ids_are_numbers = False
 
-    def create(self, user: TargetUser, wanted: tuple[TargetGroup, ...]) -> tuple[str, tuple[TargetGroup, ...]]:
-        """Creates a user; the first one alone, and looks what groups it is in.
+    def create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup]) -> tuple[str, _Wishes]:
+        """Creates a user; the first who asks for the same alone, and looks what groups it is in.
 
         Args:
             user: Without an id.
-            wanted: The group to be in, and the Default Group behind it if that is wanted too.
+            wanted: The group to be in, and the Default Group if that is wanted too.
 
         Returns:
-            The user's id, and those of the wanted groups that it is not in.
+            The user's id, and the wishes that the server has not been seen to fulfil.
 
         Raises:
             SyncError: If the user could not be created.
         """
-        group, with_default = wanted[0], len(wanted) > 1
-        if self._method == "membership":
-            return self._create(user, "", with_default=False), wanted
-        group_id = group.id if self._method == "adaptive" else ""
+        wishes = frozenset(wanted)
         with self._lock:
-            if self._left_out is None:
-                user_id = self._create(user, group_id, with_default=with_default)
-                present = self._groups_of(user_id, wanted)
-                self._left_out = frozenset(each.id for each in wanted if each.id not in present)
-                return user_id, self._of(wanted)
-        if with_default and self._left_out == {wanted[1].id}:
-            # The server takes one group along. Let it be the Default Group: a run that dies then leaves a gap in the
-            # group that the next run looks at, not in the other.
-            return self._create(user, "", with_default=True), (group,)
-        return self._create(user, group_id, with_default=with_default), self._of(wanted)
+            asked = self._asked(wishes)
+            granted = self._granted.get(asked, None if asked else _NOTHING)
+            if granted is None:
+                user_id, granted = self._first(user, wanted, asked)
+                return user_id, wishes - granted
+        return self._create(user, wanted, asked), wishes - granted
 
-    def _create(self, user: TargetUser, group_id: str, *, with_default: bool) -> str:
+    def _asked(self, wishes: _Wishes) -> _Wishes:
+        """Which of the wishes a create expresses."""
+        if self._method == "membership":
+            return _NOTHING
+        if self._method == "indicator" or (Wish.DEFAULT_GROUP in wishes and not self._both_at_once):
+            return wishes & _DEFAULT_GROUP
+        return wishes
+
+    def _first(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup], asked: _Wishes) -> tuple[str, _Wishes]:
+        """Creates a user and looks at it. When nobody can tell what it got, it got nothing, and nothing is learnt."""
+        try:
+            user_id = self._create(user, wanted, asked)
+        except (Unavailable, RefusedReplay):
+            # It may have worked, but who looks then cannot tell by whose doing.
+            self._learn(asked, None)
+            raise
+        granted = self._seen(user_id, wanted)
+        self._learn(asked, granted)
+        return user_id, granted or _NOTHING
+
+    def _learn(self, asked: _Wishes, granted: _Wishes | None) -> None:
+        if granted is not None:
+            self._granted[asked] = granted
+        if asked == {*Wish} and Wish.DEFAULT_GROUP not in (granted or _NOTHING):
+            self._both_at_once = False
+            if granted is not None:
+                log.warning(_ONE_AT_A_TIME)
+
+    def _seen(self, user_id: str, wanted: Mapping[Wish, TargetGroup]) -> _Wishes | None:
+        """Which wishes have come true; None if nobody can tell."""
+        try:
+            present = self._client.groups_of(user_id, among=wanted.values())
+        except SyncError as error:
+            if error.fatal:
+                raise
+            log.info("%s The created user is put into each group, in it already or not.", error)
+            return None
+        return frozenset(wish for wish, group in wanted.items() if group.id in present)
+
+    def _create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup], asked: _Wishes) -> str:
         """Creates a user; with the group's id as a number if the server turns out to insist on that."""
+        group_id = wanted[Wish.GROUP].id if Wish.GROUP in asked else ""
+        with_default = Wish.DEFAULT_GROUP in asked
         number = as_number(group_id)
         known = number if self._ids_are_numbers else group_id
         try:
@@ -85,25 +145,6 @@ class CreateProbe:
         user_id = self._client.create_user(user, group_id=number, default_group=with_default)
         self._ids_are_numbers = True
         return user_id
-
-    def _of(self, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
-        return tuple(each for each in wanted if each.id in (self._left_out or ()))
-
-    def _groups_of(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> frozenset[str]:
-        """Looks, in one way or the other. Without an answer the server is believed: the user was created, after all."""
-        try:
-            return self._client.groups_of(user_id)
-        except SyncError as error:
-            if error.fatal:
-                raise
-            log.info("%s Asking for the members of the groups instead.", error)
-        try:
-            return frozenset(group.id for group in wanted if user_id in self._client.members(group))
-        except SyncError as error:
-            if error.fatal:
-                raise
-            log.warning("Whether created users are members of their groups could not be checked: %s", error)
-            return frozenset(group.id for group in wanted)
 
 
 class UpdateProbe:

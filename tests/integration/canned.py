@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from tests.integration.local_server import QuietHandler, serving
 
 
 class Answer(NamedTuple):
@@ -23,7 +24,7 @@ class Canned:
 
     Attributes:
         seen: Method, path with query, and headers of each request.
-        bodies: The JSON that each of them had, the text if it was none, and None for those without a body.
+        bodies: What each of them had: JSON, or a form as a mapping; None for those without.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -41,14 +42,12 @@ def canned(*answers: Answer) -> Iterator[Canned]:
     """Serves the answers on a free port of this machine."""
     book = Canned(answers)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def reply(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            is_json = self.headers.get_content_type() == "application/json"
-            book.bodies.append((json.loads(sent) if is_json else sent.decode()) if sent else None)
+            sent = self.content()
+            is_json = self.headers.get("Content-Type") == "application/json"
+            book.bodies.append((json.loads(sent) if is_json else dict(parse_qsl(sent))) if sent else None)
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response_only(answer.status)
@@ -59,19 +58,6 @@ def canned(*answers: Answer) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    book.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        book.url = url
         yield book
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
