@@ -188,9 +188,9 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Syncs of Okta groups into Metric Insights.",
                 "options": {
                     "store": {
-                        "description": "Where the tasks of a run hand each other what they read and planned: a "
-                        "SQLAlchemy URL, or the id of an Airflow connection. Empty: SQLite in AIRFLOW_HOME, which does "
-                        "for workers on one machine.",
+                        "description": "Where the tasks of a run hand each other what they read and planned, and where "
+                        "the history is kept: a SQLAlchemy URL, or the id of an Airflow connection. Empty: SQLite in "
+                        "AIRFLOW_HOME, which does for workers on one machine.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "postgresql+psycopg2://okta_mi:secret@db.example.org/okta_mi",
@@ -221,11 +221,20 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "4",
                     },
                     "retention_days": {
-                        "description": "Days after which members, plan and outcomes of a run are deleted.",
+                        "description": "Days after which the members, plan and report that the tasks of a run have "
+                        "handed each other are deleted, and changes that were planned but never tried.",
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": None,
                         "default": "30",
+                    },
+                    "history_days": {
+                        "description": "Days after which runs and their changes are deleted from the history. What a "
+                        "later sync needs is never deleted: who is a member by us, who is who, the last complete run.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "400",
                     },
                 },
             }

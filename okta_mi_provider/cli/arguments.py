@@ -105,7 +105,10 @@ def mi_arguments() -> Iterator[Argument]:
 def store_argument() -> Argument:
     """Where the history is kept."""
     return _text(
-        "URL", "database that keeps the history of syncs (default: that of Airflow's [okta_mi] store)", "--store"
+        "URL",
+        "SQLAlchemy URL of the history, SQLite or PostgreSQL (default: what Airflow's [okta_mi] store says; a URL with "
+        "a password belongs into AIRFLOW__OKTA_MI__STORE)",
+        "--store",
     )
 
 
@@ -151,14 +154,17 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
                 },
             )
         case Choice(values) if option.flags:
-            yield Argument(option.flags, {"choices": values, "default": None, "help": f"{text} Default: {default}."})
+            yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
-            yield Argument(option.flags, {"type": int, "metavar": "N", "help": f"{text} Default: {default}."})
+            yield Argument(
+                option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
+            )
         case _ if option.flags:
             shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
-            yield Argument(option.flags, {"metavar": name.rsplit("_", 1)[-1].upper(), "help": f"{text}{tail}"})
+            metavar = name.rsplit("_", 1)[-1].upper()
+            yield Argument(option.flags, {"metavar": metavar, "dest": name, "help": f"{text}{tail}"})
 
 
 def constant_flag(dest: str, text: str, *, value: bool = True) -> dict[str, Any]:

@@ -46,12 +46,21 @@ def clients(args: argparse.Namespace, *, read_only: bool) -> tuple[OktaClient, M
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
+    okta = _okta(args, os.environ, read_only=read_only)
+    return okta, metric_insights(args, read_only=read_only)
+
+
+def metric_insights(args: argparse.Namespace, *, read_only: bool) -> MetricInsightsClient:
+    """A client for MI, as the arguments say. Nothing is sent yet.
+
+    Raises:
+        ConfigurationError: If something is missing, contradictory or cannot be right.
+    """
     if args.max_concurrency is not None and not 1 <= args.max_concurrency <= MOST_CONCURRENT:
         raise ConfigurationError(
             f"--max-concurrency must be at least 1 and at most {MOST_CONCURRENT}, not {args.max_concurrency}."
         )
-    okta = _okta(args, os.environ, read_only=read_only)
-    return okta, _metric_insights(args, os.environ, read_only=read_only)
+    return _metric_insights(args, os.environ, read_only=read_only)
 
 
 def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
@@ -62,7 +71,7 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only
             "--okta-client-id": args.okta_client_id,
         }
         _not_both("--okta-conn-id", own)
-        with _airflow():
+        with airflow_configured():
             from okta_mi_provider.hooks.okta import OktaHook
 
             return OktaHook(args.okta_conn_id).client(read_only=read_only)
@@ -112,7 +121,7 @@ def _metric_insights(
             "--mi-application-id": args.mi_application_id,
         }
         _not_both("--mi-conn-id", own)
-        with _airflow():
+        with airflow_configured():
             from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
             hook = MetricInsightsHook(args.mi_conn_id)
@@ -156,8 +165,8 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
 
 
 @contextmanager
-def _airflow() -> Iterator[None]:
-    """Lets Airflow look for connections.
+def airflow_configured() -> Iterator[None]:
+    """Lets Airflow look for connections, and for its configuration.
 
     Outside of a task it looks into its database only if told so, as its own commands do; and it logs to stdout,
     which is for the summary.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 
 from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.entries import entry_of, settings_of
 from okta_mi_provider.cli.exit_codes import FAILED, OK
-from okta_mi_provider.cli.journals import Journals
 from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.provision import speak_of_settings
+from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import SettingsError
+from okta_mi_provider.store import RunKey
+from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.explain import Explanation, explain
 from okta_mi_provider.sync.fetch import GroupSelector, fetch, target_name
@@ -47,10 +50,14 @@ def _explanation(args: argparse.Namespace) -> Explanation:
     settings = settings_of(args, entry)
     both = sides(args, read_only=True)
     selectors = list(entry.selectors) if entry else [GroupSelector(name=name) for name in args.group]
-    with Journals.opened(args.store, settings, dag_id=entry.dag_id if entry else None) as journals:
+    with open_store(args) as store:
         snapshot = fetch(both.source, both.target, selectors, settings)
         name = target_name(snapshot.source, settings)
-        return explain(journals.remembered(name, snapshot), settings, args.user)
+        group = snapshot.target.group_named(name)
+        dag_id = entry.dag_id if entry else RunKey.of_command(name).dag_id
+        with store.reading() as connection:
+            memory = remembered(connection, snapshot.source, snapshot.target, group, dag_id=dag_id)
+    return explain(replace(snapshot, memory=memory), settings, args.user)
 
 
 def _as_text(told: Explanation) -> str:

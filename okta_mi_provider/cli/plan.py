@@ -8,9 +8,9 @@ import json
 from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
 from okta_mi_provider.cli.entries import entry_of, settings_of
-from okta_mi_provider.cli.journals import Journals
 from okta_mi_provider.cli.output import tell
-from okta_mi_provider.cli.provision import exit_code, group_names, speak_of_settings, unions_of
+from okta_mi_provider.cli.provision import exit_code, group_names, journal_of, speak_of_settings, unions_of
+from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.settings import SettingsError
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.render import as_text
@@ -29,9 +29,10 @@ def run(args: argparse.Namespace) -> int:
             entry = entry_of(args, groups)
             settings = settings_of(args, entry, mode="drift", summary="full")
             both = sides(args, read_only=True)
-            with Journals.opened(args.store, settings, dag_id=entry.dag_id if entry else None) as journals:
-                unions = [list(entry.selectors)] if entry else unions_of(groups, settings)
-                results = list(provision(both, unions, settings, journal_of=journals.of))
+            with open_store(args) as store:
+                unions = [entry.selectors] if entry else unions_of(groups, settings)
+                journal = journal_of(store, both, settings, memory_of=entry.dag_id if entry else None)
+                results = list(provision(both, unions, settings, journal_of=journal))
     except SettingsError as error:
         return complain("plan", speak_of_settings(error))
     except SyncError as error:

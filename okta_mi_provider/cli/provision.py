@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from okta_mi_provider.cli.arguments import PROMPT, settings_from
@@ -18,8 +18,10 @@ from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
 from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.progress import ProgressBar
+from okta_mi_provider.cli.store import open_store, os_user, retention
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
+from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.render import as_text
@@ -39,19 +41,21 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = SyncSettings.from_mapping(settings_from(args))
         with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
-            groups = _groups(args)
+            groups = group_names(args)
             check_writable(args.report)
-            both = sides(args, read_only=settings.dry_run)
-            with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
-                results = _sync(both, groups, settings)
+            keep = retention()
+            with open_store(args) as store:
+                both = sides(args, read_only=settings.only_looks)
+                with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
+                    results = _sync(both, groups, settings, store)
+                store.forget_old(keep)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 full = settings.summary == "full"
                 lost = max(lost, tell("provision", "\n".join(as_text(each.report, full=full) for each in results)))
             return max(exit_code(results), lost)
     except SettingsError as error:
-        spelt = [Problem(_spelling(problem.key), problem.message) for problem in error.problems]
-        return complain("provision", "\n".join(map(str, spelt)))
+        return complain("provision", speak_of_settings(error))
     except SyncError as error:
         return complain("provision", str(error))
 
@@ -121,26 +125,53 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:
-    unions = _unions([GroupSelector(name=group) for group in groups], settings)
+def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store) -> list[Result]:
+    unions, journal = unions_of(groups, settings), journal_of(store, both, settings)
     with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
-        results = list(provision(both, unions, settings, watcher=bar or Watcher(), stopped=stopped))
+        watcher = bar or Watcher()
+        results = list(provision(both, unions, settings, journal_of=journal, watcher=watcher, stopped=stopped))
     for result in results:
         if result.report.error:
-            log.error("%s: %s", quoted(result.report.source_group.name), result.report.error)
+            log.error("%s: %s", quoted(result.report.source_name), result.report.error)
         for failure in result.report.failures:
             log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
     return results
 
 
-def _unions(selectors: Sequence[GroupSelector], settings: SyncSettings) -> list[Union]:
+def unions_of(groups: Sequence[str], settings: SyncSettings) -> list[Union]:
     """What is synced as one: each group; or all of them, when whoever is in none of them is removed."""
+    selectors = [GroupSelector(name=group) for group in groups]
     if settings.target_group and settings.prune != "off":
         return [selectors]
     return [[selector] for selector in selectors]
 
 
-def _groups(args: argparse.Namespace) -> list[str]:
+def journal_of(
+    store: Store, both: Sides, settings: SyncSettings, *, memory_of: str | None = None
+) -> Callable[[str], StoreJournal]:
+    """Who keeps account of a command's sync into an MI group.
+
+    Args:
+        store: Where the account is kept.
+        both: What is synced.
+        settings: How.
+        memory_of: Id of the DAG whose syncs count as earlier ones; None for those of this command.
+    """
+    who = os_user()
+
+    def journal(target_group: str) -> StoreJournal:
+        beginning = Beginning(settings, who, both.source.org, both.target.host, target_group=target_group)
+        return StoreJournal(store, RunKey.of_command(target_group), beginning, memory_of=memory_of)
+
+    return journal
+
+
+def group_names(args: argparse.Namespace) -> list[str]:
+    """The groups that the arguments name, each once.
+
+    Raises:
+        ConfigurationError: If there are none.
+    """
     groups: list[str] = args.groups or []
     if not groups:
         hint = (
@@ -152,6 +183,11 @@ def _groups(args: argparse.Namespace) -> list[str]:
     if blank := [group for group in groups if not group.strip()]:
         raise ConfigurationError(f"{blank[0]!r} is not the name of a group.")
     return list(dict.fromkeys(groups))
+
+
+def speak_of_settings(error: SettingsError) -> str:
+    """What is wrong with settings, in the words of the command line."""
+    return "\n".join(str(Problem(_spelling(problem.key), problem.message)) for problem in error.problems)
 
 
 def _spelling(key: str) -> str:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from okta_mi_provider.clients.adaptive import is_overload
-from okta_mi_provider.clients.errors import BadAnswer, Call, RateLimited, Rejected, Unavailable
+from okta_mi_provider.clients.errors import BadAnswer, Call, NotFound, RateLimited, Rejected, Unavailable
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
 from okta_mi_provider.clients.probes import CreateProbe, UpdateProbe, Wish, same
+from okta_mi_provider.clients.revoking import Accounts, Removals
 from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
@@ -40,6 +41,8 @@ class EnsuringWriter:
         self._directory = _Directory(client)
         self._creates = CreateProbe(client)
         self._updates = UpdateProbe(client)
+        self._removals = Removals(client)
+        self._accounts = Accounts(client)
 
     def create_group(self, name: str, source_id: str | None = None) -> Written:
         """Makes sure that a group of this name exists.
@@ -128,6 +131,42 @@ class EnsuringWriter:
 
         return self._ensure(add, found, joins=True)
 
+    def remove_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        """Makes sure that the user is no member of the group.
+
+        Raises:
+            SyncError: If the user is one and could not be removed.
+        """
+
+        def remove() -> Written:
+            was_member = self._removals.remove(user, group)
+            return Written(user.id, already=not was_member, left=was_member)
+
+        def found() -> Written | None:
+            return None if self._removals.is_member(user, group) else Written(user.id, already=True)
+
+        return self._ensure(remove, found, leaves=True)
+
+    def set_enabled(self, user: TargetUser, before: TargetUser) -> Written:
+        """Makes sure that the user can sign in, or cannot, as the user says.
+
+        Args:
+            user: As it shall be.
+            before: As it was read.
+
+        Raises:
+            SyncError: If it is not so and could not be written.
+        """
+
+        def switch() -> Written:
+            self._accounts.switch(user, before)
+            return Written(user.id)
+
+        def found() -> Written | None:
+            return Written(user.id, already=True) if self._accounts.is_so(user) else None
+
+        return self._ensure(switch, found)
+
     def _join(self, user_id: str, groups: Mapping[Wish, TargetGroup]) -> None:
         """Adds what is missing; the group last, for the next run looks at its members and at nobody else."""
         for wish in (Wish.DEFAULT_GROUP, Wish.GROUP):
@@ -135,34 +174,45 @@ class EnsuringWriter:
                 self.add_member(TargetUser(user_id, "", "", "", "", ""), groups[wish])
 
     def _ensure(
-        self, write: Callable[[], Written], found: Callable[[], Written | None], *, joins: bool = False
+        self,
+        write: Callable[[], Written],
+        found: Callable[[], Written | None],
+        *,
+        joins: bool = False,
+        leaves: bool = False,
     ) -> Written:
         """Writes, and reads when the write was refused or its fate is unknown.
 
         A write that is found to be done after its answer was lost counts as ours; so does one that was refused only
-        when it was sent again, after its session had died.
+        when it was sent again, after its session had died. What is not found may be so already as well: a read decides.
 
         Args:
             write: Writes.
             found: Reads, and gives None if it is not so.
             joins: Whether the write makes somebody a member of the group.
+            leaves: Whether it takes somebody out of the group.
         """
         in_doubt = False
         failures = 0
         for attempt in range(1, _MOST_ATTEMPTS + 1):
             try:
                 return write()
-            except (Rejected, Unavailable) as error:
+            except (Rejected, NotFound, Unavailable) as error:
                 in_doubt = in_doubt or error.passing or isinstance(error, RefusedReplay)
-                if not in_doubt and not self._client.dialect.may_be_there(error.detail):
+                not_found = isinstance(error, NotFound)
+                # What words a refusal has tells only of things that shall be there.
+                if not (in_doubt or not_found or leaves or self._client.dialect.may_be_there(error.detail)):
                     raise
                 if so_now := found():
-                    return so_now._replace(already=not in_doubt, joined=so_now.joined or (joins and in_doubt))
+                    joined = so_now.joined or (joins and in_doubt)
+                    return so_now._replace(already=not in_doubt, joined=joined, left=leaves and in_doubt)
                 # While the number in flight is still being found out, being one too many is nobody's fault.
                 failures += not (is_overload(error) and self._client.limit > 1)
                 pause_s = max(_PAUSE_S * attempt, (isinstance(error, RateLimited) and error.wait_s) or 0.0)
                 waited_enough = failures == _ATTEMPTS or attempt == _MOST_ATTEMPTS
-                if not error.passing or waited_enough or pause_s > self._client.transport.max_wait_s:
+                # Where one membership was not found, another one has been seen.
+                may_help = error.passing or (not_found and leaves)
+                if not may_help or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise
                 log.info("%s Trying again.", error)
                 time.sleep(pause_s)

@@ -10,16 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Rejected, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, MetricInsightsHttp
-from okta_mi_provider.clients.metric_insights_pages import Page, whole_list
+from okta_mi_provider.clients.metric_insights_lists import GROUPS, MEMBERS, USERS, Lists
 from okta_mi_provider.clients.metric_insights_wire import (
-    announced_rows,
     as_number,
     changed_body,
     group_of,
@@ -36,17 +35,16 @@ from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger(__name__)
 
-_Query = Mapping[str, str]
-_Row = tuple[Call, Mapping[str, Any]]
-
 #: More requests in flight than any server bears.
 MOST_CONCURRENT = 64
-
-_USERS, _GROUPS, _MEMBERS = "/api/user", "/api/user_group", "/api/user_group_member"
 
 
 class UpdatesOff(SyncError):
     """The connection says that this MI takes no updates of users. Nothing was sent."""
+
+
+class DisablingOff(SyncError):
+    """The connection says that this MI cannot be told to disable or enable a user. Nothing was sent."""
 
 
 class MetricInsightsClient:
@@ -82,6 +80,7 @@ class MetricInsightsClient:
             max_concurrency=max_concurrency,
             dialect=self.dialect,
         )
+        self._lists = Lists(self._http, self.dialect)
 
     @property
     def host(self) -> str:
@@ -116,14 +115,14 @@ class MetricInsightsClient:
 
     def users(self) -> tuple[TargetUser, ...]:
         """All users (`GET /api/user`), each once: the same row twice is not two users."""
-        rows = self._list(_USERS, "users", "user", {})
+        rows = self._lists.whole(USERS, "users", "user", {})
         return tuple(dict.fromkeys(user_of(row, call) for call, row in rows))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
-        for call, row in self._rows(f"{_USERS}/id/{_quoted(user_id)}", "users", "user", {}):
+        for call, row in self._lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
-        raise NotFound(Call(SYSTEM, "GET", _USERS, 200), f"there is no user with the id {quoted(user_id)}")
+        raise NotFound(Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}")
 
     def user_named(self, username: str) -> TargetUser | None:
         """A user that the server finds by its name (`GET /api/user?username=`); None does not mean that there is none.
@@ -132,7 +131,7 @@ class MetricInsightsClient:
         """
         wanted = self.dialect.name_key(username)
         try:
-            found = self._rows(_USERS, "users", "user", {"username": username})
+            found = self._lists.rows(USERS, "users", "user", {"username": username})
         except NotFound:
             return None
         users = (user_of(row, call) for call, row in found)
@@ -140,7 +139,7 @@ class MetricInsightsClient:
 
     def groups(self) -> tuple[TargetGroup, ...]:
         """All groups (`GET /api/user_group`)."""
-        return tuple(group_of(row, call) for call, row in self._list(_GROUPS, "user_groups", "user_group", {}))
+        return tuple(group_of(row, call) for call, row in self._lists.whole(GROUPS, "user_groups", "user_group", {}))
 
     def members(self, group: TargetGroup) -> frozenset[str]:
         """Ids of all users of a group (`GET /api/user_group_member?group=`)."""
@@ -163,6 +162,21 @@ class MetricInsightsClient:
             log.info("%s Asking for the members of the groups instead.", error)
             return frozenset(group.id for group in wanted if user_id in self.members(group))
         return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
+
+    def memberships(self, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
+        """Ids of a group's memberships by the id of the member (`GET /api/user_group_member?group=`)."""
+        return self._lists.membership_ids("group", group.id, group)
+
+    def memberships_of(self, user_id: str, group: TargetGroup) -> tuple[str, ...]:
+        """Ids of one user's memberships of a group (`GET /api/user_group_member?user=`); none for no member.
+
+        Where the server cannot tell of one user, the members of the group are read.
+        """
+        try:
+            found = self._lists.membership_ids("user", user_id, group)
+        except (Rejected, NotFound, BadAnswer):
+            found = self.memberships(group)
+        return found.get(user_id, ())
 
     def find_default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup | None:
         """The group that MI puts new users into: by its id, else by its name; None if there is neither."""
@@ -201,7 +215,7 @@ class MetricInsightsClient:
         body = {"name": name, "all_access_group": "no", "description": ""}
         if self.dialect.send_external_group_id and external_id:
             body["external_group_id"] = external_id
-        return self._written_id("POST", f"{_GROUPS}/", body, "user_group")
+        return self._written_id("POST", f"{GROUPS}/", body, "user_group")
 
     def create_user(self, user: TargetUser, *, group_id: str | int, default_group: bool) -> str:
         """Creates a user, perhaps as a member of a group, and returns its id (`POST /api/user/`).
@@ -223,7 +237,7 @@ class MetricInsightsClient:
             "user_preference_template": "",
             "default_group_ind": "Y" if default_group else "N",
         }
-        return self._written_id("POST", f"{_USERS}/", body, "user", *password.values())
+        return self._written_id("POST", f"{USERS}/", body, "user", *password.values())
 
     def update_user(self, user: TargetUser, before: TargetUser) -> TargetUser | None:
         """Writes a user's attributes (`PUT /api/user/id/{id}`).
@@ -241,7 +255,7 @@ class MetricInsightsClient:
         Raises:
             UpdatesOff: If the dialect says that there are no updates. Nothing was sent.
         """
-        path = f"{_USERS}/id/{_quoted(user.id)}"
+        path = f"{USERS}/id/{_quoted(user.id)}"
         if self.dialect.user_update_body == "off":
             raise UpdatesOff(
                 f"{quoted(user.username)} is not in MI as in Okta, and this MI takes no updates: 'user_update_body' of "
@@ -251,41 +265,52 @@ class MetricInsightsClient:
         call, body = self._http.send("PUT", path, body=fields)
         for row in rows_of(body, "users", "user") or ():
             # An answer that repeats only what was sent proves nothing.
-            return user_of(row, call) if {"id", "username", "email", "type"} <= row.keys() else None
+            return user_of(row, call) if {"id", "username", "email", "type", "enabled"} <= row.keys() else None
         return None
+
+    def set_enabled(self, user: TargetUser, before: TargetUser) -> None:
+        """Lets a user sign in, or not (`PUT /api/user/id/{id}` with `enabled`; what else is sent see `update_user`).
+
+        Args:
+            user: As it shall be.
+            before: As it was read.
+
+        Raises:
+            DisablingOff: If the dialect says that it cannot be done. Nothing was sent.
+        """
+        if self.dialect.disable_method == "off":
+            shall = "enabled" if user.enabled else "disabled"
+            raise DisablingOff(
+                f"{quoted(user.username)} should be {shall}, and this MI cannot be told to: 'disable_method' of the "
+                f"connection is 'off'. Have it {shall} in MI by hand, or have it sent."
+            )
+        self.update_user(user, before)
 
     def add_member(self, user_id: str, group_id: str) -> None:
         """Puts a user into a group (`POST /api/user_group_member/`)."""
         body = {"user": as_number(user_id), "group": as_number(group_id)}
-        call, answer = self._http.send("POST", f"{_MEMBERS}/", body=body)
+        call, answer = self._http.send("POST", f"{MEMBERS}/", body=body)
         if call.status != 204 and not rows_of(answer, "user_group_members", "user_group_member"):
             raise Unavailable(call, "there is no user_group_member in it")
 
+    def remove_membership(self, membership_id: str) -> None:
+        """Takes a user out of a group (`DELETE /api/user_group_member/id/{membershipId}`).
+
+        Never by the group: `DELETE /api/user_group_member?group=` may empty it.
+
+        Args:
+            membership_id: Id of the membership, not of the user.
+
+        Raises:
+            NotFound: If there is no such membership any more.
+        """
+        self._http.send("DELETE", f"{MEMBERS}/id/{_quoted(membership_id)}")
+
     # ------------------------------------------------------------------ helpers
-
-    def _list(self, path: str, plural: str, singular: str, query: _Query) -> list[_Row]:
-        """A complete list, however many requests it takes."""
-        in_pages = self.dialect.list_paging == "offset"
-        return whole_list(
-            lambda page: self._answer(path, plural, singular, {**query, **page}), plural, in_pages=in_pages
-        )
-
-    def _rows(self, path: str, plural: str, singular: str, query: _Query) -> list[_Row]:
-        """What one request answers."""
-        call, _, rows = self._answer(path, plural, singular, query)
-        return [(call, row) for row in rows]
-
-    def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
-        call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))
-        rows = rows_of(body, plural, singular)
-        if rows is None:
-            raise BadAnswer(call, f"there is no list of {plural} in it")
-        return Page(call, announced_rows(body), rows)
 
     def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:
         """User and group of each membership: of everybody, or of those who are asked for and perhaps of others."""
-        query = {} if self.dialect.member_list == "all" else {key: value}
-        rows = self._list(_MEMBERS, "user_group_members", "user_group_member", query)
+        rows = self._lists.memberships(key, value)
         return [(id_of(row, "user", call), id_of(row, "group", call)) for call, row in rows]
 
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:

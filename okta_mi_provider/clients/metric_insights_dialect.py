@@ -69,6 +69,12 @@ class MIDialect:
         "What an update of a user sends. merged: all attributes; changed: those that differ; off: there are no "
         "updates, and a user who needs one fails.",
     )
+    disable_method: str = _switch(
+        "put_enabled",
+        Choice(("put_enabled", "off")),
+        "How a user is disabled, and enabled again. put_enabled: by an update of enabled; off: not at all, and a user "
+        "who should be disabled fails.",
+    )
     user_lookup: str = _switch(
         "list",
         Choice(("list", "query")),

@@ -8,7 +8,16 @@ from itertools import count
 from typing import Any
 
 from okta_mi_provider.clients.adaptive import Gate, is_overload
-from okta_mi_provider.clients.errors import ApiError, Call, Deadlock, RateLimited, Rejected, SessionExpired, Unavailable
+from okta_mi_provider.clients.errors import (
+    ApiError,
+    Call,
+    Deadlock,
+    NotFound,
+    RateLimited,
+    Rejected,
+    SessionExpired,
+    Unavailable,
+)
 from okta_mi_provider.clients.http import HttpSession, Transport
 from okta_mi_provider.clients.metric_insights_answers import Judge
 from okta_mi_provider.clients.metric_insights_auth import LOGIN, Login, refused
@@ -120,8 +129,9 @@ class MetricInsightsHttp:
             except SessionExpired as expired:
                 if renewals == _MOST_RENEWALS:
                     raise refused(expired, self._credentials) from None
-            except Rejected as error:
-                if renewals:
+            except (Rejected, NotFound) as error:
+                # What is read and not there says nothing about an earlier try.
+                if renewals and not (request.method == "GET" and isinstance(error, NotFound)):
                     raise RefusedReplay(error.call, error.detail) from None
                 raise
         raise AssertionError("the loop returns or raises")

@@ -122,6 +122,10 @@ class OktaHttp:
         """What an error may tell about the request behind an answer."""
         return self._http.call(response)
 
+    def shown(self, text: str) -> str:
+        """What a server has said, as it may stand in a message: secrets that it repeats are hidden."""
+        return self._http.words(text)
+
     def attempt(self, path: str, query: str, tries: Tries) -> requests.Response:
         """Sends one request when it is its turn; again only with other credentials, where there are any.
 

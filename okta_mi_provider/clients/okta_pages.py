@@ -131,7 +131,7 @@ class _Reading(Generic[_Item]):
                 raise Unavailable(call, "it does not tell whether the list goes on (header Link)")
             return None
         if link.path != self._path:
-            raise BadAnswer(call, f"its next page is on another path, {quoted(self._http.words(link.path))}")
+            raise BadAnswer(call, f"its next page is on another path, {quoted(self._http.shown(link.path))}")
         return link.query
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import TypeVar
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
@@ -16,6 +17,8 @@ from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 
 class Wish(StrEnum):
@@ -104,9 +107,7 @@ class UpdateProbe:
 
     def __init__(self, client: MetricInsightsClient) -> None:
         self._client = client
-        self._lock = threading.Lock()
-        self._is_fine = False
-        self._surprise: ServerSurprise | None = None
+        self._first = FirstLook()
 
     def write(self, user: TargetUser, before: TargetUser) -> None:
         """Updates a user; the first one alone, and compares it with what was sent.
@@ -119,22 +120,49 @@ class UpdateProbe:
             ServerSurprise: If they differ. It is raised for every later user too, who is then not written.
             SyncError: If the user could not be written.
         """
+
+        def surprise(answered: TargetUser | None) -> ServerSurprise | None:
+            if same(answered or self._client.user(user.id), user):
+                return None
+            return ServerSurprise(
+                Call(SYSTEM, "PUT", "/api/user/id/...", 200),
+                f"after the first update {quoted(user.username)} is not as it was sent",
+                "No more users were updated. See what differs in MI: docs/compatibility.md has the switches "
+                "for servers that take updates in another way.",
+            )
+
+        self._first.write(lambda: self._client.update_user(user, before), surprise)
+
+
+class FirstLook:
+    """Lets the first write of a kind be made alone and looked at; the others once it was what was asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_fine = False
+        self._surprise: ServerSurprise | None = None
+
+    def write(self, write: Callable[[], _Answer], surprise: Callable[[_Answer], ServerSurprise | None]) -> None:
+        """Writes, unless an earlier write has surprised.
+
+        Args:
+            write: Writes.
+            surprise: Looks at what was written, given what the write has returned; None if that is as it should be.
+
+        Raises:
+            ServerSurprise: If it is not. It is raised for every later write too, which is then not made.
+            SyncError: If it could not be written, or not be looked at.
+        """
         with self._lock:
             if self._surprise:
                 raise self._surprise
             if not self._is_fine:
-                answered = self._client.update_user(user, before)
-                if not same(answered or self._client.user(user.id), user):
-                    self._surprise = ServerSurprise(
-                        Call(SYSTEM, "PUT", "/api/user/id/...", 200),
-                        f"after the first update {quoted(user.username)} is not as it was sent",
-                        "No more users were updated. See what differs in MI: docs/compatibility.md has the switches "
-                        "for servers that take updates in another way.",
-                    )
+                self._surprise = surprise(write())
+                if self._surprise:
                     raise self._surprise
                 self._is_fine = True
                 return
-        self._client.update_user(user, before)
+        write()
 
 
 def same(actual: TargetUser, wanted: TargetUser) -> bool:

@@ -26,6 +26,7 @@ _ONLY_WRITING = "Only writing shows."
 _WATCHED = {
     "default_group_method": "Only writing shows; a sync looks at the first user that it creates.",
     "user_update_body": "Only writing shows; a sync looks at the first user that it updates.",
+    "disable_method": "Only writing shows; a sync looks at the first user that it disables.",
     "ok_statuses": "Only writing shows; what is empty takes any success.",
     "retry_markers": "Only a busy database shows.",
     "proactive_refresh_s": "How early to renew a session is yours to say; MI does not tell how long one lives.",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from airflow.sdk import BaseHook, conf
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -13,13 +11,11 @@ from airflow.sdk.log import mask_secret
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from okta_mi_provider.store import Store, StoreError
+from okta_mi_provider.store import Retention, Store, StoreError
+from okta_mi_provider.store.location import default_url
+from okta_mi_provider.store.retention import parse_days
 
 SECTION = "okta_mi"
-#: Name of the SQLite file in AIRFLOW_HOME that is the default.
-_DEFAULT_FILE = "okta_mi.db"
-#: A hundred years.
-_MOST_DAYS = 36_500
 #: SQLAlchemy's names for those connection types of Airflow that have another one.
 _DRIVERS = {"postgres": "postgresql", "pgsql": "postgresql"}
 #: What of a connection's extra is meant for PostgreSQL's client library.
@@ -48,8 +44,7 @@ def store_url() -> str | URL:
     """
     setting = (conf.get(SECTION, "store", fallback="") or "").strip()
     if not setting:
-        home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser()
-        return URL.create("sqlite", database=str(home / _DEFAULT_FILE))
+        return default_url()
     if "://" in setting:
         _mask_password(setting)
         return setting
@@ -73,16 +68,18 @@ def store_url() -> str | URL:
     )
 
 
-def retention_days() -> int:
-    """How long the store keeps runs.
+def retention() -> Retention:
+    """How long the store keeps what it has.
 
     Raises:
-        StoreError: If the setting is not a whole number from 1 up.
+        StoreError: If a setting is not a whole number from 1 up.
     """
-    text = str(conf.get(SECTION, "retention_days", fallback="30")).strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= _MOST_DAYS):
-        raise StoreError(f"[{SECTION}] retention_days is {text!r}; allowed: a whole number from 1 to {_MOST_DAYS}.")
-    return int(text)
+    defaults = Retention()
+    return Retention(_days("retention_days", defaults.days), _days("history_days", defaults.history_days))
+
+
+def _days(setting: str, default: int) -> int:
+    return parse_days(setting, str(conf.get(SECTION, setting, fallback=str(default))))
 
 
 def _mask_password(url: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -17,6 +17,7 @@ from okta_mi_provider.settings import SettingsError, SyncSettings, options, unkn
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import one_line
 
 if TYPE_CHECKING:
@@ -24,20 +25,27 @@ if TYPE_CHECKING:
 
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
     from okta_mi_provider.clients.okta import OktaClient
-    from okta_mi_provider.store import RunKey, Store
+    from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.apply import TargetWriter
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 #: Ids of the tasks of a generated DAG, in their order. They find each other's results by these.
 FETCH, DIFF, CREATE_GROUPS, UPSERT_USERS, REPORT = "fetch", "diff", "create_groups", "upsert_users", "report"
 
 
 class StoredPlan(NamedTuple):
-    """A plan and its digest."""
+    """A plan and its digest.
+
+    Attributes:
+        superseded: A newer run writes what there is to write; of this plan no change is left.
+    """
 
     plan: Plan
     digest: str
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,25 @@ class Job:
             )
         return SyncSettings.from_mapping(noted)
 
+    def journal(self, settings: SyncSettings, **known: Any) -> StoreJournal:
+        """The journal of this run, which begins it anew unless it is resumed.
+
+        Args:
+            settings: The settings of this run.
+            known: What else is known of it; see `Beginning`.
+        """
+        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
+
+        beginning = Beginning(settings, triggered_by(self.context), **known)
+        return StoreJournal(self.store, self.run, beginning, approval=self.approval())
+
+    def approval(self) -> Approval | None:
+        """What a person has said of the plan; None if nobody was asked, or has answered."""
+        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+
+        found = self.store.find(self.run, ArtifactKind.APPROVAL)
+        return Approval(**found.data) if found else None
+
     def plan_to_write(self) -> StoredPlan:
         """The plan of this run, if it is still the one to write.
 
@@ -75,13 +102,15 @@ class Job:
             SyncError: If a newer run has made a plan since: what this one wants may be out of date.
         """
         stored = self._plan()
-        stored.plan.raise_if_unsafe(approved=self.settings().approve_plan)
+        answer = self.approval()
+        approved = answer.digest if answer and answer.answer == "approved" else self.settings().approve_plan
+        stored.plan.raise_if_unsafe(approved=approved)
         newer = self.store.newer_plan(self.run)
         if newer is None:
             return stored
         if self.is_backfill:
             log.info("Run %r is newer and writes what there is to write.", newer)
-            return StoredPlan(replace(stored.plan, changes=()), stored.digest)
+            return StoredPlan(replace(stored.plan, changes=()), stored.digest, superseded=True)
         raise SyncError(
             f"Run {newer!r} has read Okta after this one, so the plan of this run is out of date and is not "
             "written. Trigger a new run instead."
@@ -96,7 +125,7 @@ class Job:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
         found = self.store.load(self.run, ArtifactKind.PLAN, made_by=DIFF, digest=self.handed_over(DIFF, "plan"))
-        return StoredPlan(Plan.from_json(found.data), found.digest)
+        return StoredPlan(readable(Plan.from_json, found.data, self.run), found.digest)
 
     def handed_over(self, task_id: str, key: str) -> str | None:
         """A digest that another task of this run has returned; None if there is none."""
@@ -240,6 +269,30 @@ class SyncOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
         return MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
+
+
+def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
+    """What an earlier task has stored, as a value.
+
+    Raises:
+        ArtifactMissing: If another version of the package has stored it.
+    """
+    from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
+
+    try:
+        return read(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactMissing(
+            f"What the tasks of run {run.run_id!r} have stored was written by another version of okta-mi-provider. "
+            f"Clear task {FETCH!r} and all after it."
+        ) from error
+
+
+def triggered_by(context: Context) -> str:
+    """Who wants a run: the person who triggered it, else what kind of run it is."""
+    dag_run: Any = context.get("dag_run")
+    kind = getattr(dag_run, "run_type", None)
+    return getattr(dag_run, "triggering_user_name", None) or str(getattr(kind, "value", kind) or "unknown")
 
 
 def ensuring(client: MetricInsightsClient) -> TargetWriter:

@@ -19,18 +19,17 @@ class CreateGroupsOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the plan's digest and how many groups were created."""
-        from okta_mi_provider.store import OutcomeLog  # noqa: PLC0415
-
         settings = job.settings()
-        plan, digest = job.plan_to_write()
+        plan, digest, superseded = job.plan_to_write()
         created = 0
-        if settings.dry_run:
+        if settings.only_looks:
             log_dry_run(each for each in plan.changes if each.kind is ChangeKind.CREATE_GROUP)
-        else:
+        elif not superseded:
             writer = ensuring(self.metric_insights(read_only=False))
-            with OutcomeLog(job.store, job.run, digest) as noted:
-                for outcome in create_groups(plan, writer):
-                    noted.add(outcome)
+            with job.journal(settings).resumed() as journal:
+                journal.planned(plan)
+                for outcome in create_groups(plan, writer, announce=journal.begin):
+                    journal.note(outcome)
                     created += outcome.status is Status.DONE
                     log.info("%s", describe(outcome.change, outcome.status))
         return {"plan": digest, "created": created}

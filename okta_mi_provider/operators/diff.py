@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from okta_mi_provider.operators.base import FETCH, Job, SyncOperator
+from okta_mi_provider.operators.base import FETCH, Job, SyncOperator, readable
 from okta_mi_provider.operators.logs import log_plan
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.plan import ChangeKind
@@ -19,7 +19,7 @@ class DiffOperator(SyncOperator):
 
         settings = job.settings()
         found = job.store.load(job.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=job.handed_over(FETCH, "snapshot"))
-        plan = diff(snapshots.from_json(found.data), settings)
+        plan = diff(readable(snapshots.from_json, found.data, job.run), settings)
         digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
         # Before the limits are looked at: people shall see what is refused.
         log_plan(plan, digest, settings)

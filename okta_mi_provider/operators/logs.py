@@ -20,6 +20,9 @@ _NOUNS = {
     ChangeKind.CREATE_USER: ("user to create", "users to create"),
     ChangeKind.UPDATE_USER: ("user to update", "users to update"),
     ChangeKind.ADD_MEMBER: ("membership to add", "memberships to add"),
+    ChangeKind.REMOVE_MEMBER: ("membership to take away", "memberships to take away"),
+    ChangeKind.DISABLE_USER: ("user to disable", "users to disable"),
+    ChangeKind.ENABLE_USER: ("user to enable", "users to enable"),
 }
 
 

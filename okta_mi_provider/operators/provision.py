@@ -8,25 +8,30 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
+
+    from okta_mi_provider.store import Store
+    from okta_mi_provider.sync.journal import Journal
 
 
 class ProvisionOperator(BaseOperator):
     """Makes sure that an Okta group and its users are in Metric Insights.
 
-    Needs no store. Trying it again reads both sides again and does what is left.
+    Keeps its account in the store that `[okta_mi] store` names, as a sync of its own: `<DAG>:<task>`. Trying it again
+    reads both sides again and does what is left.
 
     Args:
         group: Exact name of the Okta group (templated).
@@ -80,12 +85,21 @@ class ProvisionOperator(BaseOperator):
             AirflowFailException: If something failed for good or was refused, or conflicts remain.
             AirflowException: If something failed that may pass.
         """
-        with ending_for_airflow(context):
+        from okta_mi_provider.hooks.store import open_store, retention  # noqa: PLC0415
+
+        with ending_for_airflow(context), open_store() as store:
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
+            keep = retention()
+            sides = self._sides(read_only=settings.only_looks)
             (result,) = provision(
-                self._sides(read_only=settings.dry_run), [[selector]], settings, stopped=lambda: self._killed
+                sides,
+                [[selector]],
+                settings,
+                journal_of=self._journals(context, store, sides, settings),
+                stopped=lambda: self._killed,
             )
+            store.forget_old(keep)
         report, cause = result
         log_summary(report, settings)
         counts = {**report.counts(), "state": report.state.value}
@@ -96,6 +110,27 @@ class ProvisionOperator(BaseOperator):
                 try_again(failure_of(report), cause, context)
             raise AirflowFailException(failure_of(report)) from cause
         return counts
+
+    def _journals(
+        self, context: Context, store: Store, sides: Sides, settings: SyncSettings
+    ) -> Callable[[str], Journal]:
+        from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
+
+        instance = context["ti"]
+        key = RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
+
+        def journal(target_group: str) -> Journal:
+            beginning = Beginning(
+                settings,
+                triggered_by(context),
+                sides.source.org,
+                sides.target.host,
+                [SourceGroup(self.group_id or "", self.group or "")],
+                target_group,
+            )
+            return StoreJournal(store, key, beginning)
+
+        return journal
 
     def _sides(self, *, read_only: bool) -> Sides:
         """Clients as the connections say. Nothing is sent yet."""

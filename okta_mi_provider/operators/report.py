@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
-from okta_mi_provider.operators.base import Job, SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.base import Job, SyncOperator, ending_for_airflow, readable
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.errors import SyncError
@@ -57,6 +57,7 @@ class ReportOperator(SyncOperator):
         settings = self.effective_settings(job.context) if noted is None else SyncSettings.from_mapping(noted)
         report = self._report(job, settings)
         job.store.save(job.run, ArtifactKind.REPORT, report.to_json())
+        job.journal(settings).resumed().close(report)
         log_summary(report, settings)
         result = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
@@ -74,9 +75,9 @@ class ReportOperator(SyncOperator):
         found = job.store.find(job.run, ArtifactKind.PLAN)
         if found is None:
             return self._without_plan(settings, error, notices)
-        plan = Plan.from_json(found.data)
+        plan = readable(Plan.from_json, found.data, job.run)
         outcomes = job.store.outcomes(job.run, plan, found.digest)
-        untried = 0 if settings.dry_run else len(plan.changes) - len(outcomes)
+        untried = 0 if settings.only_looks else len(plan.changes) - len(outcomes)
         if untried and job.is_backfill and (newer := job.store.newer_plan(job.run)):
             notices += (Finding("superseded", f"Nothing was written: run {quoted(newer)} is newer, and writes."),)
         elif untried and not error:
@@ -90,6 +91,8 @@ class ReportOperator(SyncOperator):
             error=error,
             refused=bool(failure and failure.data["refused"]),
             notices=notices,
+            mode=settings.mode,
+            approval=job.approval(),
         )
 
     def _error(self, job: Job, failure: Mapping[str, Any]) -> str | None:
@@ -121,6 +124,7 @@ class ReportOperator(SyncOperator):
             dry_run=settings.dry_run,
             error=error or "There is no plan, although no task has failed. Trigger a new run.",
             notices=notices,
+            mode=settings.mode,
         )
 
 

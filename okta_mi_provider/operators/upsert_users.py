@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from okta_mi_provider.operators.base import CREATE_GROUPS, Job, StoredPlan, SyncOperator, ensuring
+from okta_mi_provider.operators.base import CREATE_GROUPS, Job, SyncOperator, ensuring
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
-from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.plan import ChangeKind, Plan
 from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+    from okta_mi_provider.settings import SyncSettings
 
 log = logging.getLogger(__name__)
 
@@ -45,36 +46,37 @@ class UpsertUsersOperator(SyncOperator):
         settings = job.settings()
         stored = job.plan_to_write()
         counts: Counter[Status] = Counter()
-        if settings.dry_run:
+        if settings.only_looks:
             log_dry_run(each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
-        else:
-            counts = self._write(job, stored)
+        elif not stored.superseded:
+            counts = self._write(job, stored.plan, settings)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
-    def _write(self, job: Job, stored: StoredPlan) -> Counter[Status]:
-        from okta_mi_provider.store import OutcomeLog  # noqa: PLC0415
-
-        plan, digest = stored
-        earlier = job.store.outcomes(job.run, plan, digest)
+    def _write(self, job: Job, plan: Plan, settings: SyncSettings) -> Counter[Status]:
+        journal = job.journal(settings).resumed()
+        journal.planned(plan)
+        earlier = journal.outcomes(plan)
         wanted = {change.key for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP}
         settled = {key for key in wanted & earlier.keys() if earlier[key].status in {Status.DONE, Status.ALREADY}}
         if settled:
             log.info("%s done by an earlier try.", plural(len(settled), "change"))
         todo = len(wanted) - len(settled)
         client = self.metric_insights(read_only=False)
-        group = _group(stored, earlier, client)
+        group = _group(plan, earlier, client)
+        journal.found_group(group)
         progress = _Progress(todo)
         passing = 0
-        with OutcomeLog(job.store, job.run, digest) as noted:
+        with journal:
             for outcome in upsert_users(
                 plan,
                 group,
                 ensuring(client),
                 client.max_concurrency,
                 settled=settled,
+                announce=journal.begin,
                 stopped=lambda: self._killed,
             ):
-                noted.add(outcome)
+                journal.note(outcome)
                 progress.add(outcome)
                 passing += outcome.passing
         if self._killed:
@@ -90,10 +92,10 @@ class UpsertUsersOperator(SyncOperator):
         return progress.counts
 
 
-def _group(stored: StoredPlan, earlier: dict[str, Outcome], client: MetricInsightsClient) -> TargetGroup:
+def _group(plan: Plan, earlier: dict[str, Outcome], client: MetricInsightsClient) -> TargetGroup:
     """The MI group with its id: as it was read, as `create_groups` has made it, or as MI has it now."""
-    group = stored.plan.target_group
-    if group.id or not stored.plan.changes:
+    group = plan.target_group
+    if group.id or not plan.changes:
         return group
     made = next(
         (each.target_id for each in earlier.values() if each.change.kind is ChangeKind.CREATE_GROUP and each.target_id),

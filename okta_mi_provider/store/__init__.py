@@ -6,6 +6,7 @@ from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.errors import ArtifactMissing, StoreError
 from okta_mi_provider.store.history import ChangeRecord, History, RunRecord
 from okta_mi_provider.store.journal import StoreJournal
+from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.store import Store
 
@@ -16,6 +17,7 @@ __all__ = [
     "Beginning",
     "ChangeRecord",
     "History",
+    "Retention",
     "RunKey",
     "RunRecord",
     "Store",

@@ -92,6 +92,11 @@ def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | 
         connection.execute(insert(CHANGES), rows)
 
 
+def count(connection: Connection, run: int) -> int:
+    """How many changes of a run are noted."""
+    return connection.scalar(select(func.count()).where(CHANGES.c.run == run)) or 0
+
+
 def any_tried(connection: Connection, run: int) -> bool:
     """Whether any change of a run was begun."""
     query = select(func.count()).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
@@ -108,7 +113,8 @@ def begin(connection: Connection, run: int, positions: Collection[int]) -> set[i
         StoreError: If they were not planned. What is not noted is not sent.
     """
     these = (CHANGES.c.run == run, CHANGES.c.position.in_(positions))
-    statuses = dict(connection.execute(select(CHANGES.c.position, CHANGES.c.status).where(*these)).tuples().all())
+    rows = connection.execute(select(CHANGES.c.position, CHANGES.c.status).where(*these))
+    statuses = {row.position: row.status for row in rows}
     if len(statuses) < len(positions):
         raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}

@@ -33,6 +33,7 @@ _WILL_NOT_PASS = (
     "no such",
     "authentication failed",
     "does not exist",
+    "already exists",
 )
 #: Without a driver in the URL: the one that Airflow's PostgreSQL provider installs.
 _POSTGRESQL = "postgresql+psycopg2"

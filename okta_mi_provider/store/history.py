@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
 
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
@@ -206,35 +206,52 @@ class History:
         meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
         return self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
 
-    def last_written(self, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """What we have last written, by MI user and attribute. Users of whom we have written nothing are not in it.
-
-        Args:
-            host: The MI server.
-            user_ids: MI ids.
-        """
-        found: dict[str, dict[str, Any]] = {}
-        wanted = sorted(user_ids)
+    def moved_later(self, run: RunRecord) -> frozenset[str]:
+        """MI ids of users whom a later run has put into the MI group of this one, or taken out of it."""
+        query = (
+            select(CHANGES.c.user_id)
+            .join(RUNS)
+            .where(
+                RUNS.c.host == run.host,
+                CHANGES.c.run > run.id,
+                CHANGES.c.group_id == run.target_group.id,
+                or_(CHANGES.c.joined, CHANGES.c.left_group),
+                CHANGES.c.user_id.is_not(None),
+            )
+        )
         with self._store.reading() as connection:
-            for start in range(0, len(wanted), _MOST_IDS):
-                query = (
-                    select(CHANGES.c.user_id, CHANGES.c.new)
-                    .join(RUNS)
-                    .where(
-                        RUNS.c.host == host,
-                        CHANGES.c.user_id.in_(wanted[start : start + _MOST_IDS]),
-                        CHANGES.c.kind.in_(_WRITTEN_KINDS),
-                        CHANGES.c.status == Status.DONE.value,
-                    )
-                    .order_by(CHANGES.c.id)
-                )
-                for user_id, new in connection.execute(query):
-                    found.setdefault(user_id, {}).update(new or {})
-        return found
+            return frozenset(connection.scalars(query))
 
     def _changes(self, query: Select[Any]) -> list[ChangeRecord]:
         with self._store.reading() as connection:
             return list(_change_records(connection.execute(query)))
+
+
+def last_written(connection: Connection, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What we have last written, by MI user and attribute. Users of whom we have written nothing are not in it.
+
+    Args:
+        connection: Where to read.
+        host: The MI server.
+        user_ids: MI ids.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    wanted = sorted(user_ids)
+    for start in range(0, len(wanted), _MOST_IDS):
+        query = (
+            select(CHANGES.c.user_id, CHANGES.c.new)
+            .join(RUNS)
+            .where(
+                RUNS.c.host == host,
+                CHANGES.c.user_id.in_(wanted[start : start + _MOST_IDS]),
+                CHANGES.c.kind.in_(_WRITTEN_KINDS),
+                CHANGES.c.status == Status.DONE.value,
+            )
+            .order_by(CHANGES.c.id)
+        )
+        for user_id, new in connection.execute(query):
+            found.setdefault(user_id, {}).update(new or {})
+    return found
 
 
 _CHANGES: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)

@@ -17,12 +17,13 @@ from okta_mi_provider.store import ledger, links, runs
 from okta_mi_provider.store.changes import Noted
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.ledger import Membership
+from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory, recollect
+from okta_mi_provider.sync.memory import Link, Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
@@ -46,10 +47,20 @@ class StoreJournal:
         run: Whose it is.
         beginning: What is known of the run. It begins with the first call, unless it is `resumed`.
         approval: What a person has said of the plan, if one was asked.
+        memory_of: Whose syncs count as earlier ones of this; its own if None.
     """
 
-    def __init__(self, store: Store, run: RunKey, beginning: Beginning, *, approval: Approval | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: RunKey,
+        beginning: Beginning,
+        *,
+        approval: Approval | None = None,
+        memory_of: str | None = None,
+    ) -> None:
         self._store = store
+        self._memory_of = memory_of
         self._key = run
         self._beginning = replace(beginning, started_at=beginning.started_at or datetime.now(UTC))
         self._approval = approval
@@ -70,11 +81,20 @@ class StoreJournal:
             self._beginning = replace(self._beginning, triggered_by=row.triggered_by or self._beginning.triggered_by)
         return self
 
-    @property
-    def run(self) -> int:
-        """Id of the run in the store. Begins it, if that has not happened."""
+    def start(self) -> None:
+        """Begins the run, if it has not begun.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
         if self._id is None:
             self._id = self._store.begin(self._key, self._beginning)
+
+    @property
+    def run(self) -> int:
+        """Id of the run in the store, which begins by this if it has not."""
+        self.start()
+        assert self._id is not None, "it has begun"  # noqa: S101
         return self._id
 
     def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
@@ -88,22 +108,13 @@ class StoreJournal:
                 doubts = account.in_doubt(connection, target.host, name, group_id, before=run)
                 _settle(connection, settle(doubts, target, group, name), target.host, group)
         with self._store.reading() as connection:
-            memory = recollect(
+            memory = remembered(
+                connection,
                 source,
                 target,
                 group,
-                links=links.between(connection, target.host, source.org),
-                made=ledger.made(
-                    connection,
-                    target.host,
-                    group.id,
-                    source_groups=[each.id for each in source.groups],
-                    dag_id=self._key.dag_id,
-                )
-                if group
-                else (),
-                disabled=account.disabled(connection, target.host),
-                last=runs.last_complete(connection, self._key.dag_id),
+                dag_id=self._memory_of or self._key.dag_id,
+                looks_for_drift=settings.mode == "drift",
             )
         if group and not settings.only_looks:
             assert self._beginning.started_at is not None, "the constructor has set it"  # noqa: S101
@@ -129,7 +140,7 @@ class StoreJournal:
         approved_by, approved_at = self._approved(plan)
         with self._store.writing() as connection:
             row = runs.by_id(connection, run)
-            if row.plan_digest == digest:
+            if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
                 return
             if account.any_tried(connection, run):
@@ -187,10 +198,10 @@ class StoreJournal:
     def close(self, report: Report) -> None:
         """See `Journal`."""
         self.flush()
-        mode = self._beginning.mode or self._settings.mode
+        run, mode = self.run, self._beginning.mode or self._settings.mode
         complete = report.is_complete and mode == "sync" and self._settings.only_user is None
         with self._store.writing() as connection:
-            runs.close(connection, self.run, report, complete=complete)
+            runs.close(connection, run, report, complete=complete)
 
     def __enter__(self) -> Self:
         return self
@@ -232,7 +243,8 @@ class StoreJournal:
         if any(each.change.kind is ChangeKind.CREATE_GROUP for each in outcomes) and group.id:
             runs.group_is(connection, run, group)
         here = [each for each in outcomes if each.change.group == group.name]
-        ledger.put(connection, (self._membership(each) for each in here if each.joined))
+        # Whoever is put back without being anybody in Okta was put there by hand once, and is so again.
+        ledger.put(connection, (self._membership(each) for each in here if each.joined and each.change.source_id))
         gone = [
             each.target_id
             for each in here

@@ -84,13 +84,13 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
         host: The MI server.
         group_id: The MI group.
         members: MI ids of everybody in it.
-        before: What was made by a run that had not ended then is left alone: it may be newer than the members are.
+        before: What was made by a run that ended later is left alone: it may be newer than the members are.
     """
     ids = connection.scalars(
         select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.host == host, MEMBERSHIPS.c.group_id == group_id)
     )
     gone = sorted(user_id for user_id in ids if user_id not in members)
-    running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at >= before))
+    running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at > before))
     for start in range(0, len(gone), _MOST_IDS):
         these = _of(host, group_id, gone[start : start + _MOST_IDS])
         connection.execute(delete(MEMBERSHIPS).where(*these, MEMBERSHIPS.c.run.not_in(running)))

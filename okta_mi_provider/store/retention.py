@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
+from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS
 from okta_mi_provider.sync.apply import Status
 
@@ -13,17 +15,51 @@ from okta_mi_provider.sync.apply import Status
 _MOST_IDS = 500
 
 
-def forget(connection: Connection, *, artifacts_before: datetime, history_before: datetime) -> None:
-    """Deletes what is too old.
+#: A hundred years.
+_MOST_DAYS = 36_500
+
+
+class Retention(NamedTuple):
+    """How long the store keeps what it has.
+
+    Attributes:
+        days: Artifacts, and changes that were only planned.
+        history_days: Runs and changes.
+    """
+
+    days: int = 30
+    history_days: int = 400
+
+
+def parse_days(setting: str, text: str) -> int:
+    """A setting that is a number of days.
+
+    Args:
+        setting: Its name in the section `[okta_mi]`, for the message.
+        text: What it is set to.
+
+    Raises:
+        StoreError: If it is not a whole number from 1 up.
+    """
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= _MOST_DAYS):
+        raise StoreError(f"[okta_mi] {setting} is {text!r}; allowed: a whole number from 1 to {_MOST_DAYS}.")
+    return int(text)
+
+
+def forget(connection: Connection, retention: Retention) -> None:
+    """Deletes what is too old, of all syncs.
 
     The ledger and the links stay, whatever their age; so do the last complete run of each sync, and runs with changes
     that are still in doubt.
 
     Args:
         connection: Where to write.
-        artifacts_before: Snapshots, plans and reports from before, and what was only planned by runs from before, go.
-        history_before: So do runs and changes from before.
+        retention: How old it may be.
     """
+    now = datetime.now(UTC)
+    artifacts_before = now - timedelta(days=retention.days)
+    history_before = now - timedelta(days=retention.history_days)
     connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.created_at < artifacts_before))
     connection.execute(
         delete(CHANGES).where(

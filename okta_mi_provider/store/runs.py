@@ -35,18 +35,20 @@ class RunKey(NamedTuple):
     @classmethod
     def of_command(cls, target_group: str) -> Self:
         """A key of its own for a sync into an MI group from the command line."""
-        name = f"cli:{target_group}"
-        if len(name) > _LONGEST_ID:
-            name = f"{name[:200]}:{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
-        return cls(name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(4)}")
+        return cls(_id(f"cli:{target_group}"), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(4)}")
 
     @classmethod
-    def of_task(cls, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> Self:
-        """The key of a sync that is a single task of somebody's DAG."""
-        name = f"{dag_id}:{task_id}"
-        if len(name) > _LONGEST_ID:
-            name = f"{name[:200]}:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-        return cls(name, run_id if map_index < 0 else f"{run_id[:230]}:{map_index}")
+    def of_task(cls, dag_id: str, task_id: str, run_id: str, map_index: int | None = None) -> Self:
+        """The key of a sync that is a single task of somebody's DAG.
+
+        Args:
+            dag_id: The DAG.
+            task_id: The task.
+            run_id: The run.
+            map_index: Which one, of a task that is mapped; -1 or None of any other.
+        """
+        mapped = map_index is not None and map_index >= 0
+        return cls(_id(f"{dag_id}:{task_id}"), _id(f"{run_id}:{map_index}") if mapped else run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,14 @@ def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
     Returns:
         Its id.
     """
-    settings, now = beginning.settings, datetime.now(UTC)
+    settings = beginning.settings
+    began_at = beginning.started_at or datetime.now(UTC)
     _forget_what_wrote_nothing(connection, key)
     # Had it ended by itself, it would have said so. Should it go on elsewhere, it will say so yet.
     connection.execute(
         update(RUNS)
         .where(RUNS.c.dag_id == key.dag_id, RUNS.c.state.is_(None))
-        .values(state=State.FAILED.value, error=INTERRUPTED, ended_at=now)
+        .values(state=State.FAILED.value, error=INTERRUPTED, ended_at=began_at)
     )
     done = connection.execute(
         insert(RUNS).values(
@@ -101,7 +104,7 @@ def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
             only_user=settings.only_user is not None,
             triggered_by=beginning.triggered_by,
             complete=False,
-            started_at=beginning.started_at or now,
+            started_at=began_at,
         )
     )
     [run] = list(done.inserted_primary_key or ())
@@ -171,15 +174,19 @@ def group_is(connection: Connection, run: int, group: TargetGroup) -> None:
 
 
 def close(connection: Connection, run: int, report: Report, *, complete: bool) -> None:
-    """Notes how a run ended."""
+    """Notes how a run ended. What it was between is known better than by a report without a plan, if it was read."""
+    sides = {
+        "org": report.org,
+        "host": report.host,
+        "source_groups": _groups(report.source_groups),
+        "target_group": report.target_group.name,
+        "target_group_id": report.target_group.id or None,
+    }
+    was_read = report.plan is None and by_id(connection, run).source_groups
     _set(
         connection,
         run,
-        org=report.org,
-        host=report.host,
-        source_groups=_groups(report.source_groups),
-        target_group=report.target_group.name,
-        target_group_id=report.target_group.id or None,
+        **({} if was_read else sides),
         state=report.state.value,
         complete=complete,
         counts=report.counts(),
@@ -217,6 +224,13 @@ def _forget_what_wrote_nothing(connection: Connection, key: RunKey) -> None:
     idle = list(connection.scalars(select(RUNS.c.id).where(*_of(key), ~tried)))
     connection.execute(delete(CHANGES).where(CHANGES.c.run.in_(idle)))
     connection.execute(delete(RUNS).where(RUNS.c.id.in_(idle)))
+
+
+def _id(text: str) -> str:
+    """A text as an id; one that is too long by its beginning and a digest."""
+    if len(text) <= _LONGEST_ID:
+        return text
+    return f"{text[:200]}:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def _of(key: RunKey) -> tuple[Any, Any]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import logging
 from typing import Any
 
 from okta_mi_provider.store import artifacts, changes, retention, runs
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
-from okta_mi_provider.store.errors import SETTING, ArtifactMissing
+from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
+from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.sync.apply import Outcome
 from okta_mi_provider.sync.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 class Store(Database):
     """Runs and their artifacts. `StoreJournal` writes what runs do, `History` reads what they did.
 
-    Every method raises a `StoreError` if the store cannot be read or written.
+    Every method but `forget_old` raises a `StoreError` if the store cannot be read or written.
     """
 
     def begin(self, run: RunKey, beginning: Beginning) -> int:
@@ -113,17 +116,13 @@ class Store(Database):
         with self.writing() as connection:
             artifacts.forget(connection, run, kind)
 
-    def forget_old(self, *, retention_days: int, history_days: int) -> None:
-        """Deletes what is too old, of all DAGs; see `retention.forget`.
+    def forget_old(self, keep: Retention) -> None:
+        """Deletes what is too old, of all syncs; see `retention.forget`.
 
-        Args:
-            retention_days: How long artifacts are kept, and changes that were only planned.
-            history_days: How long runs and changes are kept.
+        That it could not be done is no reason for a sync to fail: it is logged, and the next sync does it.
         """
-        now = datetime.now(UTC)
-        with self.writing() as connection:
-            retention.forget(
-                connection,
-                artifacts_before=now - timedelta(days=retention_days),
-                history_before=now - timedelta(days=history_days),
-            )
+        try:
+            with self.writing() as connection:
+                retention.forget(connection, keep)
+        except StoreError as error:
+            log.warning("What is too old was not deleted from the store: %s", error)

@@ -193,7 +193,7 @@ def upsert_users(
     todo = [
         change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
     ]
-    yield from _in_flight(_announced(todo, announce), write, concurrency, stopped)
+    yield from _in_flight(_announced(todo, announce), len(todo), write, concurrency, stopped)
 
 
 def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]], None]) -> Iterator[Change]:
@@ -206,12 +206,13 @@ def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]],
 
 def _in_flight(
     changes: Iterator[Change],
+    total: int,
     write: Callable[[Change], Written],
     concurrency: int,
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    tried = failed = 0
-    may_pass = False
+    tried = 0
+    failures = _Failures()
     fatal: SyncError | None = None
     running: set[_Attempt] = set()
     ended: SimpleQueue[_Attempt] = SimpleQueue()
@@ -230,24 +231,46 @@ def _in_flight(
                 continue
             outcome, error = attempt.result()
             tried += 1
-            failed += error is not None
-            may_pass = may_pass or (error is not None and error.passing)
+            if error:
+                failures.add(error)
             if error and error.fatal:
                 fatal = error
-            elif error and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
-                fatal = TooManyFailures(
-                    f"{failed} of {tried} writes failed, more than {BRAKE_SHARE:.0%}, so the rest was not tried. The "
-                    f"last reason: {error}",
-                    passing=may_pass,
-                )
-                # It may know when the server is worth asking again.
-                fatal.__cause__ = error
+            elif not fatal:
+                fatal = failures.brake(tried)
             yield outcome
             if fatal or stopped():
                 for each in running:
                     each.cancel()
-    if fatal:
+    if fatal and (fatal.fatal or tried < total):
         raise fatal
+
+
+class _Failures:
+    """Counts failures, and says when they are too many."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._may_pass = False
+        self._last: SyncError | None = None
+
+    def add(self, error: SyncError) -> None:
+        """Counts one."""
+        self._number += 1
+        self._may_pass = self._may_pass or error.passing
+        self._last = error
+
+    def brake(self, tried: int) -> TooManyFailures | None:
+        """Why the rest is not worth trying after so many writes; None if it is."""
+        if self._last is None or tried < BRAKE_FROM or self._number <= BRAKE_SHARE * tried:
+            return None
+        error = TooManyFailures(
+            f"{self._number} of {tried} writes failed, more than {BRAKE_SHARE:.0%}, so the rest was not tried. The "
+            f"last reason: {self._last}",
+            passing=self._may_pass,
+        )
+        # It may know when the server is worth asking again.
+        error.__cause__ = self._last
+        return error
 
 
 def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcome, SyncError | None]:

@@ -164,6 +164,15 @@ class Plan:
         """Whether somebody who names this digest, or enough of its beginning, means this plan."""
         return digest is not None and len(digest) >= SHORT_DIGEST and self.digest.startswith(digest.lower())
 
+    def raise_if_refused(self) -> None:
+        """Refuses the plan as a whole when it is one that is never applied.
+
+        Raises:
+            PlanRefused: With the numbers, and what to do.
+        """
+        if self.refusals:
+            raise PlanRefused(f"{' '.join(self.refusals)} Nothing was written.")
+
     def raise_if_unsafe(self, *, approved: str | None = None) -> None:
         """Refuses the plan as a whole when it breaks a limit.
 
@@ -174,8 +183,7 @@ class Plan:
             PlanRefused: With the numbers, and what to do.
             PlanUnusual: If it is only that nobody has approved it.
         """
-        if self.refusals:
-            raise PlanRefused(f"{' '.join(self.refusals)} Nothing was written.")
+        self.raise_if_refused()
         if self.unusual and not self.is_approved_by(approved):
             raise PlanUnusual(
                 f"{' '.join(self.unusual)} Nothing was written. If the plan is right, have exactly this one written by "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
@@ -126,8 +126,16 @@ class _Run:
                 result, directory = self._group(journal, source, directory, refusal)
                 if result.cause and result.cause.fatal:
                     directory = result.cause
+            yield self._closed(journal, result)
+
+    def _closed(self, journal: Journal, result: Result) -> Result:
+        """The result, after it was noted. What was written must be told all the more if that is not possible."""
+        try:
             journal.close(result.report)
-            yield result
+        except SyncError as error:
+            report = replace(result.report, error=result.report.error or f"The end of the sync was not noted: {error}")
+            return Result(report, result.cause or error)
+        return result
 
     def _group(
         self, journal: Journal, source: Source, directory: Target, refusal: PlanRefused | None
@@ -153,6 +161,7 @@ class _Run:
         try:
             if refusal:
                 raise refusal
+            plan.raise_if_refused()
             if self.settings.only_looks:
                 return Result(self._report(plan), None), self._as_it_would_be(target, plan)
             plan.raise_if_unsafe(approved=self.settings.approve_plan)

@@ -83,6 +83,38 @@ def test_what_may_pass_is_left_to_airflow_s_retries(world: World, provision: Cal
     assert not isinstance(caught.value, AirflowFailException)
 
 
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize(("fault", "may_pass"), [("503", True), ("400", False)])
+def test_what_the_brake_has_stopped_is_tried_again_only_if_a_reason_may_pass(
+    world: World, provision: Callable[..., Any], fault: str, may_pass: bool
+) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 60)
+    world.mi.fault(fault, method="POST", route="users", count=None)
+
+    with pytest.raises(AirflowException, match="so the rest was not tried") as caught:
+        provision(group="Sales", auto_create="all")
+
+    assert isinstance(caught.value, AirflowFailException) is not may_pass
+    assert len(world.mi.users()) < 12, "nobody of the sixty"
+
+
+def test_leavers_are_removed_and_the_deactivated_disabled(world: World, provision: Callable[..., Any]) -> None:
+    group = world.okta.group("Sales", "ana")
+    world.okta.user("bo", group, status="DEPROVISIONED")
+    for name in ("bo", "hand"):
+        world.mi.add_user(name)
+    world.mi.add_group("Sales", "bo", "hand")
+
+    counts, _ = provision(group="Sales", auto_create="all", prune="all", deprovision="disable")
+
+    assert (counts["state"], counts["users"]["disabled"], counts["memberships"]["removed"]) == ("done", 1, 1)
+    assert world.mi.members("Sales") == logins("ana", "bo")
+    assert world.mi.user("bo")["enabled"] == "N"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

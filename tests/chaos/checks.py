@@ -58,12 +58,18 @@ def nobody_twice(record: Record) -> Iterator[str]:
 
 
 def nobody_lost(record: Record) -> Iterator[str]:
-    """Every user, group and membership of the start is still there, under the same id."""
+    """Every user, group and membership of the start is still there, under the same id; but for planned removals."""
+    permission = _permission(record)
+    for sync in record.syncs:
+        for plan in sync.plans:
+            permission.grant(plan)
     for kind in ("users", "groups", "memberships"):
         here = {row["id"]: row for row in record.end[kind]}
         for row in record.start[kind]:
             now = here.get(row["id"])
             same = ("username",) if kind == "users" else ("name",) if kind == "groups" else ("user", "group")
+            if now is None and kind == "memberships" and permission.may_leave(row):
+                continue
             if now is None or any(now[key] != row[key] for key in same):
                 yield f"{kind}: {row} is {now} now"
 
@@ -92,7 +98,7 @@ def nothing_unplanned(record: Record) -> Iterator[str]:
     """Every write that MI saw is one that a plan contains, made in this sync or an earlier one; none in a dry run."""
     if record.scenario.world.settings["dry_run"]:
         yield from (f"a dry run has written: {write}" for write in record.writes)
-    permission = Permission(record.end)
+    permission = _permission(record)
     waiting = list(record.writes)
     for sync in record.syncs:
         for plan in sync.plans:
@@ -105,14 +111,18 @@ def nothing_unplanned(record: Record) -> Iterator[str]:
     yield from (f"unplanned in MI: {what}" for what in permission.unplanned(record.start, record.end))
 
 
+def _permission(record: Record) -> Permission:
+    return Permission([record.start, *(state for sync in record.syncs for state in (sync.before, sync.after))])
+
+
 def plans_are_of_whole_lists(record: Record) -> Iterator[str]:
     """A plan was made from all members of the Okta group, and from everything that MI had."""
-    oracle, world = Player.oracle(record.scenario), record.scenario.world
+    oracle = Player.oracle(record.scenario)
     for sync in record.syncs:
         there = {user["username"].casefold() for user in sync.before["users"]}
         groups = {group["name"] for group in sync.before["groups"]}
         for plan in sync.plans:
-            members = oracle.members(world.groups.index(plan["source_group"]["name"]))
+            members = oracle.members(oracle.union_named([group["name"] for group in plan["source_groups"]]))
             if plan["source_users"] != members:
                 yield f"sync {sync.number} has read {plan['source_users']} of {members} members"
             for change in plan["changes"]:
@@ -130,8 +140,11 @@ def rests(record: Record) -> Iterator[str]:
     failed = any(change["status"] == "failed" for report in sync.reports for change in report["changes"])
     if record.scenario.mode == "operator" and sync.result:
         failed = bool((sync.result["counts"] or {}).get("users", {}).get("failed") or sync.result["errors"])
+    ignoring = record.scenario.world.mi_knobs["disable_method"] == "ignored"
     for write in record.writes:
-        if write.sync == record.resting and not (failed and write.status and write.status >= 400):
+        # An MI that takes no notice of it says that it has.
+        in_vain = ignoring and write.method == "PUT" and write.body["enabled"] == "N"
+        if write.sync == record.resting and not (failed and write.status and (write.status >= 400 or in_vain)):
             yield f"the last sync has written: {write} ({write.status})"
 
 

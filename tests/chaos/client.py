@@ -96,6 +96,13 @@ def selectors(job: Job) -> list[GroupSelector]:
     return [GroupSelector(None, group_id) if group_id else GroupSelector(name) for name, group_id in job.groups]
 
 
+def _unions(job: Job) -> list[list[GroupSelector]]:
+    """Each group by itself; or all of them as one, where they have one target that nobody else shall be in."""
+    each = selectors(job)
+    together = job.settings.get("target_group") and job.settings["prune"] != "off"
+    return [each] if together else [[selector] for selector in each]
+
+
 def okta(job: Job) -> OktaClient:
     """A client as the hook makes it."""
     login: OktaLogin = ApiToken(credentials.OKTA_API_TOKEN, credentials="of the chaos")
@@ -158,7 +165,7 @@ def _provision(job: Job) -> dict[str, Any]:
     source, target = okta(job), metric_insights(job, read_only=settings.dry_run)
     sides = Sides(source, target, EnsuringWriter(target), job.concurrency)
     reports, texts = [], []
-    for report, cause in provision(sides, selectors(job), settings, watcher=Notebook(job)):
+    for report, cause in provision(sides, _unions(job), settings, watcher=Notebook(job)):
         reports.append({**report.to_json(), "passing": bool(cause and cause.passing)})
         texts += told(report)
         texts += said_by(cause) if cause else []

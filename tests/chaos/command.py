@@ -46,7 +46,9 @@ def _options(job: Job) -> list[str]:
         words += ["--mi-user", credentials.MI_USER, "--mi-application-id", credentials.MI_APPLICATION_ID]
     if settings["auto_create"] != "none":
         words += [f"--auto-create={settings['auto_create']}"]
-    for name in ("user_type", "username_attr", "sync_user_limit", "target_group"):
+    for name in (
+        "user_type", "username_attr", "sync_user_limit", "target_group", "prune", "deprovision", "max_removals",
+    ):  # fmt: skip
         if name in settings:
             words += [f"--{name.replace('_', '-')}={settings[name]}"]
     for name in ("match_by", "statuses"):

@@ -25,7 +25,7 @@ def reports_are_true(record: Record) -> Iterator[str]:
 
 
 def _of_sync(record: Record, sync: Sync) -> Iterator[str]:
-    expected = len(record.scenario.world.groups)
+    expected = len(Player.oracle(record.scenario).unions())
     if sync.code == 0 and record.scenario.mode in {"provision", "rooms"} and len(sync.reports) != expected:
         yield f"{len(sync.reports)} reports for {expected} groups"
     for report in sync.reports:
@@ -49,6 +49,8 @@ def _numbers(report: dict[str, Any]) -> Iterator[str]:
         ("create_user", "users", "created"),
         ("update_user", "users", "updated"),
         ("create_group", "groups", "created"),
+        ("disable_user", "users", "disabled"),
+        ("remove_member", "memberships", "removed"),
     ):
         if counts[part][name] != done[kind]:
             yield f"{name} {part} is {counts[part][name]}, of {done[kind]} {kind} {status}"
@@ -107,6 +109,8 @@ def _claims(report: dict[str, Any], now: MI, settings: Any) -> Iterator[str]:
         if user is None:
             yield f"{kind} of {change['user']!r} is said to be done, and there is no such user"
             continue
+        if kind == "remove_member" and name in now.members[group]:
+            yield f"{kind} of {name!r} is said to be done, but is in {group!r}"
         homes = {"create_user": [group], "add_member": [group]}.get(kind, [])
         if kind == "create_user" and not settings["skip_default_group"]:
             homes = [*homes, DEFAULT_GROUP]
@@ -123,9 +127,9 @@ def _success(record: Record, report: dict[str, Any], sync: Sync) -> Iterator[str
     """A group that is reported as done needs nothing more."""
     if report["state"] != "done":
         return
-    place = record.scenario.world.groups.index(report["source"]["group"]["name"])
+    source, oracle = report["source"], Player.oracle(record.scenario)
     now, then = MI.of(sync.after), MI.of(sync.after)
-    Player.oracle(record.scenario).sync(then, place)
+    oracle.sync(then, oracle.union_named([group["name"] for group in source.get("groups", [source["group"]])]))
     for what in then.differences(now):
         yield f"reported as done, but still to do: {what}"
 

@@ -56,6 +56,9 @@ class MI:
                 yield f"group {name!r}: has {sorted(mine - theirs)}, lacks {sorted(theirs - mine)}"
 
 
+#: Groups of Okta that are synced as one, by their places.
+Places = tuple[int, ...]
+
 _ATTRIBUTES = ("email", "first_name", "last_name", "type", "enabled", "system_admin")
 
 
@@ -87,40 +90,105 @@ class Oracle:
         if self._settings["dry_run"]:
             return now
         readable = [
-            place for place in range(len(self._world.groups)) if place in named_by_id or place not in self._world.twins
+            union
+            for union in self.unions()
+            if all(place in named_by_id or place not in self._world.twins for place in union)
         ]
-        too_many = self._too_many({id(person) for place in readable for person in self._in_scope(place)})
-        for place in readable:
-            alone = self._too_many({id(person) for person in self._in_scope(place)})
+        too_many = self._too_many({id(person) for union in readable for person in self._in_scope(union)})
+        for union in readable:
+            alone = self._too_many({id(person) for person in self._in_scope(union)})
             if not (alone if self._separately else too_many):
-                self.sync(now, place)
+                self.sync(now, union)
         return now
 
-    def sync(self, now: MI, place: int) -> None:
-        """Syncs one group."""
+    def unions(self) -> list[Places]:
+        """The groups that are synced as one: each by itself; or all, where they have one target that is pruned."""
+        places = tuple(range(len(self._world.groups)))
+        together = self._settings.get("target_group") and self._settings["prune"] != "off"
+        return [places] if together else [(place,) for place in places]
+
+    def union_named(self, names: list[str]) -> Places:
+        """The places of groups."""
+        return tuple(self._world.groups.index(name) for name in names)
+
+    def sync(self, now: MI, union: Places) -> None:
+        """Syncs one group, or several as one."""
         settings = self._settings
-        target = settings.get("target_group") or self._world.groups[place]
-        if target not in now.members:
-            if settings["auto_create"] == "none" or self._group_refused(now, target):
-                return
-            now.members[target] = set()
-        people = [self._attributes(person) for person in self._in_scope(place)]
+        if settings["prune"] != "off" and not self._in_scope(union):
+            return
+        target = settings.get("target_group") or self._world.groups[union[0]]
+        if target not in now.members and settings["auto_create"] == "none":
+            return
+        people = [self._attributes(person) for person in self._in_scope(union)]
         people = [person for person in people if person["username"] and person["email"]]
         # Who is who is settled before anything is written.
         pairs = [(person, self._counterpart(now, person, people)) for person in people]
+        taken = {found for _, found in pairs if found and found is not _CONFLICT}
+        leaving = self._leaving(now, union, target)
+        disabled = self._deactivated(now, union, taken)
+        if self._over_the_limit(len(leaving | disabled), len(now.members.get(target, ()))):
+            return
+        if target not in now.members:
+            if self._group_refused(now, target):
+                return
+            now.members[target] = set()
         for person, found in pairs:
             if found is None:
                 self._create(now, person, target)
             elif found is not _CONFLICT:
                 self._update(now, person, found, target)
+        now.members[target] -= leaving
+        for name in disabled:
+            unwritable = self._knobs.get("user_update_body") == "off" or now.users[name]["system_admin"]
+            if not unwritable and self._knobs.get("disable_method") != "ignored":
+                now.users[name]["enabled"] = "N"
 
-    def _in_scope(self, place: int) -> list[Any]:
+    def _leaving(self, now: MI, union: Places, target: str) -> set[str]:
+        """Members whom nobody in the Okta group could be, whatever the status, and whom nothing protects."""
+        if self._settings["prune"] == "off" or target == DEFAULT_GROUP:
+            return set()
+        listed = [self._attributes(person) for person in self._listed(union)]
+        names = {person["username"].casefold() for person in listed if person["username"]}
+        addresses = {person["email"].casefold() for person in listed if person["email"]}
+        return {
+            name
+            for name in now.members.get(target, ())
+            if name.casefold() not in names
+            and now.users[name]["email"].casefold() not in addresses
+            and not self._protected(now.users[name])
+        }
+
+    def _deactivated(self, now: MI, union: Places, taken: set[str]) -> set[str]:
+        """Users who are to be disabled: of those who are deactivated in Okta, and of nobody else in the group."""
+        found = set()
+        for person in self._listed(union) if self._settings["deprovision"] == "disable" else ():
+            username = self._attributes(person)["username"].casefold()
+            accounts = [name for name in now.users if username and name.casefold() == username]
+            if person.status == "DEPROVISIONED" and len(accounts) == 1 and accounts[0] not in taken:
+                user = now.users[accounts[0]]
+                if user["enabled"] == "Y" and not self._protected(user):
+                    found.add(accounts[0])
+        return found
+
+    def _over_the_limit(self, removals: int, members: int) -> bool:
+        limit = self._settings.get("max_removals", "20%")
+        if isinstance(limit, int):
+            return removals > limit
+        return members >= 10 and removals * 100 > int(limit[:-1]) * members
+
+    def _protected(self, user: dict[str, Any]) -> bool:
+        return bool(user["type"] == "administrator" and self._settings["protect_administrators"])
+
+    def _listed(self, union: Places) -> list[Any]:
+        return [person for person in self._world.people if set(union) & set(person.groups)]
+
+    def _in_scope(self, union: Places) -> list[Any]:
         statuses = self._settings.get("statuses", _MEMBERS)
-        return [person for person in self._world.people if place in person.groups and person.status in statuses]
+        return [person for person in self._listed(union) if person.status in statuses]
 
-    def members(self, place: int) -> int:
-        """How many members the Okta group has, whatever their status."""
-        return sum(place in person.groups for person in self._world.people)
+    def members(self, union: Places) -> int:
+        """How many members the Okta groups have together, whatever their status."""
+        return len(self._listed(union))
 
     def _too_many(self, people: set[int]) -> bool:
         return len(people) > self._settings.get("sync_user_limit", 10_000)
@@ -171,8 +239,8 @@ class Oracle:
         wanted = {key: person[key] for key in ("first_name", "last_name")}
         same_address = person["email"].casefold() == user["email"].casefold()
         wanted["email"] = user["email"] if same_address else person["email"]
-        protected = user["type"] == "administrator" and settings["protect_administrators"]
-        wanted["type"] = _mi_type(settings["user_type"]) if settings["force"] and not protected else user["type"]
+        retyped = settings["force"] and not self._protected(user)
+        wanted["type"] = _mi_type(settings["user_type"]) if retyped else user["type"]
         unwritable = self._knobs.get("user_update_body") == "off" or user["system_admin"]
         if not unwritable and not self.user_refused(wanted, found):
             user.update(wanted)

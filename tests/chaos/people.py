@@ -95,6 +95,24 @@ def bystander(crowd: Crowd) -> None:
     crowd.mi(f"mi.{name}", f"mi.{name}@acme.example", type=crowd.chance.choice(TYPES))
 
 
+def leaver(crowd: Crowd, username_attr: str) -> None:
+    """Somebody who is in all groups of MI, and in Okta in one group at most."""
+    chance, name = crowd.chance, crowd.unused()
+    groups = chance.choice(((), (), (chance.randrange(crowd.groups),)))
+    crowd.okta(name, groups, "ACTIVE")
+    username = crowd.spelt(crowd.people[-1].profile[username_attr])
+    crowd.mi(username, f"{name}@acme.example", type=chance.choice(TYPES), groups=crowd.mi_groups)
+
+
+def deactivated(crowd: Crowd, username_attr: str) -> None:
+    """Somebody whom Okta has deactivated and still lists, and who has an account in MI."""
+    chance, name = crowd.chance, crowd.unused()
+    crowd.okta(name, (chance.randrange(crowd.groups),), "DEPROVISIONED")
+    username = crowd.spelt(crowd.people[-1].profile[username_attr])
+    system_admin = chance.random() < 0.1
+    crowd.mi(username, f"{name}@acme.example", type=chance.choice(TYPES), system_admin=system_admin)
+
+
 # What follows is about one group of Okta only: with several, the order in which they are synced would decide.
 
 

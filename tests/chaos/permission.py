@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.chaos.tap import Write
@@ -15,16 +15,18 @@ class Permission:
     """Grows with each plan that is made.
 
     Args:
-        state: MI at the end, for the names behind ids, which never change.
+        states: MI at several times, the last one at the end, for the names behind ids, which never change.
     """
 
-    def __init__(self, state: dict[str, Any]) -> None:
-        self._users = {str(user["id"]): user["username"] for user in state["users"]}
-        self._groups = {str(group["id"]): group["name"] for group in state["groups"]}
+    def __init__(self, states: Sequence[dict[str, Any]]) -> None:
+        self._users = {str(user["id"]): user["username"] for user in states[-1]["users"]}
+        self._groups = {str(group["id"]): group["name"] for group in states[-1]["groups"]}
+        self._memberships = {str(row["id"]): row for state in states for row in state["memberships"]}
         self._new_groups: set[str] = set()
         self._creates: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
         self._joins: set[tuple[str, str]] = set()
+        self._leaves: set[tuple[str, str]] = set()
 
     def grant(self, plan: dict[str, Any]) -> None:
         """From now on everything in this plan may be written."""
@@ -37,7 +39,9 @@ class Permission:
                 homes = {change["group"], *([default["name"]] if default else [])}
                 self._creates.append({"fields": _fields(user), "group": change["group"], "default": bool(default)})
                 self._joins |= {(user["username"].casefold(), home) for home in homes}
-            elif change["kind"] == "update_user":
+            elif change["kind"] == "remove_member":
+                self._leaves.add((user["username"].casefold(), change["group"]))
+            elif change["kind"] in {"update_user", "disable_user"}:
                 self._updates.append({"id": user["id"], "fields": _fields(user)})
             else:
                 self._joins.add((user["username"].casefold(), change["group"]))
@@ -45,6 +49,9 @@ class Permission:
     def covers(self, write: Write) -> bool:
         """Whether a request is part of a plan."""
         path, body = write.path.rstrip("/"), write.body
+        removed = re.fullmatch(r"/api/user_group_member/id/(\d+)", path) if write.method == "DELETE" else None
+        if removed:
+            return removed[1] in self._memberships and self.may_leave(self._memberships[removed[1]])
         if not isinstance(body, dict):
             return False
         if (write.method, path) == ("POST", "/api/user_group"):
@@ -77,6 +84,11 @@ class Permission:
         for group in end["groups"]:
             if group["id"] not in there and (group["name"] not in self._new_groups or group["all_access_group"] != "N"):
                 yield f"new group {group}"
+
+    def may_leave(self, membership: dict[str, Any]) -> bool:
+        """Whether a plan takes this user out of this group."""
+        username, group = self._users.get(str(membership["user"]), ""), self._groups.get(str(membership["group"]), "")
+        return (username.casefold(), group) in self._leaves
 
     def _creates_this(self, planned: dict[str, Any], body: dict[str, Any]) -> bool:
         fields = {key: value for key, value in body.items() if key in planned["fields"]}

@@ -51,6 +51,40 @@ def _lie(create: Around) -> Around:
     return lambda self, user, group, default_group: Written("99", joined=True)
 
 
+def _spare(remove: Around) -> Around:
+    return lambda self, user, group: Written(user.id, left=True)
+
+
+def _leave_on(switch: Around) -> Around:
+    return lambda self, user, before: Written(user.id)
+
+
+def _overreach(remove: Around) -> Around:
+    def removing(self: Any, membership_id: str) -> None:
+        remove(self, membership_id)
+        # The first membership there is: somebody else's.
+        self._http.send("DELETE", "/api/user_group_member/id/1")
+
+    return removing
+
+
+def _empty_group(remove: Around) -> Around:
+    def emptying(self: Any, membership_id: str) -> None:
+        group = next(each for each in self.groups() if membership_id in sum(self.memberships(each).values(), ()))
+        self._http.send("DELETE", "/api/user_group_member", query=f"group={group.id}")
+
+    return emptying
+
+
+def _disable_another(switch: Around) -> Around:
+    def disabling(self: Any, user: Any, before: Any) -> None:
+        somebody = next(each for each in self.users() if each.username == "dan@acme.example")
+        self.update_user(replace(somebody, enabled=False), somebody)
+        switch(self, user, before)
+
+    return disabling
+
+
 def _meddle(create: Around) -> Around:
     def meddling(self: Any, user: Any, **more: Any) -> Any:
         somebody = self.users()[0]
@@ -140,6 +174,11 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "duplicate": (MetricInsightsClient, "create_user", _duplicate),
     "drop": (MetricInsightsClient, "add_member", _drop),
     "lie": (EnsuringWriter, "create_user", _lie),
+    "spare": (EnsuringWriter, "remove_member", _spare),
+    "leave_on": (EnsuringWriter, "set_enabled", _leave_on),
+    "overreach": (MetricInsightsClient, "remove_membership", _overreach),
+    "empty_group": (MetricInsightsClient, "remove_membership", _empty_group),
+    "disable_another": (MetricInsightsClient, "set_enabled", _disable_another),
     "meddle": (MetricInsightsClient, "create_user", _meddle),
     "log_token": (OktaClient, "find_group", _log_token),
     "log_password": (MetricInsightsHttp, "send", _log_password),

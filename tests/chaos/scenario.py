@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.people import DIFFICULT, STATUSES, Crowd, administrators, bystander, ordinary
+from tests.chaos.people import (
+    DIFFICULT,
+    STATUSES,
+    Crowd,
+    administrators,
+    bystander,
+    deactivated,
+    leaver,
+    ordinary,
+)
 from tests.chaos.trouble import Trouble, random_trouble
 from tests.chaos.world import DEFAULT_GROUP, World
+
+#: So many failures are not more than 40 % of the 20 writes from which on they make a sync give up.
+_FEW = 8
 
 MODES = ("provision", "rooms", "operator", "command")
 
@@ -57,9 +69,15 @@ def make(seed: int) -> Scenario:
     groups = _groups(chance, mode)
     settings = _settings(chance, mode)
     mi_knobs = _mi_knobs(chance, settings)
+    if len(groups) > 1 and mode != "rooms":
+        # All groups that can be read count together: it would depend on the trouble whether they are too many.
+        settings.pop("sync_user_limit", None)
     if chance.random() < 0.25:
         settings["target_group"] = chance.choice(("Everybody", *groups, DEFAULT_GROUP))
-    world = _world(chance, groups, settings, mi_knobs, mode)
+        if mode == "rooms" and len(groups) > 1:
+            # Two DAGs that prune one group are a mistake, and refused as one.
+            settings["prune"] = "off"
+    world = _few_refusals(_world(chance, groups, settings, mi_knobs, mode))
     return Scenario(
         seed=seed,
         world=world,
@@ -93,6 +111,11 @@ def _settings(chance: random.Random, mode: str) -> dict[str, Any]:
     settings["protect_administrators"] = chance.random() < 0.7
     if chance.random() < 0.2:
         settings["statuses"] = chance.sample(STATUSES, chance.randint(1, 8))
+    settings["prune"] = chance.choices(("off", "all"), (60, 40))[0]
+    deactivated_count = "DEPROVISIONED" in settings.get("statuses", ())
+    settings["deprovision"] = "disable" if chance.random() < 0.4 and not deactivated_count else "keep"
+    if chance.random() < 0.7:
+        settings["max_removals"] = chance.choice((1, 3, 1000, 1000, "50%", "100%"))
     if chance.random() < 0.08:
         settings["sync_user_limit"] = chance.randint(1, 20)
     return settings
@@ -114,6 +137,9 @@ def _world(
         ordinary(crowd, settings["username_attr"])
     for _ in range(chance.randint(0, 5)):
         bystander(crowd)
+    for kind in (leaver, deactivated):
+        for _ in range(chance.choice((0, 0, 1, 2, 4))):
+            kind(crowd, settings["username_attr"])
     for _ in range(chance.choice((0, 0, 1, 2, 4))):
         kind = chance.choice(DIFFICULT)
         if kind.__name__ != "mi_twins" or not mi_knobs.get("username_casefold", True):
@@ -130,6 +156,15 @@ def _world(
         okta_knobs=_okta_knobs(chance, mode),
         mi_knobs={**mi_knobs, "default_group_id": mi_groups.index(DEFAULT_GROUP) + 1},
     )
+
+
+def _few_refusals(world: World) -> World:
+    """The world, with an MI that refuses nothing to everybody where so much would be refused that a sync gives up."""
+    if len(world.people) <= _FEW:
+        return world
+    takes_updates = world.mi_knobs["user_update_body"] != "off"
+    knobs = {"disable_method": "put_enabled", **({} if takes_updates else {"user_update_body": "partial"})}
+    return replace(world, mi_knobs={**world.mi_knobs, **knobs})
 
 
 def _okta_knobs(chance: random.Random, mode: str) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def test_the_scenarios_have_everything_in_them() -> None:
     }
     assert {each.world.settings["auto_create"] for each in scenarios} == {"none", "groups", "all"}
     assert {len(each.world.groups) for each in scenarios} == {1, 2, 3}
+    assert {each.world.settings["prune"] for each in scenarios} == {"off", "all"}
+    assert {each.world.settings["deprovision"] for each in scenarios} == {"keep", "disable"}
     assert max(len(each.world.people) for each in scenarios) >= 30
     assert sum(each.hopeless for each in scenarios) > 5
     troubles = [trouble for each in scenarios for trouble in each.troubles]

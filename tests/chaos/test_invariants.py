@@ -14,17 +14,17 @@ from tests.chaos.world import DEFAULT_GROUP, Account, Person, World
 
 
 def scenario(number: int, *, dry_run: bool = False, mode: str = "provision", **mi_knobs: object) -> Scenario:
-    """A small world without any trouble: two to create, one to add."""
+    """A small world without any trouble: two to create, one to add, one to remove, one to disable."""
     people = [
         Person({"login": f"{name}@acme.example", "email": f"{name}@acme.example", "firstName": name, "lastName": "Doe"},
-               "ACTIVE", (0,))
-        for name in ("ana", "bo", "cy")
+               "DEPROVISIONED" if name == "eve" else "ACTIVE", (0,))
+        for name in ("ana", "bo", "cy", "eve")
     ]  # fmt: skip
     some = make(number)
     settings = {
         "auto_create": "all", "user_type": "regular", "username_attr": "login", "match_by": ["username"],
         "summary": "full", "skip_default_group": False, "force": False, "dry_run": dry_run,
-        "protect_administrators": True,
+        "protect_administrators": True, "prune": "all", "deprovision": "disable",
     }  # fmt: skip
     world = World(
         groups=("Sales",),
@@ -34,11 +34,13 @@ def scenario(number: int, *, dry_run: bool = False, mode: str = "provision", **m
         accounts=(
             Account("svc_okta_sync", "svc@acme.example", type="administrator", groups=("Sales",)),
             Account("cy@acme.example", "cy@acme.example", "cy", "Doe"),
+            Account("dan@acme.example", "dan@acme.example", groups=("Sales",)),
+            Account("eve@acme.example", "eve@acme.example", groups=("Sales",)),
         ),
         settings=settings,
         mi_knobs={
             "default_group_id": 1, "username_casefold": True, "group_name_casefold": True, "unique_email": True,
-            "in_group_method": "honoured", "default_group_method": "added", **mi_knobs,
+            "in_group_method": "honoured", "default_group_method": "added", "disable_method": "put_enabled", **mi_knobs,
         },
     )  # fmt: skip
     return replace(
@@ -66,7 +68,8 @@ def test_a_product_that_works_breaks_nothing(player: Player, mode: str) -> None:
 
     assert violations(record) == []
     assert record.needed == 1
-    assert len(record.writes) == 3
+    assert [write.method for write in record.writes].count("DELETE") == 1
+    assert len(record.writes) == 5
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,11 @@ def test_a_product_that_works_breaks_nothing(player: Player, mode: str) -> None:
     [
         ("drop", {"nobody_lost", "nothing_unplanned", "comes_right"}),
         ("lie", {"reports_are_true", "comes_right"}),
+        ("spare", {"reports_are_true", "comes_right"}),
+        ("leave_on", {"reports_are_true", "comes_right"}),
+        ("overreach", {"nobody_lost", "nothing_unplanned", "comes_right"}),
+        ("empty_group", {"nobody_lost", "nothing_unplanned", "comes_right"}),
+        ("disable_another", {"nothing_unplanned", "comes_right"}),
         ("meddle", {"nothing_unplanned", "others_untouched", "comes_right"}),
         ("log_token", {"no_secret_anywhere"}),
         ("log_password", {"no_secret_anywhere"}),

@@ -18,7 +18,7 @@ OKTA_ONLY = (
 MI_ONLY = ("429", "412", "401", "403", "401_application", "deadlock", "status_error", "status_expired", "result_code")
 
 OKTA_ROUTES = ("token", "list_groups", "get_group", "list_members")
-MI_ROUTES = ("get_token", "users", "user", "groups", "members")
+MI_ROUTES = ("get_token", "users", "user", "groups", "members", "member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _rules(
             {
                 "fault": chance.choice((*ANSWERS, *WIRE, *own)),
                 "route": chance.choice(routes),
-                "method": chance.choice((None, "GET", "POST", "PUT")),
+                "method": chance.choice((None, "GET", "POST", "PUT", "DELETE")),
                 "after": chance.randint(0, 8),
                 "count": chance.choice((1, 1, 2, 5, None)),
             }

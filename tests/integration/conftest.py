@@ -44,10 +44,12 @@ def servers() -> Iterator[World]:
 
 
 @pytest.fixture
-def world(servers: World) -> World:
+def world(servers: World) -> Iterator[World]:
     servers.okta.reset()
     servers.mi.reset()
-    return servers
+    yield servers
+    # Whatever happens, nobody empties a group.
+    assert servers.mi.system.state.forbidden_calls == []
 
 
 @pytest.fixture(scope="session")

@@ -236,6 +236,7 @@ def test_a_wrong_key_of_mi(doctor: Examine, sales: World) -> None:
         ({"paging_params": True}, "list_paging", "note", "offset would work too"),
         ({}, "default_group_id", "fine", "named 'Default Group'"),
         ({}, "user_update_body", "unknown", "looks at the first user that it updates"),
+        ({}, "disable_method", "unknown", "looks at the first user that it disables"),
         ({}, "username_casefold", "unknown", "No two usernames"),
         ({"id_type": "integer", "user_item_envelope": "users"}, "one user by id", "fine", "as that user"),
         ({}, "groups of one user", "fine", "Are told"),

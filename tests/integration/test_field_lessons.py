@@ -1,7 +1,6 @@
 """Accidents that other syncs had, one test for each; the numbers are those of the list of field lessons.
 
-Not in here, because they are about removals, filters or approvals, which come later: 12, 18, and the parts of 1,
-9, 13 and 15 about pruning.
+Not in here, because they need a memory of earlier syncs: 18, and the part of 13 about `prune: managed`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from okta_mi_provider.cli.lock import one_at_a_time
+from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from tests.integration.conftest import Provision, Start
 from tests.integration.world import DEFAULT_GROUP, DOMAIN, MetricInsights, Okta, World, login, logins
 
@@ -35,6 +35,30 @@ def test_lesson_01_a_group_without_members_is_reported_and_nobody_loses_it(
     mi.forget_requests()
     run = provision("-a", "all", "Finance")
     assert [finding["kind"] for finding in run.report["findings"]] == ["empty_source"]
+    assert mi.writes() == []
+    assert mi.members("Finance") == logins("ana")
+
+
+def test_lesson_01_a_group_without_members_is_refused_while_leavers_are_removed(
+    provision: Provision, okta: Okta, mi: MetricInsights
+) -> None:
+    okta.group("Finance", "ana")
+    provision("-a", "all", "Finance")
+    okta.leave("Finance", "ana")
+    mi.forget_requests()
+    run = provision("--prune", "all", "Finance")
+    assert run.code == 3
+    assert "everybody would be removed" in run.report["error"]
+    assert mi.writes() == []
+    assert mi.members("Finance") == logins("ana")
+
+
+def test_lesson_01_a_group_that_is_gone_removes_nobody(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
+    okta.group("Finance", "ana")
+    provision("-a", "all", "Finance")
+    okta.control("DELETE", "groups/Finance")
+    mi.forget_requests()
+    assert provision("--prune", "all", "Finance").code == 1
     assert mi.writes() == []
     assert mi.members("Finance") == logins("ana")
 
@@ -163,6 +187,22 @@ def test_lesson_09_a_limit_stops_the_whole_plan_and_says_so(
     assert mi.writes() == []
 
 
+def test_lesson_09_a_limit_on_removals_leaves_the_rest_unwritten_too(
+    provision: Provision, okta: Okta, mi: MetricInsights
+) -> None:
+    okta.group("Finance")
+    okta.crowd("Finance", 20)
+    mi.add_group("Finance")
+    mi.crowd("Finance", 10)
+    run = provision("--prune", "all", "-a", "all", "Finance")
+    assert run.code == 3
+    assert {status for _, _, status in run.changes} == {"planned"}
+    for part in ("10 users would be removed", "'Finance' has 10 members", "max_removals allows 20%"):
+        assert part in run.report["error"]
+    assert "REFUSED" in run.out
+    assert mi.writes() == []
+
+
 def test_lesson_10_failed_writes_are_named_with_their_reason_and_the_run_fails(
     provision: Provision, okta: Okta, mi: MetricInsights
 ) -> None:
@@ -207,6 +247,57 @@ def test_lesson_11_a_refusal_that_no_read_explains_stands(provision: Provision, 
     assert run.users == {"source": 1, "failed": 1}
 
 
+@pytest.mark.parametrize("how", ["user", "membership"])
+def test_lesson_12_a_leaver_who_is_gone_already_is_no_failure(
+    provision: Provision, okta: Okta, mi: MetricInsights, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    okta.group("Finance", "ana")
+    mi.add_group("Finance")
+    mi.crowd("Finance", 5)
+    remove = MetricInsightsClient.remove_membership
+    gone: list[str] = []
+
+    def too_late(client: MetricInsightsClient, membership_id: str) -> None:
+        # Somebody is faster, for each of them.
+        (user_id,) = [row["user"] for row in mi.state()["memberships"] if str(row["id"]) == membership_id]
+        (name,) = [row["username"] for row in mi.state()["users"] if row["id"] == user_id]
+        if how == "user":
+            mi.delete_user(name)
+        else:
+            mi.leave("Finance", name)
+        gone.append(name)
+        remove(client, membership_id)
+
+    monkeypatch.setattr(MetricInsightsClient, "remove_membership", too_late)
+    run = provision("--max-concurrency", "1", "-a", "all", "--prune", "all", "Finance")
+    assert run.code == 0, run.err
+    assert len(gone) == 5
+    assert [row["status"] for row in mi.requests("DELETE")] == [404] * 5
+    assert [(user, status) for kind, user, status in run.changes if kind == "remove_member"] == [
+        (name, "already") for name in gone
+    ]
+    assert run.report["counts"]["memberships"] == {"added": 1, "removed": 0}
+    assert mi.members("Finance") == logins("ana")
+
+
+def test_lesson_13_administrators_and_the_default_group_survive_even_prune_all(
+    provision: Provision, okta: Okta, mi: MetricInsights
+) -> None:
+    okta.group("Finance", "ana")
+    mi.add_user("hand", DEFAULT_GROUP)
+    mi.add_user("boss", type="administrator")
+    mi.add_group("Finance", "hand", "boss")
+    before = {group: mi.members(group) for group in ("Board Reports", "Executives")}
+    assert provision("--prune", "all", "--deprovision", "disable", "-a", "all", "Finance").code == 0
+    assert mi.members("Finance") == logins("ana", "boss")
+    assert login("hand") in mi.members(DEFAULT_GROUP), "removed from this group only"
+    assert {group: mi.members(group) for group in before} == before
+    mi.forget_requests()
+    run = provision("--prune", "all", "--target-group", DEFAULT_GROUP, "Finance")
+    assert run.code == 0
+    assert mi.requests("DELETE") == []
+
+
 def test_lesson_13_members_and_groups_made_by_hand_survive(
     provision: Provision, okta: Okta, mi: MetricInsights
 ) -> None:
@@ -244,6 +335,18 @@ def test_lesson_15_two_groups_with_one_target_are_a_union(
     okta.join("Sales", login("ana"))
     for groups in [["Finance", "Sales"]] if in_one_run else [["Finance"], ["Sales"]]:
         assert provision("--target-group", "BI", "-a", "all", *groups).code == 0
+    assert mi.members("BI") == logins("ana", "bruno", "carla")
+
+
+def test_lesson_15_a_removal_needs_absence_from_the_union(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
+    okta.group("Finance", "ana", "bruno")
+    okta.group("Sales", "carla", "dora")
+    pruned = ("--prune", "all", "--target-group", "BI", "-a", "all", "Finance", "Sales")
+    assert provision(*pruned).code == 0
+    okta.leave("Finance", "bruno")
+    okta.join("Sales", login("bruno"))
+    okta.leave("Sales", "dora")
+    assert provision(*pruned).changes == [("remove_member", login("dora"), "done")]
     assert mi.members("BI") == logins("ana", "bruno", "carla")
 
 
@@ -311,8 +414,11 @@ def test_lesson_21_metric_insights_sees_nothing_but_reads_in_a_dry_run(
     okta.group("Finance")
     okta.crowd("Finance", 30)
     mi.add_user("user0003@acme.example", first_name="Old")
+    mi.add_group("Finance")
+    mi.crowd("Finance", 5)
     before = mi.content()
-    assert provision("-n", "--force", "-a", "all", "Finance").code == 0
+    everything = ("--force", "-a", "all", "--prune", "all", "--deprovision", "disable")
+    assert provision("-n", *everything, "Finance").code == 0
     assert {row["method"] for row in mi.requests() if row["path"].rstrip("/") != "/api/get_token"} == {"GET"}
     assert mi.writes() == []
     assert mi.content() == before

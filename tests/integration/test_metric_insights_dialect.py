@@ -58,7 +58,7 @@ def sync_all(world: World, *groups: str, settings: dict[str, Any] | None = None,
     mi = client(world.mi.url, **dialect)
     sides = Sides(OktaClient(okta_url(world.okta.url), token), mi, EnsuringWriter(mi), 4)
     chosen = SyncSettings.from_mapping({"auto_create": "all", **(settings or {})})
-    return list(provision(sides, [GroupSelector(name=name) for name in groups], chosen))
+    return list(provision(sides, [[GroupSelector(name=name)] for name in groups], chosen))
 
 
 # ---------------------------------------------------------------------- what is sent

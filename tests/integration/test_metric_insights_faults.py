@@ -325,13 +325,26 @@ def test_when_mi_is_in_trouble_the_rest_is_not_tried(provision: Provision, okta:
 
 
 def test_users_whom_mi_refuses_keep_nobody_else_out(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
-    okta.group("Finance", *(f"zoe{number}" for number in range(20)))
-    for number in range(30):
-        okta.user(f"a{number}", "Finance")
-    mi.fault("400", method="POST", route="users", count=30)
+    okta.group("Finance")
+    okta.crowd("Finance", 50)
+    mi.fault("400", method="POST", route="users", count=8)
     run = provision("--max-concurrency", "1", "-a", "all", "Finance")
     assert run.code == 1
-    assert run.users == {"source": 50, "created": 20, "failed": 30}
+    assert run.users == {"source": 50, "created": 42, "failed": 8}
+    assert run.report["error"] is None
+
+
+def test_when_mi_refuses_too_many_the_rest_is_not_tried(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
+    okta.group("Finance")
+    okta.crowd("Finance", 100)
+    mi.fault("400", method="POST", route="users", after=10, count=None)
+    run = provision("--max-concurrency", "1", "-a", "all", "Finance")
+    assert run.code == 1
+    assert run.users["created"] == 10
+    assert sum(status == "planned" for _, _, status in run.changes) > 70
+    assert "writes failed, more than 40%, so the rest was not tried. The last reason: " in run.report["error"]
+    mi.heal()
+    assert provision("-a", "all", "Finance").users == {"source": 100, "created": 90, "unchanged": 10}
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "truncated"])

@@ -62,7 +62,7 @@ def create_all(mi: MetricInsightsClient, number: int) -> list[Outcome]:
     """Creates so many users in Finance, as many at a time as the client may."""
     people = [TargetUser("", f"u{n}", f"u{n}@x.example", "U", str(n), "regular") for n in range(number)]
     changes = tuple(Change(ChangeKind.CREATE_USER, FINANCE.name, after=person) for person in people)
-    plan = Plan("", SourceGroup("00g", "Finance"), mi.host, FINANCE, DEFAULT, changes, (), number, number, 0, 0, 0)
+    plan = Plan("", (SourceGroup("00g", "Finance"),), mi.host, FINANCE, DEFAULT, changes, (), number, number, 0, 0, 0)
     return list(upsert_users(plan, FINANCE, EnsuringWriter(mi), mi.max_concurrency))
 
 

@@ -749,9 +749,9 @@ def test_exit_code_1_when_there_is_no_such_group_in_okta(provision: Provision, f
 
 
 def test_an_unknown_option_is_bad_usage(provision: Provision, finance: Okta, world: World) -> None:
-    run = provision("--prune", "all", "Finance")
+    run = provision("--purge", "all", "Finance")
     assert run.code == 2
-    assert "--prune" in run.err
+    assert "--purge" in run.err
     assert world.requests_sent() == 0
 
 

@@ -60,6 +60,14 @@ def test_auto_create_with_and_without_value(argv: str, auto_create: str, groups:
         ("--statuses ACTIVE,STAGED", "statuses", ("ACTIVE", "STAGED")),
         ("--match-by username,email", "match_by", ("username", "email")),
         ("--no-protect-administrators", "protect_administrators", False),
+        ("--prune managed", "prune", "managed"),
+        ("--deprovision disable", "deprovision", "disable"),
+        ("--max-removals 30%", "max_removals", "30%"),
+        ("--max-removals 7", "max_removals", 7),
+        ("--max-creates 7", "max_creates", 7),
+        ("--max-updates 50%", "max_updates", "50%"),
+        ("--only-user ana", "only_user", "ana"),
+        ("--approve 0123456789ab", "approve_plan", "0123456789ab"),
     ],
 )
 def test_every_option_reaches_the_settings(argv: str, name: str, value: object) -> None:

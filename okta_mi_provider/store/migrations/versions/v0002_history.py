@@ -133,7 +133,7 @@ def _changes(connection: sa.Connection, run: dict[str, Any], report: dict[str, A
     told = {json.dumps([each["kind"], each["group"], each["user"]]): each for each in report.get("changes", [])}
     groups = {run["target_group"]: run["target_group_id"]}
     for position, (key, outcome) in enumerate(merged.items()):
-        kind, group, user = json.loads(key)
+        kind, group, user = json.loads(key)[:3]
         fields = told.get(key, {}).get("fields") or {}
         target_id = outcome.pop("target_id")
         is_new = kind in {"create_group", "create_user"}

@@ -1,0 +1,88 @@
+"""Lists of Metric Insights' REST API: one request, or as many as it takes, and the rows of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from okta_mi_provider.clients.errors import BadAnswer, Call
+from okta_mi_provider.clients.metric_insights_dialect import MIDialect
+from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
+from okta_mi_provider.clients.metric_insights_pages import Page, whole_list
+from okta_mi_provider.clients.metric_insights_wire import announced_rows, id_of, rows_of
+from okta_mi_provider.sync.model import TargetGroup
+
+USERS, GROUPS, MEMBERS = "/api/user", "/api/user_group", "/api/user_group_member"
+
+_Query = Mapping[str, str]
+#: A row, and the request that it is from, for messages.
+Row = tuple[Call, Mapping[str, Any]]
+
+
+class Lists:
+    """Reads lists of one MI server. May be used by several threads at once.
+
+    Args:
+        http: Sends the requests.
+        dialect: What is assumed where the documentation is silent.
+    """
+
+    def __init__(self, http: MetricInsightsHttp, dialect: MIDialect) -> None:
+        self._http = http
+        self._dialect = dialect
+
+    def whole(self, path: str, plural: str, singular: str, query: _Query) -> list[Row]:
+        """A complete list, however many requests it takes.
+
+        Raises:
+            SyncError: If it could not be read to its end.
+        """
+        in_pages = self._dialect.list_paging == "offset"
+        return whole_list(
+            lambda page: self._answer(path, plural, singular, {**query, **page}), plural, in_pages=in_pages
+        )
+
+    def rows(self, path: str, plural: str, singular: str, query: _Query) -> list[Row]:
+        """What one request answers.
+
+        Raises:
+            SyncError: If it could not be read.
+        """
+        call, _, rows = self._answer(path, plural, singular, query)
+        return [(call, row) for row in rows]
+
+    def memberships(self, key: str, value: str) -> list[Row]:
+        """Memberships (`GET /api/user_group_member`): everybody's, or those that are asked for and perhaps others.
+
+        Args:
+            key: "user" or "group".
+            value: The id of it.
+        """
+        query = {} if self._dialect.member_list == "all" else {key: value}
+        return self.whole(MEMBERS, "user_group_members", "user_group_member", query)
+
+    def membership_ids(self, key: str, value: str, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
+        """Ids of the memberships of a group by the id of the member, who could have several.
+
+        Args:
+            key: "user" or "group": by what to ask for them.
+            value: The id of it.
+            group: Those of other groups are left out.
+
+        Raises:
+            BadAnswer: If a membership has no id.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for call, row in self.memberships(key, value):
+            if id_of(row, "group", call) == group.id:
+                user_id = id_of(row, "user", call)
+                found[user_id] = (*found.get(user_id, ()), id_of(row, "id", call))
+        return found
+
+    def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
+        call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))
+        rows = rows_of(body, plural, singular)
+        if rows is None:
+            raise BadAnswer(call, f"there is no list of {plural} in it")
+        return Page(call, announced_rows(body), rows)

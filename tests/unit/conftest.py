@@ -1,0 +1,61 @@
+"""Stores for tests: on SQLite and on PostgreSQL, each as new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from okta_mi_provider.store import Store
+from okta_mi_provider.store.schema import METADATA
+from tests.servers import Postgres, postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "okta_mi.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which kind of database the test runs on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def store_url(database: str, request: pytest.FixtureRequest) -> str:
+    """Of an empty database."""
+    if database == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('path')}"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return server.new_database()
+
+
+@pytest.fixture(scope="session")
+def ready_postgres(postgres_server: Postgres) -> str:
+    """Of a database with our tables, for tests that leave something in it."""
+    url = postgres_server.new_database()
+    Store(url).close()
+    return url
+
+
+@pytest.fixture
+def store(database: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """As new."""
+    name = "store_url" if database == "sqlite" else "ready_postgres"
+    opened = Store(request.getfixturevalue(name))
+    if database == "postgresql":
+        with opened.writing() as connection:
+            # Much faster than a new database.
+            connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY"))
+    yield opened
+    opened.close()
