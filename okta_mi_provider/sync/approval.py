@@ -9,7 +9,7 @@ from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import plural
 
 #: What a person can have answered; see `Approval`.
-APPROVED, REJECTED, TIMED_OUT = "approved", "rejected", "timed out"
+ASKED, APPROVED, REJECTED, TIMED_OUT = "asked", "approved", "rejected", "timed out"
 
 
 def needs_approval(plan: Plan, settings: SyncSettings) -> bool:
@@ -19,6 +19,17 @@ def needs_approval(plan: Plan, settings: SyncSettings) -> bool:
     if plan.is_approved_by(settings.approve_plan):
         return False
     return settings.approve == "always" or bool(plan.unusual)
+
+
+def raise_if_nobody_is_asked(plan: Plan, settings: SyncSettings) -> None:
+    """Lets a plan go on that is safe, or about which a person is going to be asked.
+
+    Raises:
+        PlanRefused: If it is never written, whoever approves it.
+        PlanUnusual: If it waits for an approval, and nobody is asked for one.
+    """
+    if not settings.only_looks and (plan.refusals or not needs_approval(plan, settings)):
+        plan.raise_if_unsafe(approved=settings.approve_plan)
 
 
 def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval | None) -> None:
