@@ -73,7 +73,7 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
     with DAG(
         dag_id=entry.dag_id,
         dag_display_name=one_line(entry.title),
-        description=one_line(f"Syncs the Okta group {entry.title} into Metric Insights"),
+        description=one_line(f"Syncs {_of_okta(entry)} into Metric Insights"),
         schedule=entry.schedule,
         start_date=_START,
         catchup=False,
@@ -91,6 +91,10 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
             ReportOperator(task_id=REPORT, **common),
         )
     dag.fileloc = file
+
+
+def _of_okta(entry: Entry) -> str:
+    return f"the Okta groups {', '.join(entry.groups)}" if entry.groups else f"the Okta group {entry.title}"
 
 
 def _approve(entry: Entry, common: Mapping[str, Any]) -> BaseOperator:

@@ -57,7 +57,7 @@ def body(plan: Plan, *, hours: int) -> str:
     """
     head = [*_reasons(plan), *_sides(plan)]
     rule = (
-        f"*Approve* writes exactly this plan. If MI has changed until then, or nobody answers within "
+        f"**Approve** writes exactly this plan. If MI has changed until then, or nobody answers within "
         f"{plural(hours, 'hour')}, nothing is written."
     )
     tail = ["", f"Plan `{plan.digest}`", "", rule]
@@ -78,13 +78,10 @@ def _sides(plan: Plan) -> Iterator[str]:
     groups = [code(group.name or group.id, _LONGEST_NAME) for group in plan.source_groups[:10]]
     if more := len(plan.source_groups) - len(groups):
         groups.append(f"{more} more")
-    yield (
-        f"From Okta ({', '.join(groups)} of {code(plan.org)}, {plural(plan.users_in_scope, 'user')} to sync) "
-        f"into MI group {code(plan.target_group.name)} of {code(plan.host)}."
-    )
+    yield f"* From Okta: {', '.join(groups)} of {code(plan.org)}, {plural(plan.users_in_scope, 'user')} to sync"
+    yield f"* Into MI: {code(plan.target_group.name)} of {code(plan.host)}"
     if plan.conflicts:
-        yield ""
-        yield f"{plural(plan.conflicts, 'user')} in conflict, for whom nothing is written; the log names them."
+        yield f"* {plural(plan.conflicts, 'conflict')}, which the log names; nothing is written for them"
 
 
 def _changes(plan: Plan, room: int) -> Iterator[str]:
@@ -140,7 +137,9 @@ def _fields(change: Change) -> str:
         old, new = pair
         return _name(new or "") if old is None else f"{_name(old)} → {_name(new or '')}"
 
-    return ", ".join(f"{name.replace('_', ' ')} {both(pair)}" for name, pair in change.fields.items())
+    # Mostly the address is the username, which was just said.
+    told = {name: pair for name, pair in change.fields.items() if pair != [None, change.user]}
+    return ", ".join(f"{name.replace('_', ' ')} {both(pair)}" for name, pair in told.items())
 
 
 def _name(text: str) -> str:

@@ -158,6 +158,8 @@ def test_the_most_dangerous_comes_first() -> None:
     assert lines == [
         "**This plan is unusual.**",
         "* 1 user would be removed\\.",
+        "* From Okta: `Sales` of `https://acme.okta.com`, 0 users to sync",
+        "* Into MI: `Sales` of `https://mi.example.org`",
         "#### Removed from the MI group, or disabled: 2",
         "* disable `root`, **an administrator**",
         "* remove `gone`",
@@ -202,4 +204,10 @@ def test_names_are_cut() -> None:
 def test_the_sides_are_named() -> None:
     plan = diff(snapshot([okta_user("ana")], []), SyncSettings(auto_create="all"))
 
-    assert "`Sales` of `https://acme.okta.com`, 1 user to sync" in body(plan, hours=24)
+    assert "* From Okta: `Sales` of `https://acme.okta.com`, 1 user to sync\n" in body(plan, hours=24)
+
+
+def test_an_address_that_is_the_username_is_not_said_twice() -> None:
+    plan = plan_of(change(ChangeKind.CREATE_USER, mi_user("a@x", email="a@x", first_name="")))
+
+    assert "* create `a@x`: first name (empty), last name `Doe`, type `regular`\n" in body(plan, hours=24)
