@@ -103,7 +103,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_store: Pa
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(("OKTA_", "MI_", "AIRFLOW")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{tmp_path / 'store.db'}")
     locks = tmp_path / "locks"
     locks.mkdir()
     monkeypatch.setenv("TMPDIR", str(locks))
