@@ -59,9 +59,9 @@ class MIDialect:
     default_group_method: str = _switch(
         "adaptive",
         Choice(("adaptive", "indicator", "membership")),
-        "How created users get into their groups. adaptive: the create takes both along, and what it left out for the "
-        "first user of a run is added; indicator: it takes the Default Group along, the other is added; membership: "
-        "it takes none along, both are added.",
+        "How created users get into their groups. adaptive: the create takes both along, unless the first user of a "
+        "run shows that it does not; indicator: it takes the Default Group along, the other is added; membership: it "
+        "takes none along, both are added.",
     )
     user_update_body: str = _switch(
         "merged",

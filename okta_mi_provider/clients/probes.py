@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected
+from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
 from okta_mi_provider.clients.metric_insights_wire import as_number
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
@@ -25,6 +26,17 @@ class Wish(StrEnum):
     DEFAULT_GROUP = "default group"
 
 
+_Wishes = frozenset[Wish]
+_NOTHING: _Wishes = frozenset()
+_DEFAULT_GROUP = frozenset({Wish.DEFAULT_GROUP})
+
+_ONE_AT_A_TIME = (
+    "Metric Insights takes only one group along with a user that it creates, so users are created in the Default Group "
+    "and put into theirs then. Set 'default_group_method' of the connection to 'indicator': no run tries the other way "
+    "again, and none that dies at its first user leaves that one out of the Default Group."
+)
+
+
 class ServerSurprise(BadAnswer):
     """MI did something else than it was asked for, and would do so to everybody."""
 
@@ -32,8 +44,12 @@ class ServerSurprise(BadAnswer):
 class CreateProbe:
     """Creates users, and learns from the first of them which memberships the server takes along.
 
-    What is asked for is the dialect's `default_group_method`. What is learnt is about the two wishes that a create can
-    express, the group and the Default Group, and so holds for every group of a run.
+    What is asked for is the dialect's `default_group_method`. What is learnt is about wishes, not about groups, and so
+    holds for every group of a run.
+
+    Somebody in the group who is not in the Default Group is, to the next run, one whom a person has made so. So both
+    are asked for at once only while that is seen to work, and a single time to see it. Otherwise users are created in
+    the Default Group and put into the group last: who is not there yet is missed by the next run.
 
     Args:
         client: Sends the requests.
@@ -43,43 +59,76 @@ class CreateProbe:
         self._client = client
         self._method = client.dialect.default_group_method
         self._lock = threading.Lock()
-        #: What the server leaves out, by whether the Default Group is asked for too.
-        self._left_out: dict[bool, frozenset[Wish]] = {}
+        #: What has been seen to come of asking for these.
+        self._granted: dict[_Wishes, _Wishes] = {}
+        self._both_at_once = True
         self._ids_are_numbers = False
 
-    def create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup]) -> tuple[str, frozenset[Wish]]:
-        """Creates a user; the first one alone, and looks what groups it is in.
+    def create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup]) -> tuple[str, _Wishes]:
+        """Creates a user; the first who asks for the same alone, and looks what groups it is in.
 
         Args:
             user: Without an id.
             wanted: The group to be in, and the Default Group if that is wanted too.
 
         Returns:
-            The user's id, and the wishes that the server has not fulfilled.
+            The user's id, and the wishes that the server has not been seen to fulfil.
 
         Raises:
-            SyncError: If the user could not be created, or is there and nobody can tell in which groups.
+            SyncError: If the user could not be created.
         """
-        with_default = Wish.DEFAULT_GROUP in wanted
-        if self._method == "membership":
-            return self._create(user, "", with_default=False), frozenset(wanted)
-        group_id = wanted[Wish.GROUP].id if self._method == "adaptive" else ""
+        wishes = frozenset(wanted)
         with self._lock:
-            if with_default not in self._left_out:
-                user_id = self._create(user, group_id, with_default=with_default)
-                present = self._client.groups_of(user_id, among=wanted.values())
-                left_out = frozenset(wish for wish, group in wanted.items() if group.id not in present)
-                self._left_out[with_default] = left_out
-                return user_id, left_out
-        left_out = self._left_out[with_default]
-        if left_out == {Wish.DEFAULT_GROUP}:
-            # The server takes one group along. Let it be the Default Group: a run that dies then leaves a gap in the
-            # group that the next run looks at, not in the other.
-            return self._create(user, "", with_default=True), frozenset({Wish.GROUP})
-        return self._create(user, group_id, with_default=with_default), left_out
+            asked = self._asked(wishes)
+            granted = self._granted.get(asked, None if asked else _NOTHING)
+            if granted is None:
+                user_id, granted = self._first(user, wanted, asked)
+                return user_id, wishes - granted
+        return self._create(user, wanted, asked), wishes - granted
 
-    def _create(self, user: TargetUser, group_id: str, *, with_default: bool) -> str:
+    def _asked(self, wishes: _Wishes) -> _Wishes:
+        """Which of the wishes a create expresses."""
+        if self._method == "membership":
+            return _NOTHING
+        if self._method == "indicator" or (Wish.DEFAULT_GROUP in wishes and not self._both_at_once):
+            return wishes & _DEFAULT_GROUP
+        return wishes
+
+    def _first(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup], asked: _Wishes) -> tuple[str, _Wishes]:
+        """Creates a user and looks at it. When nobody can tell what it got, it got nothing, and nothing is learnt."""
+        try:
+            user_id = self._create(user, wanted, asked)
+        except (Unavailable, RefusedReplay):
+            # It may have worked, but who looks then cannot tell by whose doing.
+            self._learn(asked, None)
+            raise
+        granted = self._seen(user_id, wanted)
+        self._learn(asked, granted)
+        return user_id, granted or _NOTHING
+
+    def _learn(self, asked: _Wishes, granted: _Wishes | None) -> None:
+        if granted is not None:
+            self._granted[asked] = granted
+        if asked == {*Wish} and Wish.DEFAULT_GROUP not in (granted or _NOTHING):
+            self._both_at_once = False
+            if granted is not None:
+                log.warning(_ONE_AT_A_TIME)
+
+    def _seen(self, user_id: str, wanted: Mapping[Wish, TargetGroup]) -> _Wishes | None:
+        """Which wishes have come true; None if nobody can tell."""
+        try:
+            present = self._client.groups_of(user_id, among=wanted.values())
+        except SyncError as error:
+            if error.fatal:
+                raise
+            log.info("%s The created user is put into each group, in it already or not.", error)
+            return None
+        return frozenset(wish for wish, group in wanted.items() if group.id in present)
+
+    def _create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup], asked: _Wishes) -> str:
         """Creates a user; with the group's id as a number if the server turns out to insist on that."""
+        group_id = wanted[Wish.GROUP].id if Wish.GROUP in asked else ""
+        with_default = Wish.DEFAULT_GROUP in asked
         number = as_number(group_id)
         known = number if self._ids_are_numbers else group_id
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from okta_mi_provider.clients.errors import ApiError, BadAnswer, Deadlock, Rejec
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient, UpdatesOff
 from okta_mi_provider.clients.metric_insights_auth import PersonalToken
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
+from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
@@ -23,8 +26,9 @@ from okta_mi_provider.sync.run import Result, Sides, provision
 from tests.integration.canned import Answer, canned
 from tests.integration.world import DEFAULT_GROUP, World, login, logins
 
-FINANCE = TargetGroup("5", "Finance")
+FINANCE, DEFAULT = TargetGroup("5", "Finance"), TargetGroup("1", DEFAULT_GROUP)
 ANA = TargetUser("", "ana", "ana@x.example", "Ana", "Silva", "regular")
+BRUNO = TargetUser("", "bruno", "bruno@x.example", "Bruno", "Dias", "regular")
 BEFORE = TargetUser("7", "ana", "ana@x.example", "Ana", "Old", "regular")
 AFTER = TargetUser("7", "ana", "ana@x.example", "Ana", "Silva", "regular")
 ROW = {
@@ -39,6 +43,7 @@ MADE = Answer({"user": {"id": 7}}, 201)
 REFUSED = Answer({"status": "ERROR", "message": "Username is in use"}, 400)
 NOBODY = Answer({"users": []})
 MEMBER = Answer({"user_group_members": [{"id": 1, "user": 7, "group": 5}]})
+JOINED = Answer({"user_group_member": {"id": 1}}, 201)
 
 
 def client(url: str, **dialect: Any) -> MetricInsightsClient:
@@ -304,10 +309,90 @@ def test_what_a_create_leaves_out_is_known_for_every_group_of_a_run(
 
 
 def test_the_group_comes_after_the_default_group_so_that_the_next_run_sees_a_gap() -> None:
-    nowhere, joined = Answer({"user_group_members": []}), Answer({"user_group_member": {"id": 1}}, 201)
-    with canned(MADE, nowhere, joined) as server:
-        EnsuringWriter(client(server.url)).create_user(ANA, FINANCE, TargetGroup("1", DEFAULT_GROUP))
+    nowhere = Answer({"user_group_members": []})
+    with canned(MADE, nowhere, JOINED) as server:
+        EnsuringWriter(client(server.url)).create_user(ANA, FINANCE, DEFAULT)
         assert [body["group"] for body in server.bodies[2:]] == [1, 5]
+
+
+def asked_for(*answers: Answer) -> list[tuple[str, str]]:
+    """What the creates of Ana and then Bruno ask for, between answers that end with Bruno's."""
+    in_default = Answer({"user_group_members": [{"id": 1, "user": 8, "group": 1}]})
+    with canned(*answers, Answer({"user": {"id": 8}}, 201), in_default, JOINED) as server:
+        writer = EnsuringWriter(client(server.url))
+        for user in (ANA, BRUNO):
+            writer.create_user(user, FINANCE, DEFAULT)
+        creates = [body for body in server.bodies if body and "username" in body]
+    return [(body["in_group_id"], body["default_group_ind"]) for body in creates]
+
+
+def test_both_groups_are_asked_for_only_once_where_one_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    assert asked_for(MADE, MEMBER, JOINED) == [("5", "Y"), ("", "Y")]
+    assert "Set 'default_group_method' of the connection to 'indicator'" in caplog.text
+
+
+def test_both_groups_are_asked_for_only_once_where_nobody_can_tell_what_came_of_it() -> None:
+    silent = Answer({}, 500)
+    assert asked_for(MADE, *[silent] * 4, JOINED, JOINED) == [("5", "Y"), ("", "Y")]
+    assert asked_for(silent, Answer({"users": [{**ROW, "username": "ana"}]}), MEMBER, JOINED) == [("5", "Y"), ("", "Y")]
+
+
+def test_a_refusal_says_nothing_about_groups() -> None:
+    refused = Answer({"message": "email is not valid"}, 400)
+    both = Answer({"user_group_members": [{"id": each, "user": 7, "group": each} for each in (1, 5)]})
+    with canned(refused, NOBODY, MADE, both) as server:
+        writer = EnsuringWriter(client(server.url))
+        with pytest.raises(Rejected):
+            writer.create_user(BRUNO, FINANCE, DEFAULT)
+        writer.create_user(ANA, FINANCE, DEFAULT)
+        assert [body["in_group_id"] for body in server.bodies if body] == ["5", "5"]
+
+
+def test_a_user_whose_groups_nobody_can_tell_is_put_into_both() -> None:
+    with canned(MADE, *[Answer({}, 500)] * 4, JOINED) as server:
+        written = EnsuringWriter(client(server.url)).create_user(ANA, FINANCE, DEFAULT)
+        assert [body["group"] for body in server.bodies if body and "group" in body] == [1, 5]
+    assert (written.target_id, written.joined) == ("7", True)
+
+
+class Death(BaseException):
+    """The end of the process, as far as the sync can tell: nothing more is sent."""
+
+
+@pytest.mark.parametrize("understood", ["added", "either", "ignored"])
+@pytest.mark.parametrize("in_group", ["honoured", "ignored"])
+@pytest.mark.parametrize("method", ["adaptive", "indicator"])
+@pytest.mark.parametrize("last", range(1, 8))
+def test_whoever_a_run_has_created_before_it_died_gets_into_both_groups(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, in_group: str, understood: str, last: int
+) -> None:
+    """But for one: the first, whom a server takes into the group only because both are asked for, once."""
+    world.okta.group("Finance", "ana", "bruno", "carla")
+    world.mi.knobs(default_group_method=understood, in_group_method=in_group)
+    send, writes = MetricInsightsHttp.send, itertools.count(1)
+
+    def dying(http: MetricInsightsHttp, verb: str, *place: Any, **more: Any) -> Any:
+        place_of_write = next(writes) if verb != "GET" else 0
+        if dead or place_of_write > last:
+            raise Death
+        answer = send(http, verb, *place, **more)
+        if place_of_write == last:
+            dead.append(place_of_write)
+            raise Death
+        return answer
+
+    dead: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(MetricInsightsHttp, "send", dying)
+        with contextlib.suppress(Death):
+            sync(world, default_group_method=method)
+    result = sync(world, default_group_method=method)
+
+    assert (result.cause, result.report.failures) == (None, ())
+    assert world.mi.members("Finance") == logins("ana", "bruno", "carla")
+    outside = set(logins("ana", "bruno", "carla")) - set(world.mi.members(DEFAULT_GROUP))
+    tried = (method, in_group, last) == ("adaptive", "honoured", 2) and understood != "added"
+    assert len(outside) == tried
 
 
 def test_a_server_that_tells_of_no_user_s_groups_is_asked_for_the_members_of_the_groups() -> None:
@@ -323,9 +408,7 @@ def test_a_server_that_tells_of_no_user_s_groups_is_asked_for_the_members_of_the
 )
 def test_what_each_way_sends(method: str, group_id: str, indicator: str) -> None:
     with canned(MADE, MEMBER) as server:
-        EnsuringWriter(client(server.url, default_group_method=method)).create_user(
-            ANA, FINANCE, TargetGroup("1", DEFAULT_GROUP)
-        )
+        EnsuringWriter(client(server.url, default_group_method=method)).create_user(ANA, FINANCE, DEFAULT)
         body = server.bodies[0]
     assert (body["in_group_id"], body["default_group_ind"]) == (group_id, indicator)
 
