@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.chaos.world import DEFAULT_GROUP, World
 
-_MEMBERS = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
+MEMBERS = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
 #: After so many syncs a world must be at rest.
 _MOST_ROUNDS = 20
 
@@ -115,7 +115,7 @@ class Oracle:
                 self._update(now, person, found, target)
 
     def _in_scope(self, place: int) -> list[Any]:
-        statuses = self._settings.get("statuses", _MEMBERS)
+        statuses = self._settings.get("statuses", MEMBERS)
         return [person for person in self._world.people if place in person.groups and person.status in statuses]
 
     def members(self, place: int) -> int:
