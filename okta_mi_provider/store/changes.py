@@ -256,7 +256,7 @@ _NOTE = {
         case((CHANGES.c.status == Status.DONE.value, Status.DONE.value), else_=Status.ALREADY.value)
     ),
     Status.FAILED: _one_change()
-    .where(CHANGES.c.status.in_(_OPEN))
+    .where(*(CHANGES.c.status != each.value for each in sorted(SETTLED)))
     .values(
         status=Status.FAILED.value,
         error=bindparam("is_error"),
