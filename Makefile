@@ -58,6 +58,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
+	@scripts/need_chromium.sh
 	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
 
 test-unit: setup

@@ -6,6 +6,7 @@ leaves processes behind when it is ended.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -52,6 +53,7 @@ class AirflowStack:
         settings: Further environment variables, such as ``AIRFLOW_CONN_*`` and ``AIRFLOW__SECTION__KEY``.
         port: Port of UI and API; 0 takes a free one.
         parallelism: How many tasks may run at the same time.
+        users: Password of each user, who are all administrators; if there are none, whoever comes is one.
         environment: What makes a process a part of this Airflow; also for ``airflow ...`` commands.
         api: A client of its REST API, logged in as soon as the stack has started.
     """
@@ -61,6 +63,7 @@ class AirflowStack:
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     parallelism: int = 4
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(init=False, repr=False)
     api: AirflowApi = field(init=False)
     _programs: dict[str, Program] = field(default_factory=dict, init=False)
@@ -71,7 +74,7 @@ class AirflowStack:
         self.dags_folder = self.dags_folder.resolve()
         self.port = self.port or free_port()
         self.environment = clean_environment({**self._own_environment(), **self.settings})
-        self.api = AirflowApi(self.url)
+        self.api = AirflowApi(self.url, next(iter(self.users.items()), None))
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,6 +96,8 @@ class AirflowStack:
         """
         try:
             self._migrate()
+            if self.users:
+                self._passwords.write_text(json.dumps(dict(self.users)), encoding="utf-8")
             self._started = datetime.now(UTC)
             self._programs = {part: self._airflow(part, *options) for part, options in PARTS.items()}
             for program in self._programs.values():
@@ -135,6 +140,10 @@ class AirflowStack:
             programs=[self._programs["dag-processor"]],
         )
 
+    @property
+    def _passwords(self) -> Path:
+        return self.home / "passwords.json"
+
     def _migrate(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         stamp = self.home / "migrated-for"
@@ -175,6 +184,16 @@ class AirflowStack:
             log=self.home / "parts" / f"{arguments[0]}.log",
         )
 
+    def _who_may_come(self) -> dict[str, str]:
+        prefix = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER"
+        if not self.users:
+            return {f"{prefix}_ALL_ADMINS": "True"}
+        return {
+            f"{prefix}_ALL_ADMINS": "False",
+            f"{prefix}_USERS": ",".join(f"{name}:admin" for name in self.users),
+            f"{prefix}_PASSWORDS_FILE": str(self._passwords),
+        }
+
     def _own_environment(self) -> dict[str, str]:
         return {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
@@ -185,7 +204,7 @@ class AirflowStack:
             "AIRFLOW__CORE__PARALLELISM": str(self.parallelism),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            **self._who_may_come(),
             # Without these two, tasks look for the API on port 8080 while the UI works on any.
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",

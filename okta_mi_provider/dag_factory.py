@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, Param, conf, get_parsing_context
+from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
 from okta_mi_provider import idle_token
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
-from okta_mi_provider.operators.base import CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
+from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
@@ -30,7 +30,7 @@ GROUPS_FILE = "okta_groups.yaml"
 _START = pendulum.datetime(2026, 1, 1, tz="UTC")
 _TAG, _ERROR_TAG = "okta_mi", "config-error"
 #: Options of the run form that deserve a second thought.
-_DANGEROUS = frozenset({"force"})
+_DANGEROUS = frozenset({"force", "approve_plan"})
 
 
 def build_dags(file: str) -> None:
@@ -73,7 +73,7 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
     with DAG(
         dag_id=entry.dag_id,
         dag_display_name=one_line(entry.title),
-        description=one_line(f"Syncs the Okta group {entry.title} into Metric Insights"),
+        description=one_line(f"Syncs {_of_okta(entry)} into Metric Insights"),
         schedule=entry.schedule,
         start_date=_START,
         catchup=False,
@@ -82,14 +82,29 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
         tags=sorted({_TAG, *entry.tags}),
         doc_md=_doc(entry),
     ) as dag:
-        (
-            FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})})
-            >> DiffOperator(task_id=DIFF, **common)
-            >> CreateGroupsOperator(task_id=CREATE_GROUPS, **common)
-            >> UpsertUsersOperator(task_id=UPSERT_USERS, **common)
-            >> ReportOperator(task_id=REPORT, **common)
+        chain(
+            FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})}),
+            DiffOperator(task_id=DIFF, **common),
+            *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
+            CreateGroupsOperator(task_id=CREATE_GROUPS, **common),
+            UpsertUsersOperator(task_id=UPSERT_USERS, **common),
+            ReportOperator(task_id=REPORT, **common),
         )
     dag.fileloc = file
+
+
+def _of_okta(entry: Entry) -> str:
+    return f"the Okta groups {', '.join(entry.groups)}" if entry.groups else f"the Okta group {entry.title}"
+
+
+def _approve(entry: Entry, common: Mapping[str, Any]) -> BaseOperator:
+    """The task that asks a person."""
+    # Only DAGs that have it pay for it.
+    from okta_mi_provider.operators.approve import ApproveOperator  # noqa: PLC0415
+
+    return ApproveOperator(
+        task_id=APPROVE, approvers=entry.approvers, approval_timeout=entry.approval_timeout, **common
+    )
 
 
 def _stand_in(entry: BrokenEntry, file: str, groups_file: str) -> None:

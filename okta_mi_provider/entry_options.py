@@ -120,7 +120,7 @@ ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     "approvers": EntryOption(
         Lines(250),
         (),
-        "Airflow users who may approve a plan, with approve: unusual or always. Empty: whoever may run the DAG.",
+        "Ids of the Airflow users who may approve a plan, where approve is not never. Empty: whoever may run the DAG.",
     ),
     "approval_timeout": EntryOption(
         Count(1, 8760), 24, "Hours that a plan waits for an approval. After them nothing is written."

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
+from okta_mi_provider.sync.approval import raise_if_not_approved
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.plan import Plan
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
     from okta_mi_provider.clients.okta import OktaClient
     from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.apply import TargetWriter
+    from okta_mi_provider.sync.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
 #: Ids of the tasks of a generated DAG, in their order. They find each other's results by these.
-FETCH, DIFF, CREATE_GROUPS, UPSERT_USERS, REPORT = "fetch", "diff", "create_groups", "upsert_users", "report"
+FETCH, DIFF, APPROVE, CREATE_GROUPS, UPSERT_USERS, REPORT = (
+    "fetch", "diff", "approve", "create_groups", "upsert_users", "report",
+)  # fmt: skip
 
 
 class StoredPlan(NamedTuple):
@@ -85,26 +89,48 @@ class Job:
         return StoreJournal(self.store, self.run, beginning, approval=self.approval())
 
     def approval(self) -> Approval | None:
-        """What a person has said of the plan; None if nobody was asked, or has answered."""
+        """What a person has said of the plan who was asked; None if nobody was."""
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
         found = self.store.find(self.run, ArtifactKind.APPROVAL)
         return Approval(**found.data) if found else None
 
+    def snapshot(self) -> Snapshot:
+        """Both sides as `fetch` has read them.
+
+        Raises:
+            ArtifactMissing: If they are not there.
+        """
+        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
+
+        digest = self.handed_over(FETCH, "snapshot")
+        found = self.store.load(self.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=digest)
+        return readable(snapshots.from_json, found.data, self.run)
+
     def plan_to_write(self) -> StoredPlan:
-        """The plan of this run, if it is still the one to write.
+        """The plan of this run, if it is to be written.
+
+        Raises:
+            ArtifactMissing: If it is not there.
+            PlanRefused: If it breaks a limit, or nobody has approved it who should. Tasks before this one have said so,
+                but people can mark a task as they like.
+            SyncError: If a newer run has made a plan since.
+        """
+        stored = self.newest_plan()
+        if not stored.superseded:
+            raise_if_not_approved(stored.plan, self.settings(), self.approval())
+        return stored
+
+    def newest_plan(self) -> StoredPlan:
+        """The plan of this run, if no newer run has one.
 
         A backfill starts many runs at once; all of them see the state of now, and the newest one writes it.
 
         Raises:
             ArtifactMissing: If it is not there.
-            PlanRefused: If it breaks a limit. Task `diff` has said so, but people can mark a task as they like.
             SyncError: If a newer run has made a plan since: what this one wants may be out of date.
         """
         stored = self._plan()
-        answer = self.approval()
-        approved = answer.digest if answer and answer.answer == "approved" else self.settings().approve_plan
-        stored.plan.raise_if_unsafe(approved=approved)
         newer = self.store.newer_plan(self.run)
         if newer is None:
             return stored

@@ -1,11 +1,12 @@
-"""Task `diff`: makes the plan, stores and shows it, and refuses it if it breaks a limit."""
+"""Task `diff`: makes the plan, stores and shows it, and refuses it if it breaks a limit and nobody will be asked."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from okta_mi_provider.operators.base import FETCH, Job, SyncOperator, readable
+from okta_mi_provider.operators.base import Job, SyncOperator
 from okta_mi_provider.operators.logs import log_plan
+from okta_mi_provider.sync.approval import raise_if_nobody_is_asked
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.plan import ChangeKind
 
@@ -15,14 +16,13 @@ class DiffOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the plan's digest and how many changes of each kind it has."""
-        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
         settings = job.settings()
-        found = job.store.load(job.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=job.handed_over(FETCH, "snapshot"))
-        plan = diff(readable(snapshots.from_json, found.data, job.run), settings)
+        plan = diff(job.snapshot(), settings)
         digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
         # Before the limits are looked at: people shall see what is refused.
         log_plan(plan, digest, settings)
-        plan.raise_if_unsafe(approved=settings.approve_plan)
+        raise_if_nobody_is_asked(plan, settings)
         counts = {kind.value: plan.count(kind) for kind in ChangeKind}
         return {"plan": digest, **counts, "conflicts": plan.conflicts, "dry_run": settings.dry_run}

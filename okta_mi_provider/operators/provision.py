@@ -65,6 +65,9 @@ class ProvisionOperator(BaseOperator):
         if group is None and group_id is None:
             raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
         self.settings = SyncSettings.from_mapping(settings)
+        if self.settings.approve != "never":
+            problem = "a single task cannot ask anybody; the DAGs of a groups file can. Here only never is allowed"
+            raise SettingsError([Problem("approve", problem)])
         self.group = group
         self.group_id = group_id
         self.target_group = target_group

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from okta_mi_provider.operators.base import Job, SyncOperator, ending_for_airflow, readable
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.approval import refusal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Finding, Plan
@@ -71,6 +72,8 @@ class ReportOperator(SyncOperator):
 
         failure = job.store.find(job.run, ArtifactKind.FAILURE)
         error = self._error(job, failure.data if failure else {})
+        unwanted = refusal(job.approval())
+        error = error or unwanted
         notices: tuple[Finding, ...] = (_BACKFILL,) if job.is_backfill else ()
         found = job.store.find(job.run, ArtifactKind.PLAN)
         if found is None:
@@ -89,7 +92,7 @@ class ReportOperator(SyncOperator):
             outcomes.values(),
             dry_run=settings.dry_run,
             error=error,
-            refused=bool(failure and failure.data["refused"]),
+            refused=bool(unwanted or (failure and failure.data["refused"])),
             notices=notices,
             mode=settings.mode,
             approval=job.approval(),

@@ -23,6 +23,10 @@ class PlanUnusual(PlanRefused):
     """A plan that nobody has approved, and that is not to be written without."""
 
 
+class PlanStale(PlanRefused):
+    """A plan that was approved, and is not what would be written now."""
+
+
 class TooManyFailures(SyncError):
     """So many writes failed that the rest was not tried. The next run goes on from there.
 

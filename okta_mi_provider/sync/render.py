@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator
 
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.markdown import escaped
 from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import one_line, plural, quoted
@@ -59,13 +59,13 @@ def as_text(report: Report, *, full: bool) -> str:
 def as_markdown(report: Report, *, full: bool) -> str:
     """The summary as Markdown, for a page that shows it. Arguments as for `as_text`."""
     rows = [f"| {label} | {number:,} |" for label, number in _numbers(report)]
-    lines = [f"### {_md(_title(report))}"]
+    lines = [f"### {escaped(_title(report))}"]
     if report.plan:
         lines += ["", "| | |", "|---|---:|", *rows]
     if report.error:
-        lines += ["", f"**{_md(report.error)}**"]
+        lines += ["", f"**{escaped(report.error)}**"]
     for heading, entries in _sections(report, full=full):
-        lines += ["", f"#### {heading}", "", *(f"* {_md(entry)}" for entry in entries)]
+        lines += ["", f"#### {heading}", "", *(f"* {escaped(entry)}" for entry in entries)]
     return "\n".join(lines) + "\n"
 
 
@@ -200,11 +200,6 @@ def _fields(change: Change) -> str:
         return quoted(new or "") if old is None else f"{quoted(old)} -> {quoted(new or '')}"
 
     return ", ".join(f"{name} {both(old, new)}" for name, (old, new) in change.fields.items())
-
-
-def _md(text: str) -> str:
-    """Text inside Markdown: nothing in it is markup, HTML or a link."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>&:@])", r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
 def spreadsheet_cell(value: str | None) -> str:

@@ -24,7 +24,7 @@ class State(StrEnum):
     FAILED = "failed"
     """Something failed, or conflicts remain."""
     REFUSED = "refused"
-    """A limit was broken; nothing was written."""
+    """A limit was broken, or a person did not want it; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Approval:
     """What a person said of a plan.
 
     Attributes:
-        answer: "approved", "rejected", or "timed out" if nobody answered.
+        answer: "approved", "rejected", "timed out" if nobody answered, or "asked" as long as nobody has.
         by: Who; None if nobody did.
         at: When, in ISO 8601 and UTC.
         digest: Digest of the plan that was shown.

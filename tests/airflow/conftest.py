@@ -167,8 +167,14 @@ def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return parse
 
 
-def run_dag(dag: DAG, **conf: Any) -> Ended:
-    """Runs a DAG to its end in this process."""
+def run_dag(dag: DAG, meanwhile: Callable[[], None] = lambda: None, /, **conf: Any) -> Ended:
+    """Runs a DAG to its end in this process.
+
+    Args:
+        dag: Which.
+        meanwhile: Called whenever nothing can go on: a task waits for a person.
+        conf: Values of its form.
+    """
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -176,7 +182,13 @@ def run_dag(dag: DAG, **conf: Any) -> Ended:
     with pytest.MonkeyPatch.context() as patch:
         # Between two looks for tasks to run, `dag.test()` sleeps for a second.
         sleep = time.sleep
-        patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
+
+        def look_again(seconds: float) -> None:
+            sleep(min(seconds, 0.01))
+            if seconds == 1:
+                meanwhile()
+
+        patch.setattr(time, "sleep", look_again)
         run = dag.test(run_conf=conf)
     for name in [name for name in os.environ if name.startswith("_AIRFLOW_PARSING_CONTEXT")]:
         # Airflow 3.2 leaves them behind, and every later parse would see this DAG only.

@@ -90,16 +90,45 @@ def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
         "force": False,
         "sync_user_limit": 50,
         "summary": "counts",
+        "mode": "sync",
+        "only_user": None,
+        "approve_plan": None,
     }
     schemas = {name: params.get_param(name).schema for name in params}
     assert schemas["user_type"]["enum"] == ["regular", "administrator", "power_user"]
     assert schemas["sync_user_limit"]["minimum"] == 1
-    assert [name for name, schema in schemas.items() if "section" in schema] == ["force"]
+    assert [name for name, schema in schemas.items() if "section" in schema] == ["force", "approve_plan"]
+    assert schemas["only_user"]["type"] == ["string", "null"]
     assert all(schema["title"] and schema["description_md"] for schema in schemas.values())
 
 
+def test_a_person_is_asked_where_the_entry_says_so(dags: Dags) -> None:
+    bag = dags("""
+        defaults: {approvers: [carol, bob], approval_timeout: 3}
+        groups: [Silent, {name: Unusual, approve: unusual}, {name: Always, approve: always, approvers: []}]
+        """)
+
+    silent, unusual, always = (bag.dags[f"okta_mi__{each}"] for each in ("Silent", "Unusual", "Always"))
+    assert [task.task_id for task in silent.topological_sort()] == TASKS
+    with_approve = ["fetch", "diff", "approve", "create_groups", "upsert_users", "report"]
+    assert [task.task_id for task in unusual.topological_sort()] == with_approve
+    assert all(unusual.get_task(task).downstream_task_ids == {after} for task, after in pairwise(with_approve))
+    asks = unusual.get_task("approve")
+    assert asks.assigned_users == [{"id": "bob", "name": "bob"}, {"id": "carol", "name": "carol"}]
+    assert (asks.response_timeout.total_seconds(), asks.defaults) == (3 * 3600, ["Reject"])
+    assert always.get_task("approve").assigned_users == []
+
+
+def test_several_groups_of_okta_are_one_dag(dags: Dags) -> None:
+    bag = dags("groups: [{groups: [Sales EU, Sales US], target_group: Sales, prune: all}]")
+
+    (dag,) = bag.dags.values()
+    assert (dag.dag_id, dag.dag_display_name) == ("okta_mi__Sales", "Sales")
+    assert [each.name for each in dag.get_task("fetch").selectors] == ["Sales EU", "Sales US"]
+
+
 def test_names_are_never_templates(dags: Dags) -> None:
-    dag = dags("groups: ['{{ 1/0 }}']").dags["okta_mi__1-0-9ce2610d"]
+    dag = dags("groups: [{name: '{{ 1/0 }}', approve: always}]").dags["okta_mi__1-0-9ce2610d"]
 
     assert all(not task.template_fields for task in dag.tasks)
 
@@ -199,7 +228,8 @@ print("RESULT" + json.dumps(hashes))
 
 
 def test_two_parses_give_equal_dags_whatever_the_hash_seed(dags: Dags) -> None:
-    dags(MIXED.replace("auto_create: all", "auto_create: all, tags: [c, b, a, d], schedule: '@hourly'"))
+    more = "approve: always, approvers: [b, a], tags: [c, b, a, d], schedule: '@hourly'"
+    dags(MIXED.replace("auto_create: all", f"auto_create: all, {more}"))
 
     first, second = (python(SERIALISED, str(DAGS), PYTHONHASHSEED=seed).split("RESULT")[1] for seed in "12")
 
@@ -219,18 +249,21 @@ print("RESULT" + " ".join([str(len(bag.dags)), *sorted(set(sys.modules) - before
 """
 
 
-def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Dags) -> None:
-    dags("groups: [" + ", ".join(f"'Group {number}'" for number in range(200)) + "]")
+@pytest.mark.parametrize("approve", ["never", "always"])
+def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Dags, approve: str) -> None:
+    names = ", ".join(f"'Group {number}'" for number in range(200))
+    dags(f"defaults: {{approve: {approve}}}\ngroups: [{names}]")
 
     count, *loaded = python(LOADED, str(DAGS)).split("RESULT")[1].split()
 
     assert count == "200"
     assert "okta_mi_provider.dag_factory" in loaded
+    assert ("airflow.providers.standard.operators.hitl" in loaded) is (approve == "always")
     ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
-        "dag_factory", "entry_options", "groups_file", "idle_token", "kinds", "okta_pool", "operators", "settings",
-        "sync", "version_compat", "yaml_nodes",
+        "dag_factory", "entry", "entry_options", "groups_file", "idle_token", "kinds", "okta_pool", "operators",
+        "settings", "sync", "version_compat", "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 

@@ -66,6 +66,7 @@ def run(job: Job) -> dict[str, Any]:
     from tests.chaos import command, rooms, sabotage
 
     _listen(job.folder / "log.txt")
+    os.environ["AIRFLOW__OKTA_MI__STORE"] = f"sqlite:///{job.store}"
     with sabotage.broken(job.sabotage):
         if job.mode == "rooms":
             return rooms.run(job)

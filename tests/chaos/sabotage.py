@@ -70,8 +70,9 @@ def _overreach(remove: Around) -> Around:
 
 def _empty_group(remove: Around) -> Around:
     def emptying(self: Any, membership_id: str) -> None:
-        group = next(each for each in self.groups() if membership_id in sum(self.memberships(each).values(), ()))
-        self._http.send("DELETE", "/api/user_group_member", query=f"group={group.id}")
+        lists = {each.id: self.lists.memberships_in(each) for each in self.groups()}
+        group_id = next(key for key, ids in lists.items() if membership_id in sum(ids.values(), ()))
+        self._http.send("DELETE", "/api/user_group_member", query=f"group={group_id}")
 
     return emptying
 

@@ -1,0 +1,183 @@
+"""People approve and reject plans on the pages of a real Airflow, which runs all of its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from demo.airflow_stack import AirflowStack
+from demo.connections import simulator_connections
+from demo.processes import wait_until
+from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
+from okta_mi_provider.simulators.mi_seed import seed_metric_insights
+from okta_mi_provider.simulators.okta import create_okta_app
+from okta_mi_provider.simulators.okta_org import OktaOrg
+from okta_mi_provider.simulators.server import serve
+from okta_mi_provider.store import ArtifactKind, RunKey, Store
+from tests.integration.world import MetricInsights, Okta, World, logins
+from tests.standalone.browser import chromium, logged_in, required_action
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+USERS = {"alice": "alice-and-her-password", "bob": "bob-and-his-password"}
+#: The group of each test. Bob may answer in none of them; alice in all.
+GROUPS = {name: f"okta_mi__{name}" for name in ("Approved", "Rejected", "Stale", "Foreign")}
+GROUPS_FILE = """
+defaults: {auto_create: all, prune: all, max_removals: 1, approve: unusual, approvers: [alice], retries: 0}
+groups: [Approved, Rejected, Stale, Foreign]
+"""
+#: A name that a careless page would take for markup, and a careless template for code.
+HOSTILE = "<img src=x onerror=alert(1)> {{ 1/0 }} [x](http://evil.example/) `*b*`"
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Airflow with a run of each group that waits for a person."""
+
+    airflow: AirflowStack
+    world: World
+    runs: dict[str, str]
+
+    def page(self, name: str) -> str:
+        return required_action(self.airflow.url, GROUPS[name], self.runs[name])
+
+    def ended(self, name: str) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """State of a run, of its tasks, and its report, once it has ended."""
+        dag_id, run_id = GROUPS[name], self.runs[name]
+        (state,) = self.airflow.api.wait_for_runs([(dag_id, run_id)], timeout=PATIENCE_S).values()
+        tasks = {each["task_id"]: each["state"] for each in self.airflow.api.task_instances(dag_id, run_id)}
+        store = Store(f"sqlite:///{self.airflow.home / 'okta_mi.db'}")
+        try:
+            found = store.find(RunKey(dag_id, run_id), ArtifactKind.REPORT)
+        finally:
+            store.close()
+        assert found is not None, tasks
+        return state, tasks, dict(found.data)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """In each group of Okta one user who is new, in each of MI two who are not in Okta's."""
+    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
+    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
+        both = World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+        for name in GROUPS:
+            low = name.lower()
+            both.okta.group(name)
+            both.okta.user(f"new.{low}", name, firstName=HOSTILE)
+            both.mi.add_group(name)
+            for number in (1, 2):
+                both.mi.add_user(f"gone{number}.{low}", name)
+        yield both
+
+
+@pytest.fixture(scope="module")
+def waiting(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    """One Airflow for all tests, with users who have passwords."""
+    home = tmp_path_factory.mktemp("airflow")
+    groups_file = home / "okta_groups.yaml"
+    groups_file.write_text(GROUPS_FILE, encoding="utf-8")
+    airflow = AirflowStack(
+        home=home,
+        dags_folder=REPOSITORY / "dags",
+        settings={
+            **simulator_connections(world.okta.url, world.mi.url),
+            "AIRFLOW__OKTA_MI__GROUPS_FILE": str(groups_file),
+        },
+        users=USERS,
+    )
+    with airflow:
+        runs = {}
+        for name, dag_id in GROUPS.items():
+            airflow.wait_for_dag(dag_id)
+            airflow.api.unpause(dag_id)
+            runs[name] = airflow.api.trigger(dag_id)
+        for name, dag_id in GROUPS.items():
+            wait_until(
+                lambda dag_id=dag_id, name=name: _asks(airflow, dag_id, runs[name]),  # type: ignore[misc]
+                what=f"the question of {dag_id}",
+                timeout=PATIENCE_S,
+            )
+        yield Waiting(airflow, world, runs)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def alice(browser: Browser, waiting: Waiting) -> Page:
+    return logged_in(browser, waiting.airflow.url, "alice", USERS["alice"])
+
+
+def test_the_plan_is_shown_as_text_and_an_approval_writes_it(alice: Page, waiting: Waiting) -> None:
+    alice.goto(waiting.page("Approved"))
+
+    expect(
+        alice.get_by_text(re.compile("Remove 2 and create 1 users of 'Approved'\\? plan [0-9a-f]{12}")).first
+    ).to_be_visible()
+    expect(alice.get_by_text("This plan is unusual.")).to_be_visible()
+    expect(alice.get_by_text(HOSTILE, exact=True)).to_be_visible()
+    assert alice.locator("img[src=x]").count() == 0
+    assert alice.get_by_role("link", name=re.compile("evil|acme")).count() == 0
+    alice.get_by_role("button", name="Approve").click()
+
+    state, _, report = waiting.ended("Approved")
+    assert state == "success", report["error"]
+    assert waiting.world.mi.members("Approved") == logins("new.approved")
+    assert (report["state"], report["approval"]["answer"], report["approval"]["by"]) == ("done", "approved", "alice")
+
+
+def test_a_rejection_writes_nothing_and_is_in_the_report(alice: Page, waiting: Waiting) -> None:
+    alice.goto(waiting.page("Rejected"))
+    alice.get_by_role("button", name="Reject").click()
+
+    state, tasks, report = waiting.ended("Rejected")
+    assert state == "failed"
+    assert (tasks["create_groups"], tasks["upsert_users"], tasks["report"]) == ("skipped", "skipped", "failed")
+    assert waiting.world.mi.members("Rejected") == logins("gone1.rejected", "gone2.rejected")
+    assert report["state"] == "refused"
+    assert report["error"].startswith("alice has rejected plan")
+
+
+def test_a_stale_plan_is_not_written_although_it_was_approved(alice: Page, waiting: Waiting) -> None:
+    alice.goto(waiting.page("Stale"))
+    expect(alice.get_by_role("button", name="Approve")).to_be_visible()
+    waiting.world.mi.leave("Stale", "gone1.stale")
+    alice.get_by_role("button", name="Approve").click()
+
+    state, tasks, report = waiting.ended("Stale")
+    assert state == "failed"
+    assert (tasks["approve"], tasks["create_groups"]) == ("success", "failed")
+    assert waiting.world.mi.members("Stale") == logins("gone2.stale")
+    assert (report["state"], report["approval"]["by"]) == ("refused", "alice")
+    assert "MI has changed since plan" in report["error"]
+
+
+def test_somebody_who_is_not_among_the_approvers_cannot_answer(browser: Browser, alice: Page, waiting: Waiting) -> None:
+    bob = logged_in(browser, waiting.airflow.url, "bob", USERS["bob"])
+    bob.goto(waiting.page("Foreign"))
+    with bob.expect_response(lambda response: response.request.method == "PATCH") as answer:
+        bob.get_by_role("button", name="Approve").click()
+    assert answer.value.status == 403
+    expect(bob.get_by_text("You do not have permission")).to_be_visible()
+    assert waiting.airflow.api.run_state(GROUPS["Foreign"], waiting.runs["Foreign"]) == "running"
+    assert waiting.world.mi.members("Foreign") == logins("gone1.foreign", "gone2.foreign")
+    alice.goto(waiting.page("Foreign"))
+    alice.get_by_role("button", name="Reject").click()
+    assert waiting.ended("Foreign")[2]["approval"]["by"] == "alice"
+
+
+def _asks(airflow: AirflowStack, dag_id: str, run_id: str) -> bool:
+    airflow.ensure_running()
+    tasks = {each["task_id"]: each["state"] for each in airflow.api.task_instances(dag_id, run_id)}
+    assert "failed" not in tasks.values(), tasks
+    return tasks.get("approve") == "awaiting_input"
