@@ -111,10 +111,7 @@ def _server(url: URL) -> Engine:
 def _sqlite(url: URL) -> Engine:
     """A file that only its owner may read: it holds names and addresses of people."""
     if url.database and not url.database.startswith((":", "file:")):
-        try:
-            os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise StoreError(_cannot(shown(url), error.strerror or str(error))) from None
+        _make_file(url)
     engine = create_engine(
         url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, json_serializer=to_json
     )
@@ -130,6 +127,22 @@ def _sqlite(url: URL) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _make_file(url: URL) -> None:
+    """Makes the file, if it is not there. One that is there is not even opened.
+
+    When a process closes a file, the system takes away every lock that the process has on it, also those of SQLite's
+    connections; and others would then write where these read.
+    """
+    path = url.database or ""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise StoreError(_cannot(shown(url), "its file cannot be read and written")) from None
+    except OSError as error:
+        raise StoreError(_cannot(shown(url), error.strerror or str(error))) from None
 
 
 def _cannot(where: str, reason: str) -> str:

@@ -14,9 +14,9 @@ from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.metric_insights_dialect import switches
 from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 from okta_mi_provider.hooks.okta import OktaHook
-from okta_mi_provider.hooks.store import retention_days, store_url
+from okta_mi_provider.hooks.store import retention, store_url
 from okta_mi_provider.simulators import credentials
-from okta_mi_provider.store import StoreError
+from okta_mi_provider.store import Retention, StoreError
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.integration.world import World
 
@@ -380,9 +380,12 @@ def test_the_store_can_be_a_url_or_a_connection(monkeypatch: pytest.MonkeyPatch)
         store_url()
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "month", "1.5"])
-def test_retention_is_a_whole_number_of_days(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("AIRFLOW__OKTA_MI__RETENTION_DAYS", text)
+@pytest.mark.parametrize("setting", ["retention_days", "history_days"])
+def test_retention_is_a_whole_number_of_days(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    assert retention() == Retention(30, 400)
+    monkeypatch.setenv(f"AIRFLOW__OKTA_MI__{setting.upper()}", "12")
+    assert getattr(retention(), setting.removeprefix("retention_")) == 12
+    monkeypatch.setenv(f"AIRFLOW__OKTA_MI__{setting.upper()}", "month")
 
-    with pytest.raises(StoreError, match="retention_days"):
-        retention_days()
+    with pytest.raises(StoreError, match=f"{setting} is 'month'"):
+        retention()

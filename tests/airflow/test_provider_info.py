@@ -16,6 +16,7 @@ from okta_mi_provider import __version__
 from okta_mi_provider.clients.metric_insights_dialect import switches
 from okta_mi_provider.clients.metric_insights_kinds import Seconds
 from okta_mi_provider.get_provider_info import get_provider_info
+from okta_mi_provider.store import Retention
 
 pytestmark = pytest.mark.airflow
 
@@ -136,7 +137,7 @@ def test_airflow_lists_provider_forms_and_options(migrated: None) -> None:
     assert {"okta", "metric_insights"} <= set(manager.hooks)
     assert conf.get("okta_mi", "store") == ""
     assert conf.get("okta_mi", "groups_file") == ""
-    assert conf.getint("okta_mi", "retention_days") == 30
+    assert Retention(conf.getint("okta_mi", "retention_days"), conf.getint("okta_mi", "history_days")) == Retention()
 
 
 def test_the_installed_entry_point_is_that_of_the_sources() -> None:

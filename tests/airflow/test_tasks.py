@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
-from okta_mi_provider.store import ArtifactKind, RunKey, Store
+from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
+from okta_mi_provider.store.schema import ARTIFACTS, MEMBERSHIPS, RUNS
+from okta_mi_provider.sync.apply import Status
 from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance
 from tests.integration.world import World, logins
 
@@ -175,7 +178,7 @@ task.execute({"ti": instance})
 """
 
 
-def test_after_kill_9_the_next_try_finishes_without_a_duplicate(world: World, execute: Execute) -> None:
+def test_after_kill_9_the_next_try_finishes_without_a_duplicate(world: World, execute: Execute, store: Store) -> None:
     world.okta.group("Sales")
     world.okta.crowd("Sales", 200)
     for task_id in ("fetch", "diff", "create_groups"):
@@ -200,7 +203,56 @@ def test_after_kill_9_the_next_try_finishes_without_a_duplicate(world: World, ex
     assert world.mi.writes().count("POST /api/user") <= 200 - first + 20 + 2 * 4
     report = execute("report", "run1")
     assert report["state"] == "done"
-    assert report["users"]["created"] + report["users"]["unchanged"] == 200
+    assert report["users"]["created"] == 200, "also those whom the killed try has created without noting it"
+    with store.reading() as connection:
+        assert len(connection.execute(select(MEMBERSHIPS)).all()) == 200
+    (run,) = History(store).runs()
+    assert {each.status for each in History(store).changes_of_run(run.id)} == {Status.DONE}
+
+
+def test_two_tries_that_write_at_the_same_time_do_no_harm(world: World, execute: Execute, store: Store) -> None:
+    """Airflow has given one up that goes on, as an orphan, and has begun the next."""
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 200)
+    for task_id in ("fetch", "diff", "create_groups"):
+        execute(task_id, "run1")
+    world.mi.knobs(latency_ms=10)
+    processes = [subprocess.Popen([sys.executable, "-c", UPSERT]) for _ in range(2)]
+
+    assert [process.wait() for process in processes] == [0, 0]
+
+    assert len(world.mi.members("Sales")) == len(set(world.mi.members("Sales"))) == 200
+    report = execute("report", "run1")
+    assert (report["state"], report["users"]["created"], report["memberships"]["added"]) == ("done", 200, 200)
+    with store.reading() as connection:
+        assert len(connection.execute(select(MEMBERSHIPS)).all()) == 200
+
+
+def test_what_a_killed_run_has_left_in_doubt_is_settled_by_the_next_run(
+    world: World, execute: Execute, store: Store
+) -> None:
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 40)
+    for task_id in ("fetch", "diff", "create_groups"):
+        execute(task_id, "run1")
+    world.mi.knobs(latency_ms=50)
+    process = subprocess.Popen([sys.executable, "-c", UPSERT])
+    while len(world.mi.members("Sales")) < 10:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    world.mi.knobs(latency_ms=0)
+    there = set(world.mi.members("Sales"))
+
+    execute("fetch", "run2")
+
+    _, killed = History(store).runs()
+    changes = History(store).changes_of_run(killed.id)
+    assert {each.username for each in changes if each.joined} == there
+    assert {each.status for each in changes} == {Status.DONE, Status.FAILED}
+    with store.reading() as connection:
+        assert {row.username for row in connection.execute(select(MEMBERSHIPS))} == there
 
 
 def test_on_kill_is_what_stops_it(dags: Callable[[str], Any]) -> None:
@@ -307,14 +359,15 @@ def test_a_report_pushes_its_counts_before_it_fails(world: World, dags: Callable
 def test_fetch_forgets_runs_that_are_too_old(
     world: World, execute: Execute, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
-    import sqlite3
-
     world.okta.group("Sales", "ana")
     execute("fetch", "run1")
-    with sqlite3.connect(os.environ["AIRFLOW__OKTA_MI__STORE"].removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE okta_mi_runs SET started_at = '2020-01-01 00:00:00.000000'")
+    long_ago = datetime.now(UTC) - timedelta(days=500)
+    with store.writing() as connection:
+        connection.execute(update(RUNS).values(started_at=long_ago))
+        connection.execute(update(ARTIFACTS).values(created_at=long_ago))
 
     execute("fetch", "run2")
 
     assert store.find(RunKey(DAG_ID, "run1"), ArtifactKind.SNAPSHOT) is None
+    assert [run.run_id for run in History(store).runs()] == ["run2"]
     assert store.find(RunKey(DAG_ID, "run2"), ArtifactKind.SNAPSHOT) is not None

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,22 @@ def test_the_file_is_for_its_owner_only(path: Path) -> None:
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o777 == 0o600, file.name
     with_file.close()
+
+
+def test_opening_it_again_leaves_the_locks_of_those_who_have_it_open(path: Path) -> None:
+    """Without them another process takes itself for the last one, and tidies up what this one is using."""
+    first = Store(f"sqlite:///{path}")
+    first.save(RUN, ArtifactKind.PLAN, {})
+    Store(f"sqlite:///{path}").close()
+
+    # The bytes on which SQLite keeps the lock of everybody who has the file open.
+    code = (
+        f"import fcntl\nwith open({str(path)!r}, 'r+b') as file:\n"
+        "    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in done.stderr
+    first.close()
 
 
 @pytest.mark.parametrize("content", [b"this is not a database, but long enough to be one" * 100, None])
