@@ -56,7 +56,15 @@ def _explanation(args: argparse.Namespace) -> Explanation:
         group = snapshot.target.group_named(name)
         dag_id = entry.dag_id if entry else RunKey.of_command(name).dag_id
         with store.reading() as connection:
-            memory = remembered(connection, snapshot.source, snapshot.target, group, dag_id=dag_id)
+            memory = remembered(
+                connection,
+                snapshot.source,
+                snapshot.target,
+                group,
+                dag_id=dag_id,
+                settings=settings,
+                shared=entry is None,
+            )
     return explain(replace(snapshot, memory=memory), settings, args.user)
 
 

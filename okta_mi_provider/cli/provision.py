@@ -160,7 +160,8 @@ def journal_of(
     who = os_user()
 
     def journal(target_group: str) -> StoreJournal:
-        beginning = Beginning(settings, who, both.source.org, both.target.host, target_group=target_group)
+        org, host = both.source.org, both.target.host
+        beginning = Beginning(settings, who, org, host, target_group=target_group, shared=True)
         return StoreJournal(store, RunKey.of_command(target_group), beginning, memory_of=memory_of)
 
     return journal

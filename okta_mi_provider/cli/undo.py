@@ -20,13 +20,11 @@ from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, Run
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target
-from okta_mi_provider.sync.plan import ChangeKind, Plan
+from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import quoted
 from okta_mi_provider.sync.undo import Done, take_back
-
-_MOVES = frozenset({ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,7 +94,7 @@ def _plan(history: History, record: RunRecord, client: MetricInsightsClient, *, 
         source_groups=record.source_groups,
         group=record.target_group,
         disable_created=disable_created,
-        touched_later=_touched_later(history, record),
+        touched_later=history.moved_later(record),
     )
 
 
@@ -111,16 +109,6 @@ def _done(change: ChangeRecord) -> Done:
         {name: str(value) for name, value in (change.new or {}).items()},
         moved=change.joined or change.left,
     )
-
-
-def _touched_later(history: History, record: RunRecord) -> set[str]:
-    """MI ids of those whom a later run has put into the group or taken out of it."""
-    later = history.changes_of_group(record.target_group.name, since=record.started_at, host=record.host)
-    return {
-        each.user_id
-        for each in later
-        if each.run > record.id and each.user_id and each.kind in _MOVES and (each.joined or each.left)
-    }
 
 
 def _write(plan: Plan, client: MetricInsightsClient, store: Store) -> Report:

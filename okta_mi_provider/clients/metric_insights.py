@@ -57,6 +57,9 @@ class MetricInsightsClient:
         transport: How to talk to it.
         max_concurrency: Most requests in flight; fewer while the server cannot bear so many.
         dialect: What is assumed where the documentation is silent.
+
+    Attributes:
+        lists: What is read of it, row by row.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class MetricInsightsClient:
             max_concurrency=max_concurrency,
             dialect=self.dialect,
         )
-        self._lists = Lists(self._http, self.dialect)
+        self.lists = Lists(self._http, self.dialect)
 
     @property
     def host(self) -> str:
@@ -115,12 +118,12 @@ class MetricInsightsClient:
 
     def users(self) -> tuple[TargetUser, ...]:
         """All users (`GET /api/user`), each once: the same row twice is not two users."""
-        rows = self._lists.whole(USERS, "users", "user", {})
+        rows = self.lists.whole(USERS, "users", "user", {})
         return tuple(dict.fromkeys(user_of(row, call) for call, row in rows))
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
-        for call, row in self._lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
+        for call, row in self.lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
         raise NotFound(Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}")
 
@@ -131,7 +134,7 @@ class MetricInsightsClient:
         """
         wanted = self.dialect.name_key(username)
         try:
-            found = self._lists.rows(USERS, "users", "user", {"username": username})
+            found = self.lists.rows(USERS, "users", "user", {"username": username})
         except NotFound:
             return None
         users = (user_of(row, call) for call, row in found)
@@ -139,7 +142,7 @@ class MetricInsightsClient:
 
     def groups(self) -> tuple[TargetGroup, ...]:
         """All groups (`GET /api/user_group`)."""
-        return tuple(group_of(row, call) for call, row in self._lists.whole(GROUPS, "user_groups", "user_group", {}))
+        return tuple(group_of(row, call) for call, row in self.lists.whole(GROUPS, "user_groups", "user_group", {}))
 
     def members(self, group: TargetGroup) -> frozenset[str]:
         """Ids of all users of a group (`GET /api/user_group_member?group=`)."""
@@ -162,21 +165,6 @@ class MetricInsightsClient:
             log.info("%s Asking for the members of the groups instead.", error)
             return frozenset(group.id for group in wanted if user_id in self.members(group))
         return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
-
-    def memberships(self, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
-        """Ids of a group's memberships by the id of the member (`GET /api/user_group_member?group=`)."""
-        return self._lists.membership_ids("group", group.id, group)
-
-    def memberships_of(self, user_id: str, group: TargetGroup) -> tuple[str, ...]:
-        """Ids of one user's memberships of a group (`GET /api/user_group_member?user=`); none for no member.
-
-        Where the server cannot tell of one user, the members of the group are read.
-        """
-        try:
-            found = self._lists.membership_ids("user", user_id, group)
-        except (Rejected, NotFound, BadAnswer):
-            found = self.memberships(group)
-        return found.get(user_id, ())
 
     def find_default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup | None:
         """The group that MI puts new users into: by its id, else by its name; None if there is neither."""
@@ -310,7 +298,7 @@ class MetricInsightsClient:
 
     def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:
         """User and group of each membership: of everybody, or of those who are asked for and perhaps of others."""
-        rows = self._lists.memberships(key, value)
+        rows = self.lists.memberships(key, value)
         return [(id_of(row, "user", call), id_of(row, "group", call)) for call, row in rows]
 
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:

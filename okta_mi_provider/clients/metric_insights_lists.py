@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from okta_mi_provider.clients.errors import BadAnswer, Call
+from okta_mi_provider.clients.errors import BadAnswer, Call, NotFound, Rejected
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.metric_insights_pages import Page, whole_list
 from okta_mi_provider.clients.metric_insights_wire import announced_rows, id_of, rows_of
 from okta_mi_provider.sync.model import TargetGroup
+
+log = logging.getLogger(__name__)
 
 USERS, GROUPS, MEMBERS = "/api/user", "/api/user_group", "/api/user_group_member"
 
@@ -62,23 +65,36 @@ class Lists:
         query = {} if self._dialect.member_list == "all" else {key: value}
         return self.whole(MEMBERS, "user_group_members", "user_group_member", query)
 
-    def membership_ids(self, key: str, value: str, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
-        """Ids of the memberships of a group by the id of the member, who could have several.
-
-        Args:
-            key: "user" or "group": by what to ask for them.
-            value: The id of it.
-            group: Those of other groups are left out.
+    def memberships_in(self, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
+        """Ids of a group's memberships by the id of the member, who could have several (`?group=`).
 
         Raises:
-            BadAnswer: If a membership has no id.
+            SyncError: If they could not be read, or one has no id.
         """
-        found: dict[str, tuple[str, ...]] = {}
+        return self._membership_ids("group", group.id, group)
+
+    def memberships_of(self, user_id: str, group: TargetGroup) -> tuple[str, ...]:
+        """Ids of one user's memberships of a group (`?user=`); none for no member.
+
+        Where the server cannot tell of one user, those of the group are read.
+
+        Raises:
+            SyncError: If they could not be read, or one has no id.
+        """
+        try:
+            found = self._membership_ids("user", user_id, group)
+        except (Rejected, NotFound, BadAnswer) as error:
+            log.info("%s Asking for the members of the group instead.", error)
+            found = self.memberships_in(group)
+        return found.get(user_id, ())
+
+    def _membership_ids(self, key: str, value: str, group: TargetGroup) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
         for call, row in self.memberships(key, value):
             if id_of(row, "group", call) == group.id:
-                user_id = id_of(row, "user", call)
-                found[user_id] = (*found.get(user_id, ()), id_of(row, "id", call))
-        return found
+                # The same row twice is not two memberships.
+                found.setdefault(id_of(row, "user", call), {})[id_of(row, "id", call)] = None
+        return {user_id: tuple(ids) for user_id, ids in found.items()}
 
     def _answer(self, path: str, plural: str, singular: str, query: _Query) -> Page:
         call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))

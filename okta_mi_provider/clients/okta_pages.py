@@ -6,6 +6,7 @@ Source: developer.okta.com/docs/reference/core-okta-api/, "Pagination".
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -68,6 +69,7 @@ class _Reading(Generic[_Item]):
     def __init__(self, http: OktaHttp, path: str, first: str, make: Callable[[Row], _Item]) -> None:
         self._http, self._path, self._first, self._make = http, path, first, make
         self._size = _PageSize()
+        self._tells_self = False
 
     def whole(self) -> list[_Item]:
         for _ in range(_MOST_RESTARTS):
@@ -113,23 +115,26 @@ class _Reading(Generic[_Item]):
         rows = json_body(response, call)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadAnswer(call, "it is not a list of objects")
-        limit = _limit(asked)
-        # A short list may do without links. No other does.
-        needs_links = query != self._first or (limit is not None and len(rows) >= limit)
-        return _Page(call, rows, self._following(response, call, needs_links=needs_links))
+        # A server that says of one page where it is says so of every page, and a full first page is seldom the last.
+        needs_self = self._tells_self or (query == self._first and len(rows) >= (_limit(asked) or math.inf))
+        return _Page(call, rows, self._following(response, call, needs_self=needs_self))
 
-    def _following(self, response: requests.Response, call: Call, *, needs_links: bool) -> str | None:
+    def _following(self, response: requests.Response, call: Call, *, needs_self: bool) -> str | None:
         """The query of the next page. A list must not end where a header has got lost on the way."""
         header = response.headers.get("Link", "")
         try:
-            following = next_link(header)
-            link = urlsplit(following or "")
+            links, url = relations(header), next_link(header)
         except ValueError as error:
-            raise BadAnswer(call, f"its Link header cannot be understood ({error})") from None
-        if following is None:
-            if (needs_links or header) and "self" not in relations(header):
+            raise Unavailable(call, f"its Link header cannot be understood ({error})") from None
+        if url is None:
+            if needs_self and "self" not in links:
                 raise Unavailable(call, "it does not tell whether the list goes on (header Link)")
             return None
+        self._tells_self = self._tells_self or "self" in links
+        try:
+            link = urlsplit(url)
+        except ValueError:
+            raise BadAnswer(call, f"its next page is at {quoted(self._http.shown(url))}, which is no address") from None
         if link.path != self._path:
             raise BadAnswer(call, f"its next page is on another path, {quoted(self._http.shown(link.path))}")
         return link.query

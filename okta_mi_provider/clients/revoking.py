@@ -65,7 +65,7 @@ class Removals:
 
     def is_member(self, user: TargetUser, group: TargetGroup) -> bool:
         """Whether the user is a member now; reads, and remembers under which ids."""
-        ids = self._client.memberships_of(user.id, group)
+        ids = self._client.lists.memberships_of(user.id, group)
         with self._lock:
             self._known.setdefault(group.id, {})[user.id] = ids
         return bool(ids)
@@ -73,7 +73,7 @@ class Removals:
     def _ids(self, user_id: str, group: TargetGroup) -> tuple[str, ...]:
         with self._lock:
             if group.id not in self._known:
-                self._known[group.id] = dict(self._client.memberships(group))
+                self._known[group.id] = dict(self._client.lists.memberships_in(group))
             return self._known[group.id].get(user_id, ())
 
 

@@ -130,6 +130,7 @@ class ProvisionOperator(BaseOperator):
                 sides.target.host,
                 [SourceGroup(self.group_id or "", self.group or "")],
                 target_group,
+                shared=True,
             )
             return StoreJournal(store, key, beginning)
 

@@ -256,7 +256,8 @@ _NOTE = {
         case((CHANGES.c.status == Status.DONE.value, Status.DONE.value), else_=Status.ALREADY.value)
     ),
     Status.FAILED: _one_change()
-    .where(CHANGES.c.status.in_(_OPEN))
+    # Not `in_`: its parameters do not go with many rows at once.
+    .where(or_(*(CHANGES.c.status == each for each in _OPEN)))
     .values(
         status=Status.FAILED.value,
         error=bindparam("is_error"),

@@ -214,7 +214,7 @@ class History:
             .where(
                 RUNS.c.host == run.host,
                 CHANGES.c.run > run.id,
-                CHANGES.c.group_id == run.target_group.id,
+                or_(CHANGES.c.group_id == run.target_group.id, CHANGES.c.group_name == run.target_group.name),
                 or_(CHANGES.c.joined, CHANGES.c.left_group),
                 CHANGES.c.user_id.is_not(None),
             )

@@ -114,7 +114,8 @@ class StoreJournal:
                 target,
                 group,
                 dag_id=self._memory_of or self._key.dag_id,
-                looks_for_drift=settings.mode == "drift",
+                settings=settings,
+                shared=self._beginning.shared and self._memory_of is None,
             )
         if group and not settings.only_looks:
             assert self._beginning.started_at is not None, "the constructor has set it"  # noqa: S101

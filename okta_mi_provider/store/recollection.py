@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
 from okta_mi_provider.store import ledger, links, runs
 from okta_mi_provider.store.history import last_written
+from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Memory, recollect
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 
@@ -18,9 +20,13 @@ def remembered(
     group: TargetGroup | None,
     *,
     dag_id: str,
-    looks_for_drift: bool = False,
+    settings: SyncSettings,
+    shared: bool = False,
 ) -> Memory:
     """The memory of earlier syncs, of these groups and into this MI group.
+
+    Where syncs share a `dag_id`, the last one is that into the same MI group. As long as they remove nobody, there may
+    be several into one, each with another group of Okta.
 
     Args:
         connection: Where to read.
@@ -28,14 +34,12 @@ def remembered(
         target: MI as it was read.
         group: The target group; None if it does not exist.
         dag_id: Whose syncs count as earlier ones of this.
-        looks_for_drift: Also what was written last, to tell what was changed by hand.
+        settings: How to sync.
+        shared: Whether other syncs may have the same `dag_id`.
     """
+    source_groups = [each.id for each in source.groups]
     members = target.members.get(group.id, frozenset()) if group else frozenset()
-    made = (
-        ledger.made(connection, target.host, group.id, source_groups=[each.id for each in source.groups], dag_id=dag_id)
-        if group
-        else ()
-    )
+    made = ledger.made(connection, target.host, group.id, source_groups=source_groups, dag_id=dag_id) if group else ()
     return recollect(
         source,
         target,
@@ -43,6 +47,11 @@ def remembered(
         links=links.between(connection, target.host, source.org),
         made=made,
         disabled=account.disabled(connection, target.host),
-        written=last_written(connection, target.host, members) if looks_for_drift else {},
-        last=runs.last_complete(connection, dag_id),
+        written=last_written(connection, target.host, members) if settings.mode == "drift" else {},
+        last=runs.last_complete(
+            connection,
+            dag_id,
+            target_group=target_name(source, settings) if shared else None,
+            source_groups=source_groups if shared and settings.prune == "off" else None,
+        ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
@@ -63,6 +63,7 @@ class Beginning:
         source_groups: The groups of Okta, as far as they are known.
         target_group: Name of the MI group, or what is known of it.
         mode: "undo", or None for what the settings say.
+        shared: Whether other syncs may have the same `dag_id`: other commands, other groups of a mapped task.
         started_at: When it began.
     """
 
@@ -73,6 +74,7 @@ class Beginning:
     source_groups: Sequence[SourceGroup] = ()
     target_group: str = ""
     mode: str | None = None
+    shared: bool = False
     started_at: datetime | None = None
 
 
@@ -86,9 +88,10 @@ def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
     began_at = beginning.started_at or datetime.now(UTC)
     _forget_what_wrote_nothing(connection, key)
     # Had it ended by itself, it would have said so. Should it go on elsewhere, it will say so yet.
+    same_group = [RUNS.c.target_group == beginning.target_group] if beginning.shared else []
     connection.execute(
         update(RUNS)
-        .where(RUNS.c.dag_id == key.dag_id, RUNS.c.state.is_(None))
+        .where(RUNS.c.dag_id == key.dag_id, RUNS.c.state.is_(None), *same_group)
         .values(state=State.FAILED.value, error=INTERRUPTED, ended_at=began_at)
     )
     done = connection.execute(
@@ -196,16 +199,34 @@ def close(connection: Connection, run: int, report: Report, *, complete: bool) -
     )
 
 
-def last_complete(connection: Connection, dag_id: str) -> LastSync | None:
-    """The last complete sync of a DAG."""
+def last_complete(
+    connection: Connection,
+    dag_id: str,
+    *,
+    target_group: str | None = None,
+    source_groups: Collection[str] | None = None,
+) -> LastSync | None:
+    """The last complete sync of a DAG.
+
+    Args:
+        connection: Where to read.
+        dag_id: The DAG.
+        target_group: Only a sync into the MI group of this name; None for any.
+        source_groups: Only a sync of the groups of Okta with these ids; None for any.
+    """
     query = (
-        select(RUNS.c.fingerprint, RUNS.c.users_in_scope)
+        select(RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
         .where(RUNS.c.dag_id == dag_id, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
-        .limit(1)
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else LastSync(row.fingerprint or {}, row.users_in_scope or 0)
+    if target_group is not None:
+        query = query.where(RUNS.c.target_group == target_group)
+    if source_groups is None:
+        query = query.limit(1)
+    for row in connection.execute(query):
+        if source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups):
+            return LastSync(row.fingerprint or {}, row.users_in_scope or 0)
+    return None
 
 
 def newer_plan(connection: Connection, key: RunKey, plan_kind: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from okta_mi_provider.sync.comparison import Comparison
-from okta_mi_provider.sync.plan import ChangeKind, Finding, FindingClass
+from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, FindingClass
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import quoted
 
@@ -27,15 +27,20 @@ class Only:
             for user in snapshot.source.users
             if user.id == who.strip() or key in {user.username.casefold(), user.email.casefold()}
         )
+        fold = str.casefold if snapshot.target.username_casefold else str
         linked = {snapshot.memory.links.get(user.id) for user in self.listed}
-        names = {key, *(user.username.casefold() for user in self.listed if user.username)}
+        names = {fold(user.username) for user in self.listed if user.username}
         #: Who it is, or could be, in MI.
         self.accounts = tuple(
             user
             for user in snapshot.target.users
-            if user.username.casefold() in names or user.email.casefold() == key or user.id in linked
+            if fold(user.username) in names
+            or key in {user.username.casefold(), user.email.casefold()}
+            or user.id in linked
         )
         self._source_ids = {user.id for user in self.listed}
+        self._account_ids = {user.id for user in self.accounts}
+        self._others = {user.id for user in snapshot.source.users} - self._source_ids
         self._names = {user.username for user in self.listed} | {user.username for user in self.accounts}
         self._scope = snapshot
 
@@ -46,10 +51,11 @@ class Only:
 
     def of(self, found: Comparison) -> Comparison:
         """What a comparison has found about that person, and about the group as far as it matters for it."""
-        changes = [change for change in found.changes if self._is_about(change.source_id, change.user)]
+        changes = [change for change in found.changes if self._is_meant(change)]
         if changes:
             changes += [change for change in found.changes if change.kind is ChangeKind.CREATE_GROUP]
-        findings = [each for each in found.findings if each.user is None or self._is_about(each.user, each.user)]
+        known = self._source_ids | self._names
+        findings = [each for each in found.findings if each.user is None or each.user in known]
         if not self.is_known:
             findings.append(self._unknown())
         return replace(
@@ -62,8 +68,11 @@ class Only:
             matched=[link for link in found.matched if link.source_id in self._source_ids],
         )
 
-    def _is_about(self, source_id: str | None, name: str | None) -> bool:
-        return source_id in self._source_ids or name in self._names
+    def _is_meant(self, change: Change) -> bool:
+        """Whether a change is about that person. An account that somebody else of the Okta group has is not."""
+        if change.after is None or change.source_id in self._others:
+            return False
+        return change.source_id in self._source_ids or change.after.id in self._account_ids
 
     def _unknown(self) -> Finding:
         name = quoted(self._scope.source.name)

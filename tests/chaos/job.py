@@ -42,6 +42,11 @@ class Job:
         return self.folder / "plans.jsonl"
 
     @property
+    def store(self) -> Path:
+        """The store of the syncs that have one."""
+        return self.kept / "store.db"
+
+    @property
     def result(self) -> Path:
         """Reports and errors as JSON; not there if the process was killed."""
         return self.folder / "result.json"

@@ -94,7 +94,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def run_single(job: Job) -> dict[str, Any]:
-    """Runs `ProvisionOperator`, which has no store and tells its counts only."""
+    """Runs `ProvisionOperator`, which tells its counts only."""
     (selector,) = selectors(job)
     settings = {key: value for key, value in job.settings.items() if key != "target_group"}
     task = ProvisionOperator(
@@ -143,7 +143,7 @@ class _Dag:
         self._job, self._result = job, result
         self._dag_id = f"okta_mi__{place}"
         self._path = job.kept / f"{self._dag_id}.json"
-        self._store = f"sqlite:///{job.kept / 'store.db'}"
+        self._store = f"sqlite:///{job.store}"
         selector = selectors(job)[place]
         settings = SyncSettings.from_mapping(job.settings)
         with DAG(self._dag_id, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:

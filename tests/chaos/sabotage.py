@@ -16,6 +16,7 @@ from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.probes import CreateProbe
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync import run as run_module
 from okta_mi_provider.sync.apply import Written
@@ -70,8 +71,9 @@ def _overreach(remove: Around) -> Around:
 
 def _empty_group(remove: Around) -> Around:
     def emptying(self: Any, membership_id: str) -> None:
-        group = next(each for each in self.groups() if membership_id in sum(self.memberships(each).values(), ()))
-        self._http.send("DELETE", "/api/user_group_member", query=f"group={group.id}")
+        lists = {each.id: self.lists.memberships_in(each) for each in self.groups()}
+        group_id = next(key for key, ids in lists.items() if membership_id in sum(ids.values(), ()))
+        self._http.send("DELETE", "/api/user_group_member", query=f"group={group_id}")
 
     return emptying
 
@@ -126,6 +128,10 @@ def _restless(_: Around) -> Around:
         return replace(plan, changes=(*plan.changes, again))
 
     return always_something
+
+
+def _believe(seen: Around) -> Around:
+    return lambda self, user_id, wanted: frozenset(wanted)
 
 
 def _crash(create: Around) -> Around:
@@ -184,6 +190,7 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "log_password": (MetricInsightsHttp, "send", _log_password),
     "half": (OktaClient, "members", _half),
     "restless": (run_module, "diff", _restless),
+    "believe": (CreateProbe, "_seen", _believe),
     "crash": (EnsuringWriter, "create_user", _crash),
     "hang": (EnsuringWriter, "create_user", _hang),
     "mumble": (MetricInsightsClient, "users", _mumble),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from okta_mi_provider.simulators.mi_seed import seed_metric_insights
 from okta_mi_provider.simulators.okta import create_okta_app
 from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.server import serve
+from okta_mi_provider.store import Store
 from okta_mi_provider.sync.model import SourceGroup
 from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
 
@@ -84,9 +86,20 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return wanted
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has its tables and nothing in them: making those takes longer than most tests."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    store = Store(f"sqlite:///{path}")
+    with store.reading():
+        pass
+    store.close()
+    return path
+
+
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No secrets, proxies or Airflow of the machine; locks of this test only."""
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_store: Path) -> None:
+    """No secrets, proxies, Airflow or history of the machine; locks and a store of this test only."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(("OKTA_", "MI_", "AIRFLOW")):
             monkeypatch.delenv(name)
@@ -94,6 +107,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     locks.mkdir()
     monkeypatch.setenv("TMPDIR", str(locks))
     monkeypatch.setattr(tempfile, "tempdir", str(locks))
+    store = shutil.copy(empty_store, tmp_path / "store.db")
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{store}")
 
 
 @pytest.fixture

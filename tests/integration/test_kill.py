@@ -6,12 +6,18 @@ they take effect, or after it. Then the process has nothing left to do but wait,
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import threading
 
 import pytest
+from sqlalchemy import select
 
+from okta_mi_provider.store import History, Store
+from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.plan import ChangeKind
 from tests.integration.conftest import Start
 from tests.integration.world import DEFAULT_GROUP, MetricInsights, World
 
@@ -65,6 +71,7 @@ def test_a_first_run_that_was_killed_is_finished_by_the_next_one(
 
     assert run(start)[0] == 0
     assert_everybody_is_there_once(world.mi, names)
+    assert_the_store_knows_that_we_have_done_it_all(names)
 
     world.mi.forget_requests()
     assert run(start)[0] == 0
@@ -80,6 +87,7 @@ def test_a_run_that_is_killed_again_and_again_gets_there_in_the_end(start: Start
         world.mi.heal()
     assert run(start)[0] == 0
     assert_everybody_is_there_once(world.mi, names)
+    assert_the_store_knows_that_we_have_done_it_all(names)
 
 
 def assert_everybody_is_there_once(mi: MetricInsights, names: list[str]) -> None:
@@ -92,3 +100,17 @@ def assert_everybody_is_there_once(mi: MetricInsights, names: list[str]) -> None
     assert [name for name in mi.members(DEFAULT_GROUP) if name.startswith("user")] == names
     pairs = [(row["user"], row["group"]) for row in state["memberships"]]
     assert len(set(pairs)) == len(pairs)
+
+
+def assert_the_store_knows_that_we_have_done_it_all(names: list[str]) -> None:
+    """Whatever the run that was killed had noted or not: each membership is ours, each user linked."""
+    store = Store(os.environ["AIRFLOW__OKTA_MI__STORE"])
+    with store.reading() as connection:
+        members = connection.scalars(select(MEMBERSHIPS.c.username)).all()
+        linked = connection.scalars(select(LINKS.c.username)).all()
+    changes = [each for run in History(store).runs() for each in History(store).changes_of_run(run.id)]
+    store.close()
+    assert sorted(members) == sorted(linked) == names
+    created = [each.username for each in changes if each.kind is ChangeKind.CREATE_USER and each.status is Status.DONE]
+    assert sorted(filter(None, created)) == names, "each is told once as created"
+    assert {each.status for each in changes} <= {Status.DONE, Status.FAILED, Status.PLANNED}

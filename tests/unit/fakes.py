@@ -192,7 +192,9 @@ class Sync:
             [selectors],
             settings,
             journal_of=lambda name: StoreJournal(
-                self.store, key or RunKey.of_command(name), Beginning(settings, by, ORG, HOST, target_group=name)
+                self.store,
+                key or RunKey.of_command(name),
+                Beginning(settings, by, ORG, HOST, target_group=name, shared=key is None),
             ),
         )
         return result

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from okta_mi_provider.store import ArtifactKind, History, Retention, RunKey, Store, StoreError
+from okta_mi_provider.store.history import last_written
 from okta_mi_provider.store.retention import parse_days
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.sync.apply import Status
@@ -123,7 +124,7 @@ class TestChanges:
         assert history.changes_of_user("ana", host="https://other.example.org") == []
         assert history.changes_of_group("Sales", host="https://other.example.org") == []
 
-    def test_what_we_have_last_written_of_each_attribute(self, sync: Sync, history: History) -> None:
+    def test_what_we_have_last_written_of_each_attribute(self, sync: Sync, store: Store) -> None:
         sync.run()
         sync.okta.join("Sales", "ana", last_name="Smith")
         sync.run()
@@ -132,13 +133,16 @@ class TestChanges:
         sync.run()
         ana, bo = sync.mi.id_of("ana"), sync.mi.id_of("Bö")
 
-        found = history.last_written(HOST, [ana, "unknown", *map(str, range(2000, 3500))])
+        with store.reading() as connection:
+            found = last_written(connection, HOST, [ana, "unknown", *map(str, range(2000, 3500))])
+            both = last_written(connection, HOST, [ana, bo])
+            elsewhere = last_written(connection, "https://other.example.org", [ana])
 
         assert found == {
             ana: {"email": "ana@example.com", "first_name": "Ana", "last_name": "Smith", "type": "regular"}
         }
-        assert set(history.last_written(HOST, [ana, bo])) == {ana, bo}
-        assert history.last_written("https://other.example.org", [ana]) == {}
+        assert set(both) == {ana, bo}
+        assert elsewhere == {}
 
     def test_who_was_moved_by_later_runs(self, sync: Sync, history: History) -> None:
         sync.run()

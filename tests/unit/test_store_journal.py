@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from okta_mi_provider.settings import SyncSettings
@@ -136,6 +132,15 @@ class TestOneRun:
         (bob,) = [each for each in History(sync.store).changes_of_run(run.id) if each.username == "bob"]
         assert (bob.status, bob.error, bob.joined) == (Status.FAILED, "bob is refused.", False)
         assert set(ledger(sync)) == set(links(sync).values()) == {"ana"}
+
+    def test_every_change_that_fails_says_why_however_many_they_are(self, sync: Sync) -> None:
+        sync.okta.join("Sales", "cy", "dan")
+        sync.mi.failing = {"bob", "cy", "dan"}
+        result = sync.run()
+
+        assert result.report.error is None
+        failed = {each.username: each.error for each in History(sync.store).changes_of_run(1) if each.error}
+        assert failed == {name: f"{name} is refused." for name in ("bob", "cy", "dan")}
 
     def test_names_that_no_database_takes_do_no_harm(self, sync: Sync) -> None:
         hostile = {"a\0b", "\ud800", "x'; DROP TABLE okta_mi_runs; --", "%s %(x)s", "é" * 3000}
@@ -381,6 +386,32 @@ class TestMemory:
     def test_the_last_sync_of_another_dag_does_not_count(self, sync: Sync) -> None:
         sync.run(key=RunKey("other", "1"))
         assert self.recalled(sync).last is None
+
+    def test_commands_from_several_groups_into_one_have_each_a_last_sync_as_long_as_they_remove_nobody(
+        self, sync: Sync
+    ) -> None:
+        sync.okta.join("Marketing", "cy")
+        for group in ("Sales", "Marketing", "Sales"):
+            assert sync.run(group, target_group="T").report.state is State.DONE
+        sync.okta.join("Marketing", "dan")
+
+        assert sync.run("Marketing", target_group="T").report.state is State.DONE
+        sync.okta.join("Marketing", "eve")
+        refused = sync.run("Sales", target_group="T", prune="all").report
+        assert refused.state is State.REFUSED
+        assert refused.error is not None
+        assert "groups: 00g-Marketing -> 00g-Sales" in refused.error
+
+    def test_the_tasks_of_one_operator_for_many_groups_do_not_end_each_other(self, store: Store) -> None:
+        names = ("Sales", "Marketing")
+        for name in (*names, "Sales"):
+            beginning = Beginning(SyncSettings(), "cron", target_group=name, shared=True)
+            StoreJournal(store, RunKey.of_task("dag", "task", "run", names.index(name)), beginning).start()
+
+        assert [(run.target_group.name, run.state) for run in History(store).runs()] == [
+            ("Sales", None),
+            ("Marketing", None),
+        ]
 
     def test_whom_we_have_disabled_is_remembered_until_somebody_enables_the_user(self, sync: Sync) -> None:
         sync.run()
@@ -726,79 +757,3 @@ class TestTries:
         (run,) = History(sync.store).runs()
         assert (run.approved_by, run.approved_at and run.approved_at.isoformat()) == ("eve", answer.at)
         assert {change.approved_by for change in History(sync.store).changes_of_run(run.id)} == {"eve"}
-
-
-STEPS = st.sampled_from(
-    ["join", "leave", "put in", "take out", "sync", "crash before the write", "crash after the write"]
-)
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
-    """Opens new stores quickly."""
-    folder = tmp_path_factory.mktemp("stores")
-    Store(f"sqlite:///{folder / 'template.db'}").close()
-
-    def opened() -> Store:
-        path = folder / "used.db"
-        for old in folder.glob("used.db*"):
-            old.unlink()
-        shutil.copy(folder / "template.db", path)
-        return Store(f"sqlite:///{path}")
-
-    return opened
-
-
-@settings(max_examples=60)
-@example(steps=["join", "crash after the write", "leave"], by_hand=False)
-@example(steps=["join", "sync", "leave", "take out", "sync", "put in"], by_hand=False)
-@example(steps=["join", "sync", "leave", "crash after the write", "put in"], by_hand=False)
-@given(steps=st.lists(STEPS, max_size=10), by_hand=st.booleans())
-def test_managed_removes_no_hand_made_member_and_keeps_no_leaver_whatever_crashes(
-    fresh: Callable[[], Store], steps: list[str], by_hand: bool
-) -> None:
-    store = fresh()
-    sync = Sync(store)
-    # Somebody who never leaves, so that the group of Okta is never empty.
-    sync.okta.join("Sales", "always")
-    sync.mi.add_group("Sales")
-    sync.mi.add_user("ana", *(["Sales"] if by_hand else []))
-    sync.run(prune="managed")
-    # Who has put her in: somebody, a sync, or nobody can say. That is so after a write was about to be made when
-    # the process died, or when ours was taken away and given again between two syncs.
-    makers: set[str] = {"hand"} if by_hand else set()
-    taken_from: set[str] = set()
-
-    def is_member() -> bool:
-        return "ana" in sync.mi.names_in("Sales")
-
-    for step in [*steps, "sync"]:
-        was_member = is_member()
-        match step:
-            case "join":
-                sync.okta.join("Sales", "ana")
-            case "leave":
-                sync.okta.leave("Sales", "ana")
-            case "put in":
-                in_doubt = Status.BEGUN in {each.status for each in History(store).changes_of_user("ana")}
-                if not was_member:
-                    makers = {"hand"} | ({"sync"} if in_doubt else taken_from)
-                sync.mi.put_in("ana", "Sales")
-            case "take out":
-                sync.mi.take_out("ana", "Sales")
-                taken_from = makers if was_member else taken_from
-            case "crash before the write" | "crash after the write":
-                sync.crash(at=1, after=step == "crash after the write", prune="managed")
-            case _:
-                assert sync.run(prune="managed").report.state is State.DONE
-        if "sync" in step or "crash" in step:
-            taken_from = set()
-            makers = {"sync"} if is_member() and not was_member else makers
-
-    listed = "ana" in sync.okta.groups["Sales"]
-    if makers == {"hand"} and was_member:
-        assert is_member()
-    if makers == {"sync"} or listed:
-        assert is_member() is listed
-    assert sync.run(prune="managed").report.changes == ()
-    store.close()
