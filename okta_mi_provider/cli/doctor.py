@@ -59,4 +59,4 @@ def _examine(
     if found.users is not None:
         yield from examine_dialect(metric_insights, found)
     if not any(each.verdict is Verdict.WRONG for each in seen):
-        yield from examine_mapping(okta, group, found.users, settings)
+        yield from examine_mapping(okta, group, found.users, settings, fold_usernames=metric_insights.username_casefold)

@@ -123,7 +123,7 @@ def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Re
         results = list(provision(both, selectors, settings, watcher=bar or Watcher(), stopped=stopped))
     for result in results:
         if result.report.error:
-            log.error("%s", result.report.error)
+            log.error("%s: %s", quoted(result.report.source_group.name), result.report.error)
         for failure in result.report.failures:
             log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
     return results

@@ -1,14 +1,12 @@
 """How many requests may be in flight, learnt from what becomes of them: overload halves it, success lets it grow back.
 
-`Limit` is the arithmetic, a value without clocks or threads; `Gate` makes threads wait by it, and `Pace` keeps the
-starts of their requests apart.
+`Limit` is the arithmetic, a value without clocks or threads; `Gate` makes threads wait by it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -139,30 +137,6 @@ class Gate:
             log.info("%s cannot keep up: at most %d requests in flight from now on, not %d.", self._what, now, before)
         elif now > before:
             log.info("%s keeps up: %d requests in flight may be tried again.", self._what, now)
-
-
-class Pace:
-    """Keeps the starts of requests apart. For several threads.
-
-    Args:
-        interval_s: Least time between two of them.
-    """
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
-        self._next_at = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Waits for this request's turn."""
-        if self._interval_s <= 0:
-            return
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next_at)
-            self._next_at = turn + self._interval_s
-        if turn > now:
-            time.sleep(turn - now)
 
 
 def is_overload(error: SyncError) -> bool:

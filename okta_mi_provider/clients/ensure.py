@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from okta_mi_provider.clients.adaptive import is_overload
 from okta_mi_provider.clients.errors import BadAnswer, Call, RateLimited, Rejected, Unavailable
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
-from okta_mi_provider.clients.probes import CreateProbe, UpdateProbe, same
+from okta_mi_provider.clients.probes import CreateProbe, UpdateProbe, Wish, same
 from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
@@ -66,11 +66,13 @@ class EnsuringWriter:
         Raises:
             SyncError: If it does not exist and could not be created, or is somebody else.
         """
-        wanted = tuple({each.id: each for each in (group, default_group) if each}.values())
+        wanted = {Wish.GROUP: group}
+        if default_group and default_group.id != group.id:
+            wanted[Wish.DEFAULT_GROUP] = default_group
 
         def create() -> Written:
             user_id, left_out = self._creates.create(user, wanted)
-            self._join(user_id, left_out)
+            self._join(user_id, {wish: wanted[wish] for wish in left_out})
             return Written(user_id, joined=True)
 
         def found() -> Written | None:
@@ -83,8 +85,8 @@ class EnsuringWriter:
                     f"a user {quoted(user.username)} with another e-mail address has appeared meanwhile",
                     "The next run compares the two.",
                 )
-            present = self._client.groups_of(existing.id)
-            self._join(existing.id, (each for each in wanted if each.id not in present))
+            present = self._client.groups_of(existing.id, among=wanted.values())
+            self._join(existing.id, {wish: each for wish, each in wanted.items() if each.id not in present})
             return Written(existing.id, already=True, joined=group.id not in present)
 
         return self._ensure(create, found, joins=True)
@@ -121,13 +123,16 @@ class EnsuringWriter:
             return Written(user.id, joined=True)
 
         def found() -> Written | None:
-            return Written(user.id, already=True) if group.id in self._client.groups_of(user.id) else None
+            present = self._client.groups_of(user.id, among=[group])
+            return Written(user.id, already=True) if group.id in present else None
 
         return self._ensure(add, found, joins=True)
 
-    def _join(self, user_id: str, groups: Iterable[TargetGroup]) -> None:
-        for group in groups:
-            self.add_member(TargetUser(user_id, "", "", "", "", ""), group)
+    def _join(self, user_id: str, groups: Mapping[Wish, TargetGroup]) -> None:
+        """Adds what is missing; the group last, for the next run looks at its members and at nobody else."""
+        for wish in (Wish.DEFAULT_GROUP, Wish.GROUP):
+            if wish in groups:
+                self.add_member(TargetUser(user_id, "", "", "", "", ""), groups[wish])
 
     def _ensure(
         self, write: Callable[[], Written], found: Callable[[], Written | None], *, joins: bool = False

@@ -115,6 +115,8 @@ class HttpSession:
     base: BaseUrl
     transport: Transport
     connections: int = 4
+    #: Called before each request, to make it wait.
+    before_each: Callable[[], None] = lambda: None
     #: Those of the last answer, in whichever thread it came.
     headers: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _session: requests.Session = field(init=False, repr=False)
@@ -185,6 +187,7 @@ class HttpSession:
         if self.transport.read_only and method != "GET" and not is_login:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
+        self.before_each()
         try:
             response = self._session.request(
                 method,

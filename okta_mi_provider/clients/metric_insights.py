@@ -7,11 +7,12 @@ published tests; where those are silent, `MIDialect` holds the assumption.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Unavailable
+from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Rejected, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
@@ -32,6 +33,8 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
+
+log = logging.getLogger(__name__)
 
 _Query = Mapping[str, str]
 _Row = tuple[Call, Mapping[str, Any]]
@@ -140,9 +143,21 @@ class MetricInsightsClient:
         pairs = self._memberships("group", group.id)
         return frozenset(user_id for user_id, group_id in pairs if group_id == group.id)
 
-    def groups_of(self, user_id: str) -> frozenset[str]:
-        """Ids of all groups that a user is in (`GET /api/user_group_member?user=`)."""
-        pairs = self._memberships("user", user_id)
+    def groups_of(self, user_id: str, *, among: Iterable[TargetGroup] = ()) -> frozenset[str]:
+        """Ids of all groups that a user is in (`GET /api/user_group_member?user=`).
+
+        Args:
+            user_id: The user's id.
+            among: The groups that matter. Their members are read instead, where the server cannot tell of one user.
+        """
+        wanted = tuple(among)
+        try:
+            pairs = self._memberships("user", user_id)
+        except (Rejected, NotFound, BadAnswer) as error:
+            if not wanted:
+                raise
+            log.info("%s Asking for the members of the groups instead.", error)
+            return frozenset(group.id for group in wanted if user_id in self.members(group))
         return frozenset(group_id for member_id, group_id in pairs if member_id == user_id)
 
     def default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup:
@@ -231,7 +246,10 @@ class MetricInsightsClient:
 
     def add_member(self, user_id: str, group_id: str) -> None:
         """Puts a user into a group (`POST /api/user_group_member/`)."""
-        self._http.send("POST", f"{_MEMBERS}/", body={"user": as_number(user_id), "group": as_number(group_id)})
+        body = {"user": as_number(user_id), "group": as_number(group_id)}
+        call, answer = self._http.send("POST", f"{_MEMBERS}/", body=body)
+        if call.status != 204 and not rows_of(answer, "user_group_members", "user_group_member"):
+            raise Unavailable(call, "there is no user_group_member in it")
 
     # ------------------------------------------------------------------ helpers
 

@@ -74,7 +74,7 @@ class Judge:
     def _error(self, response: requests.Response, call: Call, answer: object, hidden: Sequence[str]) -> ApiError | None:
         status, said = response.status_code, _message(answer)
         message, text = self.http.words(said, *hidden), said.casefold()
-        failed_inside = isinstance(answer, dict) and str(answer.get("status", "")).upper() == "ERROR"
+        failed_inside = _failed_inside(answer)
         if self.dialect.is_worth_retrying(text):
             return Deadlock(call, message, "MI's database is busy with other writes; fewer at a time may help.")
         if _NO_USER_MANAGEMENT in text:
@@ -143,6 +143,13 @@ def _json(response: requests.Response) -> Any:
         return response.json()
     except requests.exceptions.JSONDecodeError:
         return None
+
+
+def _failed_inside(answer: object) -> bool:
+    """Whether the body tells of a failure, whatever the status: by `status`, or as MI's pages do by `resultCode`."""
+    if not isinstance(answer, dict):
+        return False
+    return str(answer.get("status", "")).upper() == "ERROR" or str(answer.get("resultCode") or 0) != "0"
 
 
 def _message(answer: object) -> str:

@@ -188,10 +188,7 @@ class Application:
                 self._current = None
 
     def _log_in(self, http: HttpSession) -> HeaderAuth:
-        def passes(error: SyncError) -> bool:
-            return error.passing and getattr(error, "wait_s", 0.0) <= http.transport.max_wait_s
-
-        return http.retrying(lambda: self._try_log_in(http), retry=passes)
+        return http.retrying(lambda: self._try_log_in(http))
 
     def _try_log_in(self, http: HttpSession) -> HeaderAuth:
         body = {"application_id": self._application_id, "application_key": self._key, "user": self._user}

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import requests
-
-from okta_mi_provider.clients.adaptive import Gate, Pace, is_overload
+from okta_mi_provider.clients.adaptive import Gate, is_overload
 from okta_mi_provider.clients.errors import ApiError, Call, Deadlock, RateLimited, Rejected, SessionExpired, Unavailable
 from okta_mi_provider.clients.http import HttpSession, Transport
 from okta_mi_provider.clients.metric_insights_answers import Judge
 from okta_mi_provider.clients.metric_insights_auth import LOGIN, Login, refused
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
+from okta_mi_provider.clients.spacing import Spacing
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 
@@ -43,16 +42,6 @@ class _Request:
     hidden: Sequence[str]
 
 
-class _PacedSession(HttpSession):
-    """Sends requests no faster than the server is to be asked."""
-
-    pace: Pace
-
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        self.pace.wait()
-        return super().send(*args, **kwargs)
-
-
 class MetricInsightsHttp:
     """Talks to one MI server. May be used by several threads at once.
 
@@ -76,8 +65,8 @@ class MetricInsightsHttp:
         dialect: MIDialect,
     ) -> None:
         self.base = base
-        self._http = _PacedSession(SYSTEM, base, transport, connections=max_concurrency)
-        self._http.pace = Pace(dialect.min_interval_s)
+        spacing = Spacing(dialect.min_interval_s)
+        self._http = HttpSession(SYSTEM, base, transport, connections=max_concurrency, before_each=spacing.wait)
         self._judge = Judge(self._http, dialect, credentials)
         self._login = login
         self._credentials = credentials

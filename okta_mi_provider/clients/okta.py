@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from okta_mi_provider.clients.errors import BadAnswer, Call, GroupAmbiguous, GroupNotFound, NotFound, Rejected
+from okta_mi_provider.clients.errors import BadAnswer, GroupAmbiguous, GroupNotFound, NotFound, Rejected
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
-from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp, Pace
+from okta_mi_provider.clients.okta_http import OktaHttp
+from okta_mi_provider.clients.okta_pages import Row, whole_list
+from okta_mi_provider.clients.rate_limit import Share
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser
@@ -25,6 +27,8 @@ from okta_mi_provider.sync.text import one_line, quoted
 PAGE_SIZE = 200
 #: From so many groups on, an answer to `q` may be cut.
 _MOST_BY_PREFIX = 300
+#: How many groups a message names.
+_MOST_NAMED = 10
 _LOOKS_LIKE_GROUP_ID = re.compile(r"00g[A-Za-z0-9]{17}")
 _GROUPS = "/api/v1/groups"
 
@@ -36,7 +40,7 @@ class OktaClient:
         base: Where the org is.
         login: How to authenticate.
         transport: How to talk to it.
-        pace: How much of the org's rate limit to use.
+        share: How much of the org's rate limit to use.
         page_size: Members asked for at a time, 1 to 1000.
     """
 
@@ -46,12 +50,12 @@ class OktaClient:
         login: OktaLogin,
         *,
         transport: Transport | None = None,
-        pace: Pace | None = None,
+        share: Share | None = None,
         page_size: int = PAGE_SIZE,
     ) -> None:
         #: Whether the credentials end by themselves when nobody uses them.
         self.dies_unused = login.dies_unused
-        self._http = OktaHttp(base, login, transport=transport or Transport(), pace=pace or Pace())
+        self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
         self._page_size = page_size
 
     @property
@@ -101,13 +105,8 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
-        users: dict[str, SourceUser] = {}
-        for row in self._http.pages(f"{_GROUPS}/{quote(group.id, safe='')}/users", {"limit": self._page_size}):
-            user = user_of(row, attributes)
-            if user is None:
-                raise BadAnswer(Call(SYSTEM, "GET", "members of a group", 200), "it lists a user without an id")
-            users[user.id] = user
-        return tuple(users.values())
+        path = f"{_GROUPS}/{quote(group.id, safe='')}/users"
+        return tuple(whole_list(self._http, path, {"limit": self._page_size}, lambda row: user_of(row, attributes)))
 
     def sample_member(self, group_id: str) -> Mapping[str, Any] | None:
         """The first member of a group as Okta tells of it, with all attributes; None if there is none.
@@ -116,8 +115,8 @@ class OktaClient:
             SyncError: If the list could not be read.
         """
         call, rows = self._http.get(f"{_GROUPS}/{quote(group_id, safe='')}/users", {"limit": 1})
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise BadAnswer(call, "it is not a list of objects")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
+            raise BadAnswer(call, "it is not a list of users")
         return rows[0] if rows else None
 
     def _group_by_id(self, group_id: str) -> SourceGroup:
@@ -141,38 +140,29 @@ class OktaClient:
         if not found:
             by_prefix = self._groups({"q": name})
             found = _named(by_prefix, name)
-            rows += by_prefix
-        if not found:
-            near = sorted({_name(row) for row in rows if _loosely(_name(row)) == _loosely(name)})
-            hint = f" There is {', '.join(map(quoted, near))}: capitals and blanks count." if near else ""
-            if len(rows) >= _MOST_BY_PREFIX:
-                hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
-            raise GroupNotFound(f"Okta has no group named {quoted(name)} that these credentials may see.{hint}")
+            if not found:
+                raise _no_group(name, rows, by_prefix)
         if len(found) > 1:
-            twins = "; ".join(sorted(_describe(row) for row in found.values()))
             raise GroupAmbiguous(
-                f"Okta has {len(found)} groups named {quoted(name)}: {twins}. Give the id of the one that is meant."
+                f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(_describe, found))}. Give the id of "
+                "the one that is meant."
             )
-        (row,) = found.values()
-        return SourceGroup(row["id"], _name(row), _user_count(row))
+        return SourceGroup(found[0]["id"], _name(found[0]), _user_count(found[0]))
 
-    def _groups(self, query: Mapping[str, str | int]) -> list[Mapping[str, Any]]:
+    def _groups(self, query: Mapping[str, str | int]) -> list[Row]:
         """Groups, with the number of their users if the org tells it; that is worth a notice, not a failure."""
         try:
-            return list(self._http.pages(_GROUPS, {**query, "expand": "stats"}))
+            return whole_list(self._http, _GROUPS, {**query, "expand": "stats"}, dict)
         except Rejected:
-            return list(self._http.pages(_GROUPS, query))
+            return whole_list(self._http, _GROUPS, query, dict)
 
 
-def user_of(row: Mapping[str, Any], attributes: Attributes) -> SourceUser | None:
-    """A user as a sync sees it; None if it has no id."""
-    user_id = row.get("id")
-    if not isinstance(user_id, str) or not user_id:
-        return None
+def user_of(row: Row, attributes: Attributes) -> SourceUser:
+    """A user as a sync sees it. It has an id, whatever else may be missing."""
     # A user without a profile is told of as one who lacks a username.
     profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
     username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes)
-    return SourceUser(user_id, str(row.get("status") or ""), username, email, first_name, last_name)
+    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name)
 
 
 def _text(value: object) -> str:
@@ -188,7 +178,7 @@ def _group(row: object) -> SourceGroup | None:
     return None
 
 
-def _user_count(row: Mapping[str, Any]) -> int | None:
+def _user_count(row: Row) -> int | None:
     """What `expand=stats` adds. Whether it counts deactivated users, and how late it is, is not documented."""
     embedded = row.get("_embedded")
     stats = embedded.get("stats") if isinstance(embedded, dict) else None
@@ -196,11 +186,27 @@ def _user_count(row: Mapping[str, Any]) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def _named(rows: list[Mapping[str, Any]], name: str) -> dict[str, Mapping[str, Any]]:
-    return {row["id"]: row for row in rows if isinstance(row.get("id"), str) and _name(row) == name}
+def _named(rows: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in rows if _name(row) == name]
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _no_group(name: str, rows: Sequence[Row], by_prefix: Sequence[Row]) -> GroupNotFound:
+    """The error for a name that no group has, with what could be meant and why it could not be found."""
+    near = {_name(row) for row in (*rows, *by_prefix) if _loosely(_name(row)) == _loosely(name)}
+    hint = f" There is {_some(map(quoted, near))}: capitals and blanks count." if near else ""
+    if len(by_prefix) >= _MOST_BY_PREFIX:
+        hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
+    return GroupNotFound(f"Okta has no group named {quoted(name)} that these credentials may see.{hint}")
+
+
+def _some(texts: Iterable[str]) -> str:
+    """Some of many, for a message."""
+    sorted_texts = sorted(texts)
+    more = f"; and {len(sorted_texts) - _MOST_NAMED:,} more" if len(sorted_texts) > _MOST_NAMED else ""
+    return "; ".join(sorted_texts[:_MOST_NAMED]) + more
+
+
+def _name(row: Row) -> str:
     profile = row.get("profile")
     return str(profile.get("name") or "") if isinstance(profile, dict) else ""
 
@@ -210,7 +216,7 @@ def _loosely(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _describe(row: Mapping[str, Any]) -> str:
+def _describe(row: Row) -> str:
     """What tells a group from its namesakes: id, type, and the application it was imported from."""
     links = row.get("_links")
     source = links.get("source") if isinstance(links, dict) else None

@@ -1,6 +1,6 @@
-"""Single requests and paged lists of Okta's Management API, and what their failures mean.
+"""Single requests to Okta's Management API, and what their failures mean.
 
-Source: Okta's API reference and its guides on pagination, errors and rate limits
+Source: Okta's API reference and its guides on errors and rate limits
 (developer.okta.com/docs/reference/core-okta-api/, .../reference/error-codes/, .../reference/rl2-monitor/).
 """
 
@@ -9,18 +9,15 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import requests
 
 from okta_mi_provider.clients.errors import (
     ApiError,
     AuthError,
-    BadAnswer,
     Call,
     NotFound,
     RateLimited,
@@ -30,23 +27,14 @@ from okta_mi_provider.clients.errors import (
 )
 from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error
 from okta_mi_provider.clients.okta_auth import OktaLogin
-from okta_mi_provider.clients.rate_limit import RateLimit, wait_after_429
+from okta_mi_provider.clients.rate_limit import RateLimit, Share, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
-from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger(__name__)
 
 SYSTEM = "Okta"
-#: Percent of the rate limit that are left to others.
-RATE_LIMIT_SHARE = 50
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
-#: How often a list is begun anew whose cursor has expired.
-_MOST_RESTARTS = 2
-#: How many pages in a row may bring nobody new. Okta has been seen to serve the same ones for ever.
-_MOST_IDLE_PAGES = 3
-#: How Okta chokes on a page, None being silence; and how many rows are always asked for.
-_TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
 #: Okta's code for a right that is missing, though it is answered 401 like a token that is refused.
 _NOT_ALLOWED = "E0000015"
 #: How often one request may be answered 401 before the credentials are believed to be wrong.
@@ -54,19 +42,13 @@ _MOST_LOGINS = 3
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 #: Pauses of more seconds than this are told.
 _LONG_PAUSE_S = 5.0
+#: Which of Okta's budgets a request draws on, by its path: reading one group has its own, lists of members have none.
+_BUCKETS = {
+    "groups": re.compile(r"/api/v1/groups(/[^/]+/users)?"),
+    "group": re.compile(r"/api/v1/groups/[^/]+"),
+}
 
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much of a shared rate limit to use.
-
-    Attributes:
-        kept_percent: Percent of each window that are left to others, 0 to 90.
-        sharers: How many clients like this one share the rest.
-    """
-
-    kept_percent: int = RATE_LIMIT_SHARE
-    sharers: int = 1
+_Result = TypeVar("_Result")
 
 
 class OktaHttp:
@@ -76,14 +58,14 @@ class OktaHttp:
         base: Where the org is.
         login: How to authenticate.
         transport: How to talk to it.
-        pace: How much of the org's rate limit to use.
+        share: How much of the org's rate limit to use.
     """
 
-    def __init__(self, base: BaseUrl, login: OktaLogin, *, transport: Transport, pace: Pace) -> None:
+    def __init__(self, base: BaseUrl, login: OktaLogin, *, transport: Transport, share: Share) -> None:
         self.base = base
         self._http = HttpSession(SYSTEM, base, transport, connections=1)
         self._login = login
-        self.pace = pace
+        self.share = share
         self._longest_pause_s = transport.max_wait_s
         self._not_before: dict[str, float] = {}
 
@@ -118,71 +100,41 @@ class OktaHttp:
         Raises:
             SyncError: If it could not be read.
         """
-        return self._http.retrying(partial(self._object, path, urlencode(query or {}), _Tries()), attempts=_ATTEMPTS)
+        tries = Tries()
 
-    def _object(self, path: str, query: str, tries: _Tries) -> tuple[Call, Any]:
-        response = self._once(path, query, tries)
-        call = self._http.call(response)
-        return call, json_body(response, call)
+        def read() -> tuple[Call, Any]:
+            response = self.attempt(path, urlencode(query or {}), tries)
+            call = self.call(response)
+            return call, json_body(response, call)
 
-    def pages(self, path: str, query: Mapping[str, str | int]) -> Iterator[Mapping[str, Any]]:
-        """All rows of a list, following `rel="next"` to its end. A row may come twice.
+        return self.retrying(read)
 
-        Of a next link only path and query are used: it may name another host, and the token is not for that.
+    def retrying(self, read: Callable[[], _Result]) -> _Result:
+        """Calls `read` until it succeeds, as often and as late as Okta's limits and troubles make it worth it.
 
         Raises:
-            SyncError: If the list could not be read to its end. There is never a shorter one.
+            SyncError: The last failure.
         """
-        first = at = urlencode(query)
-        seen: set[str] = set()
-        ids: set[str] = set()
-        idle = 0
-        size = _PageSize()
-        restarts = 0
-        while True:
-            seen.add(at)
-            try:
-                response, rows = self._http.retrying(partial(self._page, path, at, size, _Tries()), attempts=_ATTEMPTS)
-            except Rejected:
-                # A cursor can expire while a long list is read. Nothing else was wrong with the first page.
-                if at == first or restarts == _MOST_RESTARTS:
-                    raise
-                restarts += 1
-                at = first
-                seen.clear()
-                ids.clear()
-                continue
-            known = len(ids)
-            ids.update(str(row.get("id")) for row in rows)
-            idle = 0 if len(ids) > known else idle + 1
-            yield from rows
-            following = response.links.get("next", {}).get("url")
-            if not following:
-                return
-            link = urlsplit(following)
-            call = self._http.call(response)
-            if link.path != path:
-                raise BadAnswer(call, f"its next page is on another path, {quoted(link.path)}")
-            if link.query in seen or idle == _MOST_IDLE_PAGES:
-                raise BadAnswer(call, "its next page is one that was read already, so the list has no end")
-            at = link.query
+        return self._http.retrying(read, attempts=_ATTEMPTS)
 
-    def _page(
-        self, path: str, query: str, size: _PageSize, tries: _Tries
-    ) -> tuple[requests.Response, list[Mapping[str, Any]]]:
-        try:
-            response = self._once(path, size.limit(query), tries)
-        except Unavailable as error:
-            if error.call.status in _TOO_MUCH:
-                size.shrink(query)
-            raise
-        call = self._http.call(response)
-        rows = json_body(response, call)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise BadAnswer(call, "it is not a list of objects")
-        return response, rows
+    def call(self, response: requests.Response) -> Call:
+        """What an error may tell about the request behind an answer."""
+        return self._http.call(response)
 
-    def _once(self, path: str, query: str, tries: _Tries) -> requests.Response:
+    def attempt(self, path: str, query: str, tries: Tries) -> requests.Response:
+        """Sends one request when it is its turn; again only with other credentials, where there are any.
+
+        Args:
+            path: What to read.
+            query: Encoded.
+            tries: Knows how often it was tried.
+
+        Returns:
+            The answer, of status 200.
+
+        Raises:
+            SyncError: If there is none.
+        """
         for _ in range(_MOST_LOGINS):
             auth = self._login.auth(self._http)
             self._wait_for_our_turn(path)
@@ -202,7 +154,7 @@ class OktaHttp:
             log.info(
                 "Okta's rate limit is nearly used up; waiting %.0f s, so that others find %d %% of it.",
                 pause_s,
-                self.pace.kept_percent,
+                self.share.kept_percent,
             )
         if pause_s > 0:
             time.sleep(pause_s)
@@ -212,7 +164,7 @@ class OktaHttp:
         # After a 429 the retry waits, and knows better for how long.
         if rate_limit is None or response.status_code == 429:
             return
-        pause_s = rate_limit.pause_s(kept_percent=self.pace.kept_percent, sharers=self.pace.sharers)
+        pause_s = rate_limit.pause_s(self.share)
         self._not_before[_bucket(path)] = time.monotonic() + min(pause_s, self._longest_pause_s)
 
     def _error(self, response: requests.Response) -> ApiError:
@@ -229,7 +181,9 @@ class OktaHttp:
             lacking = f"The scope {self._http.words(scope[1])} is missing. " if scope else ""
             return RightsMissing(call, summary, f"{lacking}{self._login.if_not_allowed}")
         if status == 404:
-            return NotFound(call, summary, "It may have been deleted meanwhile.")
+            is_a_list = call.path == "/api/v1/groups"
+            hint = f"Is {self.base} an Okta org?" if is_a_list else "It may have been deleted meanwhile."
+            return NotFound(call, summary, hint)
         if status >= 500:
             return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
         return redirect_error(response, call) or Rejected(call, summary, "" if code else f"Is {self.base} an Okta org?")
@@ -253,26 +207,7 @@ class OktaHttp:
         return code, self._http.words(" ".join([code, *(str(text) for text in texts if text)]).strip())
 
 
-class _PageSize:
-    """Asks for less at a time once the server has choked on a page, as Okta advises."""
-
-    def __init__(self) -> None:
-        self._most: int | None = None
-
-    def limit(self, query: str) -> str:
-        """The query with a `limit` that the server can bear."""
-        pairs = parse_qsl(query, keep_blank_values=True)
-        if self._most is None or "limit" not in dict(pairs):
-            return query
-        return urlencode([(key, str(self._most) if key == "limit" else value) for key, value in pairs])
-
-    def shrink(self, query: str) -> None:
-        """Halves the limit of a query that was too much."""
-        asked = self._most or int(dict(parse_qsl(query)).get("limit", "0"))
-        self._most = max(asked // 2, _SMALLEST_PAGE) if asked else None
-
-
-class _Tries:
+class Tries:
     """Tells Okta which failed request is being tried again, as it asks its clients to."""
 
     def __init__(self) -> None:
@@ -294,5 +229,5 @@ class _Tries:
 
 
 def _bucket(path: str) -> str:
-    """Which of Okta's budgets a request draws on: reading one group has its own."""
-    return "group" if re.fullmatch(r"/api/v1/groups/[^/]+", path) else "groups"
+    """Which of Okta's budgets a request draws on."""
+    return next((name for name, paths in _BUCKETS.items() if paths.fullmatch(path)), "other")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
 from okta_mi_provider.clients.metric_insights_wire import as_number
-from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger(__name__)
+
+
+class Wish(StrEnum):
+    """What a create can ask for besides the user."""
+
+    GROUP = "group"
+    DEFAULT_GROUP = "default group"
 
 
 class ServerSurprise(BadAnswer):
@@ -24,7 +32,8 @@ class ServerSurprise(BadAnswer):
 class CreateProbe:
     """Creates users, and learns from the first of them which memberships the server takes along.
 
-    What is asked for is the dialect's `default_group_method`.
+    What is asked for is the dialect's `default_group_method`. What is learnt is about the two wishes that a create can
+    express, the group and the Default Group, and so holds for every group of a run.
 
     Args:
         client: Sends the requests.
@@ -34,37 +43,40 @@ class CreateProbe:
         self._client = client
         self._method = client.dialect.default_group_method
         self._lock = threading.Lock()
-        self._left_out: frozenset[str] | None = None
+        #: What the server leaves out, by whether the Default Group is asked for too.
+        self._left_out: dict[bool, frozenset[Wish]] = {}
         self._ids_are_numbers = False
 
-    def create(self, user: TargetUser, wanted: tuple[TargetGroup, ...]) -> tuple[str, tuple[TargetGroup, ...]]:
+    def create(self, user: TargetUser, wanted: Mapping[Wish, TargetGroup]) -> tuple[str, frozenset[Wish]]:
         """Creates a user; the first one alone, and looks what groups it is in.
 
         Args:
             user: Without an id.
-            wanted: The group to be in, and the Default Group behind it if that is wanted too.
+            wanted: The group to be in, and the Default Group if that is wanted too.
 
         Returns:
-            The user's id, and those of the wanted groups that it is not in.
+            The user's id, and the wishes that the server has not fulfilled.
 
         Raises:
-            SyncError: If the user could not be created.
+            SyncError: If the user could not be created, or is there and nobody can tell in which groups.
         """
-        group, with_default = wanted[0], len(wanted) > 1
+        with_default = Wish.DEFAULT_GROUP in wanted
         if self._method == "membership":
-            return self._create(user, "", with_default=False), wanted
-        group_id = group.id if self._method == "adaptive" else ""
+            return self._create(user, "", with_default=False), frozenset(wanted)
+        group_id = wanted[Wish.GROUP].id if self._method == "adaptive" else ""
         with self._lock:
-            if self._left_out is None:
+            if with_default not in self._left_out:
                 user_id = self._create(user, group_id, with_default=with_default)
-                present = self._groups_of(user_id, wanted)
-                self._left_out = frozenset(each.id for each in wanted if each.id not in present)
-                return user_id, self._of(wanted)
-        if with_default and self._left_out == {wanted[1].id}:
+                present = self._client.groups_of(user_id, among=wanted.values())
+                left_out = frozenset(wish for wish, group in wanted.items() if group.id not in present)
+                self._left_out[with_default] = left_out
+                return user_id, left_out
+        left_out = self._left_out[with_default]
+        if left_out == {Wish.DEFAULT_GROUP}:
             # The server takes one group along. Let it be the Default Group: a run that dies then leaves a gap in the
             # group that the next run looks at, not in the other.
-            return self._create(user, "", with_default=True), (group,)
-        return self._create(user, group_id, with_default=with_default), self._of(wanted)
+            return self._create(user, "", with_default=True), frozenset({Wish.GROUP})
+        return self._create(user, group_id, with_default=with_default), left_out
 
     def _create(self, user: TargetUser, group_id: str, *, with_default: bool) -> str:
         """Creates a user; with the group's id as a number if the server turns out to insist on that."""
@@ -81,25 +93,6 @@ class CreateProbe:
         user_id = self._client.create_user(user, group_id=number, default_group=with_default)
         self._ids_are_numbers = True
         return user_id
-
-    def _of(self, wanted: tuple[TargetGroup, ...]) -> tuple[TargetGroup, ...]:
-        return tuple(each for each in wanted if each.id in (self._left_out or ()))
-
-    def _groups_of(self, user_id: str, wanted: tuple[TargetGroup, ...]) -> frozenset[str]:
-        """Looks, in one way or the other. Without an answer the server is believed: the user was created, after all."""
-        try:
-            return self._client.groups_of(user_id)
-        except SyncError as error:
-            if error.fatal:
-                raise
-            log.info("%s Asking for the members of the groups instead.", error)
-        try:
-            return frozenset(group.id for group in wanted if user_id in self._client.members(group))
-        except SyncError as error:
-            if error.fatal:
-                raise
-            log.warning("Whether created users are members of their groups could not be checked: %s", error)
-            return frozenset(group.id for group in wanted)
 
 
 class UpdateProbe:

@@ -24,6 +24,19 @@ _PLENTY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a rate limit to use.
+
+    Attributes:
+        kept_percent: Percent of each window that are left to others, 0 to 90.
+        sharers: How many clients like this one share the rest.
+    """
+
+    kept_percent: int = 50
+    sharers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimit:
     """What an answer has told about its budget.
 
@@ -45,27 +58,26 @@ class RateLimit:
             return None
         return cls(limit, remaining, _resets_in(headers))
 
-    def pause_s(self, *, kept_percent: int, sharers: int = 1) -> float:
+    def ours(self, share: Share) -> int:
+        """How many requests of a whole window are not left to others: at least one, however small the limit is."""
+        return max(self.limit - math.ceil(self.limit * share.kept_percent / 100), 1)
+
+    def pause_s(self, share: Share) -> float:
         """Seconds to wait before the next request, so that others find a part of the budget left.
 
         Nothing while there is plenty, so that a short sync is as fast as Okta lets it be; then requests are
         spread over what is left of the window; and when our part is used up, it is waited for the next one.
-
-        Args:
-            kept_percent: Share of the limit that is left to others, 0 to 90.
-            sharers: How many clients like this one share our part.
         """
         if self.limit <= 0:
             return 0.0
         rest_s = min(max(WINDOW_S if self.resets_in_s is None else self.resets_in_s, 0.0), WINDOW_S)
-        # At least one request is ours, however small the limit is.
-        kept = min(math.ceil(self.limit * kept_percent / 100), self.limit - 1)
-        ours = self.remaining - kept
-        if ours <= 0:
+        ours = self.ours(share)
+        left = self.remaining - (self.limit - ours)
+        if left <= 0:
             return rest_s + 1
-        if ours > _PLENTY * (self.limit - kept):
+        if left > _PLENTY * ours:
             return 0.0
-        return min(rest_s * sharers / ours, rest_s)
+        return min(rest_s * share.sharers / left, rest_s)
 
 
 def wait_after_429(headers: Mapping[str, str]) -> float | None:

@@ -11,7 +11,7 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.diff import in_scope
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
-from okta_mi_provider.sync.match import match
+from okta_mi_provider.sync.match import Matching, match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.text import one_line, quoted
 
@@ -23,7 +23,12 @@ _MOST_NAMES = 30
 
 
 def examine_mapping(
-    client: OktaClient, group: str | None, users: Sequence[TargetUser] | None, settings: SyncSettings
+    client: OktaClient,
+    group: str | None,
+    users: Sequence[TargetUser] | None,
+    settings: SyncSettings,
+    *,
+    fold_usernames: bool,
 ) -> Iterator[Observation]:
     """Takes the first member of a group, and maps and matches it as a sync would.
 
@@ -32,6 +37,7 @@ def examine_mapping(
         group: Exact name or id; None for any group with a member.
         users: All users of MI; None if they could not be read.
         settings: Which attributes, statuses and keys to use.
+        fold_usernames: Whether usernames that differ only in case are one user of MI.
     """
     try:
         row = _member(client, group)
@@ -39,15 +45,15 @@ def examine_mapping(
         yield _SECTION.wrong("group", error)
         return
     attributes = Attributes.of(settings)
-    user = user_of(row, attributes) if row else None
-    if row is None or user is None:
+    if row is None:
         where = f"The group {quoted(group)}" if group else f"None of the first {_MOST_GROUPS} groups"
         yield _SECTION.note("member", f"{where} has no member, so there is nobody to show the mapping on.")
         return
+    user = user_of(row, attributes)
     yield from _attributes(user, attributes, row)
     yield _status(user, settings)
     if users is not None and user.username and user.email:
-        yield _counterpart(user, users, settings)
+        yield _counterpart(match([user], users, settings.match_by, fold_usernames=fold_usernames))
 
 
 def _member(client: OktaClient, group: str | None) -> Mapping[str, Any] | None:
@@ -83,8 +89,7 @@ def _status(user: SourceUser, settings: SyncSettings) -> Observation:
     return _SECTION.note("status", f"{one_line(user.status)}, which is not synced (statuses).")
 
 
-def _counterpart(user: SourceUser, users: Sequence[TargetUser], settings: SyncSettings) -> Observation:
-    matching = match([user], users, settings.match_by)
+def _counterpart(matching: Matching) -> Observation:
     if matching.conflicts:
         return _SECTION.note("in MI", f"A conflict: {matching.conflicts[0].message}")
     target = matching.pairs[0].target

@@ -58,15 +58,14 @@ def _organization(client: OktaClient) -> Iterator[Observation]:
 
 
 def _rate_limit(client: OktaClient) -> Observation:
-    rate_limit, pace = RateLimit.of(client.http.headers), client.http.pace
+    rate_limit, share = RateLimit.of(client.http.headers), client.http.share
     if rate_limit is None:
         return _SECTION.unknown("rate limit", "The org does not tell its limit.")
-    ours = rate_limit.limit * (100 - pace.kept_percent) // 100
     said = (
         f"{rate_limit.remaining:,} of {rate_limit.limit:,} requests are left in this minute; a sync uses up to "
-        f"{ours:,} (rate_limit_share leaves {pace.kept_percent} % to others)."
+        f"{rate_limit.ours(share):,} (rate_limit_share leaves {share.kept_percent} % to others)."
     )
-    used_up = rate_limit.pause_s(kept_percent=pace.kept_percent) > 0
+    used_up = rate_limit.pause_s(share) > 0
     return (
         _SECTION.note("rate limit", f"{said} Others use most of it.") if used_up else _SECTION.fine("rate limit", said)
     )

@@ -153,6 +153,18 @@ class Fields:
             return value
         raise self._wrong(key, value, ", ".join(allowed))
 
+    def switch(self, key: str, switch: Switch) -> Any:
+        """A value of the extra as its switch allows it, or the switch's default."""
+        value = self._value(key)
+        if value is None:
+            return switch.default
+        if isinstance(switch.kind, Flag):
+            return self.flag(key, default=switch.default)
+        try:
+            return switch.kind.parse(value)
+        except ValueError as error:
+            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None
+
     def transport(self, *, read_only: bool, max_wait_s: int | None = None) -> Transport:
         """How to talk to the server: `timeout` and `verify`.
 
@@ -187,15 +199,3 @@ class Fields:
         return ConfigurationError(
             f"Extra {key!r} of {self.name}: {one_line(show(value))} is not allowed; allowed: {allowed}."
         )
-
-    def switch(self, key: str, switch: Switch) -> Any:
-        """A value of the extra as its switch allows it, or the switch's default."""
-        value = self._value(key)
-        if value is None:
-            return switch.default
-        if isinstance(switch.kind, Flag):
-            return self.flag(key, default=switch.default)
-        try:
-            return switch.kind.parse(value)
-        except ValueError as error:
-            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None

@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.okta import PAGE_SIZE, OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken
-from okta_mi_provider.clients.okta_http import RATE_LIMIT_SHARE, Pace
+from okta_mi_provider.clients.rate_limit import Share
 from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
@@ -67,7 +67,7 @@ class OktaHook(BaseHook):
             base,
             _login(fields),
             transport=fields.transport(read_only=read_only, max_wait_s=fields.whole("max_wait", 120, 1, 3600)),
-            pace=Pace(kept_percent=fields.whole("rate_limit_share", RATE_LIMIT_SHARE, 0, 90), sharers=sharers),
+            share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
         )
 

@@ -201,7 +201,7 @@ def test_those_in_the_pool_divide_okta_s_rate_limit(
     monkeypatch.delenv("AIRFLOW__OKTA_MI__OKTA_POOL")
     execute(task)
 
-    assert [client.http.pace.sharers for client in clients] == [3, 1]
+    assert [client.http.share.sharers for client in clients] == [3, 1]
 
 
 @pytest.mark.parametrize(

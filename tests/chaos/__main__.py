@@ -37,7 +37,7 @@ def open_player() -> Iterator[Player]:
 
 
 def run_one(player: Player, seed: int) -> tuple[Record, list[str], list[str]]:
-    """Plays the run of a seed; returns what happened, what is broken, and which bugs are known."""
+    """Plays the run of a seed; returns what happened, what is broken, and what is known."""
     record = player.play(make(seed))
     broken, known = part(record, violations(record))
     shutil.rmtree(record.folder)
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"\r{summary.runs} of {args.runs}", end="", flush=True)
     print(f"\n{summary}\n{time.monotonic() - began:.0f} s")
     for what, seeds in seeds_of_known.items():
-        print(f"Known, and not mended yet: {what} Seeds: {', '.join(map(str, seeds))}")
+        print(f"Known: {what} Seeds: {', '.join(map(str, seeds))}")
     if broken_runs:
         print(
             f"BROKEN: {len(broken_runs)} runs. Again: " + ", ".join(f"make chaos SEED={s} RUNS=1" for s in broken_runs)

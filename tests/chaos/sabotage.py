@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from okta_mi_provider.clients import okta as okta_module
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.okta import OktaClient
-from okta_mi_provider.clients.okta_http import OktaHttp
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync import run as run_module
 from okta_mi_provider.sync.apply import Written
@@ -116,13 +116,14 @@ def _mumble(users: Around) -> Around:
     return mumbling
 
 
-def _follow(pages: Around) -> Around:
-    def following(self: Any, path: str, query: Any) -> Any:
-        answer = self._http._session.get(f"{self._http.base}{path}", params=query, auth=self._login.auth(self._http))
+def _follow(whole_list: Around) -> Around:
+    def following(http: Any, path: str, query: Any, make: Any) -> Any:
+        session = http._http._session
+        answer = session.get(f"{http.base}{path}", params=query, auth=http._login.auth(http._http))
         if "next" in answer.links:
             with contextlib.suppress(OSError):
-                self._http._session.get(answer.links["next"]["url"], timeout=0.1)
-        return pages(self, path, query)
+                session.get(answer.links["next"]["url"], timeout=0.1)
+        return whole_list(http, path, query, make)
 
     return following
 
@@ -147,7 +148,7 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "crash": (EnsuringWriter, "create_user", _crash),
     "hang": (EnsuringWriter, "create_user", _hang),
     "mumble": (MetricInsightsClient, "users", _mumble),
-    "follow": (OktaHttp, "pages", _follow),
+    "follow": (okta_module, "whole_list", _follow),
     "write_in_dry_run": (MetricInsightsClient, "users", _write_in_dry_run),
 }
 

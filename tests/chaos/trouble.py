@@ -10,10 +10,12 @@ from typing import Any
 #: How long a request hangs, and how long the client waits for it while things go wrong, in seconds.
 HANG_S, TIMEOUT_S = 0.45, 0.3
 
-ANSWERS = ("400", "404", "500", "502", "503", "504", "empty", "login_page")
-WIRE = ("reset_before", "reset_after", "truncated")
-OKTA_ONLY = ("429", "429_concurrency", "401_no_permission", "403_scope", "403_session", "404_plain", "401")
-MI_ONLY = ("429", "412", "401", "403", "401_application", "deadlock", "status_error", "status_expired")
+ANSWERS = ("400", "404", "500", "502", "503", "504", "empty", "login_page", "maintenance", "redirect")
+WIRE = ("reset_before", "reset_after", "truncated", "cut_json", "garbled_headers")
+OKTA_ONLY = (
+    "429", "429_concurrency", "401_no_permission", "403_scope", "403_session", "404_plain", "400_cursor", "401",
+)  # fmt: skip
+MI_ONLY = ("429", "412", "401", "403", "401_application", "deadlock", "status_error", "status_expired", "result_code")
 
 OKTA_ROUTES = ("list_groups", "get_group", "list_members")
 MI_ROUTES = ("get_token", "users", "user", "groups", "members")
@@ -101,7 +103,7 @@ def _rules(
         hang = chance.choice(("hang", "hang_after"))
         rules.insert(0, {"fault": hang, "seconds": HANG_S, "after": chance.randint(0, 12), "count": 1})
     for rule in rules:
-        if rule["fault"][0].isdigit() or rule["fault"] in {"empty", "login_page", "deadlock", "status_error"}:
+        if rule["fault"] not in {*WIRE, "hang", "hang_after"}:
             # A deadlock never has an effect: the database takes it back.
             rule["after_effect"] = rule["fault"] != "deadlock" and chance.random() < 0.35
         rule["seed"] = chance.randrange(10**6)
@@ -114,6 +116,13 @@ def _okta_knobs(chance: random.Random) -> dict[str, Any]:
     return chance.choice(
         (
             {"repeat_next": True},
+            {"endless_next": "same_rows"},
+            {"endless_next": "empty_pages"},
+            # A short page without links cannot be told from a short list, so pages are as long as asked for.
+            {"missing_headers": ["Link"], "page_cap": None, "members_max_limit": 1000},
+            {"page_cap": 2, "cursor_pages": 1},
+            {"page_cap": 3, "overlap_rows": 2, "empty_page_at": 2},
+            {"clock_skew_s": 7200},
             {"next_host": "trap"},
             {"rate_limit": True, "rate_limits": {"groups": 2, "group": 1}},
             {"concurrency_limit": 1},
@@ -129,6 +138,8 @@ def _mi_knobs(chance: random.Random) -> dict[str, Any]:
         (
             {"token_lifetime_s": chance.choice((0.01, 0.05, 0.2))},
             {"list_paging": 3},
+            {"session_requests": chance.randint(1, 5)},
+            {"max_in_flight": 1, "over_in_flight": chance.choice(("deadlock", "429", "503")), "latency_ms": 2},
             {"throttle_per_minute": chance.randint(1, 40)},
             {"latency_ms": 15},
             {"personal_token_can_manage_users": False},

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 
 class Answer(NamedTuple):
@@ -23,7 +24,7 @@ class Canned:
 
     Attributes:
         seen: Method, path with query, and headers of each request.
-        bodies: The JSON that each of them had, the text if it was none, and None for those without a body.
+        bodies: What each of them had: JSON, or a form as a mapping; None for those without.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -46,9 +47,9 @@ def canned(*answers: Answer) -> Iterator[Canned]:
 
         def do_GET(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             is_json = self.headers.get_content_type() == "application/json"
-            book.bodies.append((json.loads(sent) if is_json else sent.decode()) if sent else None)
+            book.bodies.append((json.loads(sent) if is_json else dict(parse_qsl(sent))) if sent else None)
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response_only(answer.status)

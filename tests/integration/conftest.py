@@ -155,3 +155,11 @@ def start(world: World) -> Iterator[Start]:
 def finance(okta: Okta) -> SourceGroup:
     """The group Finance of Okta, with two users."""
     return SourceGroup(okta.group("Finance", "ana", "bruno"), "Finance")
+
+
+@pytest.fixture
+def fifty(okta: Okta) -> SourceGroup:
+    """A group of Okta with fifty users, which comes in five pages of ten."""
+    group = SourceGroup(okta.group("Fifty"), "Fifty")
+    okta.crowd("Fifty", 50)
+    return group

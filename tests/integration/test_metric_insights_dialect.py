@@ -48,12 +48,17 @@ def client(url: str, **dialect: Any) -> MetricInsightsClient:
 
 def sync(world: World, *, settings: dict[str, Any] | None = None, **dialect: Any) -> Result:
     """Syncs Finance between the simulators, creating what is missing."""
+    (result,) = sync_all(world, "Finance", settings=settings, **dialect)
+    return result
+
+
+def sync_all(world: World, *groups: str, settings: dict[str, Any] | None = None, **dialect: Any) -> list[Result]:
+    """Syncs groups in one run."""
     token = ApiToken(credentials.OKTA_API_TOKEN, credentials="test")
     mi = client(world.mi.url, **dialect)
     sides = Sides(OktaClient(okta_url(world.okta.url), token), mi, EnsuringWriter(mi), 4)
     chosen = SyncSettings.from_mapping({"auto_create": "all", **(settings or {})})
-    (result,) = provision(sides, [GroupSelector(name="Finance")], chosen)
-    return result
+    return list(provision(sides, [GroupSelector(name=name) for name in groups], chosen))
 
 
 # ---------------------------------------------------------------------- what is sent
@@ -282,11 +287,42 @@ def test_created_users_get_into_their_groups_in_every_way_on_every_server(
         assert not set(world.mi.members(DEFAULT_GROUP)) & set(logins("ana", "bruno", "carla"))
 
 
+@pytest.mark.parametrize("method", ["adaptive", "indicator", "membership"])
+@pytest.mark.parametrize("understood", ["added", "either", "ignored"])
+@pytest.mark.parametrize("in_group", ["honoured", "ignored"])
+def test_what_a_create_leaves_out_is_known_for_every_group_of_a_run(
+    world: World, method: str, understood: str, in_group: str
+) -> None:
+    world.okta.group("Finance", "ana", "bruno")
+    world.okta.group("Sales", "carla", "dora")
+    world.mi.knobs(default_group_method=understood, in_group_method=in_group)
+    for result in sync_all(world, "Finance", "Sales", default_group_method=method):
+        assert (result.cause, result.report.failures) == (None, ())
+    assert world.mi.members("Finance") == logins("ana", "bruno")
+    assert world.mi.members("Sales") == logins("carla", "dora")
+    assert set(world.mi.members(DEFAULT_GROUP)) >= set(logins("ana", "bruno", "carla", "dora"))
+
+
+def test_the_group_comes_after_the_default_group_so_that_the_next_run_sees_a_gap() -> None:
+    nowhere, joined = Answer({"user_group_members": []}), Answer({"user_group_member": {"id": 1}}, 201)
+    with canned(MADE, nowhere, joined) as server:
+        EnsuringWriter(client(server.url)).create_user(ANA, FINANCE, TargetGroup("1", DEFAULT_GROUP))
+        assert [body["group"] for body in server.bodies[2:]] == [1, 5]
+
+
+def test_a_server_that_tells_of_no_user_s_groups_is_asked_for_the_members_of_the_groups() -> None:
+    refused, member = Answer({"message": "group is required"}, 400), Answer(MEMBER.body)
+    with canned(MADE, refused, member) as server:
+        written = EnsuringWriter(client(server.url)).create_user(ANA, FINANCE, None)
+        assert [path.partition("?")[2] for _, path, _ in server.seen[1:]] == ["user=7", "group=5"]
+    assert written.joined
+
+
 @pytest.mark.parametrize(
     ("method", "group_id", "indicator"), [("adaptive", "5", "Y"), ("indicator", "", "Y"), ("membership", "", "N")]
 )
 def test_what_each_way_sends(method: str, group_id: str, indicator: str) -> None:
-    with canned(MADE, Answer({"user_group_members": []})) as server:
+    with canned(MADE, MEMBER) as server:
         EnsuringWriter(client(server.url, default_group_method=method)).create_user(
             ANA, FINANCE, TargetGroup("1", DEFAULT_GROUP)
         )

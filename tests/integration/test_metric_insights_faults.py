@@ -222,12 +222,32 @@ def test_credentials_that_die_during_the_writes_stop_the_run(
 # ---------------------------------------------------------------------- Metric Insights: what does not pass
 
 
-def test_an_error_inside_a_200_is_an_error(provision: Provision, finance: SourceGroup, mi: MetricInsights) -> None:
-    mi.fault("status_error", method="POST", route="users")
+@pytest.mark.parametrize(("fault", "words"), [("status_error", "could not be processed"), ("result_code", "Error")])
+@pytest.mark.parametrize(("method", "route"), [("POST", "users"), ("PUT", "user"), ("POST", "members")])
+def test_an_error_inside_a_200_is_an_error(
+    provision: Provision, finance: SourceGroup, mi: MetricInsights, fault: str, words: str, method: str, route: str
+) -> None:
+    mi.add_group("Finance")
+    if route == "user":
+        mi.add_user("bruno", "Finance", last_name="Old")
+    elif route == "members":
+        mi.add_user("bruno")
+    mi.fault(fault, method=method, route=route)
     run = provision("--max-concurrency", "1", "-a", "all", "Finance")
     assert run.code == 1
-    assert run.users == {"source": 2, "created": 1, "failed": 1}
-    assert "could not be processed" in run.out
+    assert run.users["failed"] == 1
+    (failed,) = [change for change in run.report["changes"] if change["status"] == "failed"]
+    assert words in failed["error"]
+    assert provision("-a", "all", "Finance").code == 0
+
+
+@pytest.mark.parametrize("body", [{}, [], {"status": "OK"}, {"user_group_members": []}])
+def test_a_membership_that_the_answer_does_not_show_is_looked_for(body: Any) -> None:
+    member = {"user_group_members": [{"id": 1, "user": 7, "group": 5}]}
+    with canned(Answer(body), Answer(member)) as server:
+        written = EnsuringWriter(bearer(server.url)).add_member(ANA, TargetGroup("5", "Finance"))
+        assert [method for method, _, _ in server.seen] == ["POST", "GET"]
+    assert (written.already, written.joined) == (False, True)
 
 
 def test_an_error_inside_a_200_of_a_read_ends_the_run_before_any_write(
@@ -321,14 +341,33 @@ def test_a_lost_answer_to_a_group_or_an_update_adds_no_membership_to_the_count(
     assert run.report["counts"]["memberships"]["added"] == 0
 
 
-def test_a_created_user_who_cannot_be_looked_at_is_created_all_the_same(
+@pytest.mark.parametrize("in_group", ["honoured", "ignored"])
+def test_a_created_user_whose_groups_nobody_can_tell_has_failed_and_the_next_run_completes(
+    provision: Provision, finance: SourceGroup, mi: MetricInsights, in_group: str
+) -> None:
+    mi.add_group("Finance")
+    mi.knobs(in_group_method=in_group)
+    mi.fault("500", method="GET", route="members", after=1, count=None)
+    run = provision("-a", "all", "Finance")
+    assert run.code == 1
+    assert run.users == {"source": 2, "failed": 2}
+    mi.heal()
+    assert provision("-a", "all", "Finance").code == 0
+    assert mi.members("Finance") == logins("ana", "bruno")
+    assert mi.groups_of("ana") == {"Finance", DEFAULT_GROUP}
+    assert len(mi.users()) == len(mi.state()["users"])
+
+
+def test_a_created_user_who_could_not_be_looked_at_once_is_looked_at_again(
     provision: Provision, finance: SourceGroup, mi: MetricInsights
 ) -> None:
     mi.add_group("Finance")
-    mi.fault("500", method="GET", route="members", after=1, count=None)
+    mi.knobs(in_group_method="ignored")
+    # Each read is tried four times.
+    mi.fault("500", method="GET", route="members", after=1, count=4)
     run = provision("-a", "all", "Finance")
-    assert run.code == 0, run.err
     assert run.users == {"source": 2, "created": 2}
+    assert mi.members("Finance") == logins("ana", "bruno")
 
 
 def test_an_update_that_surprises_stops_updates_only(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.clients.adaptive import Gate, Limit, Pace
+from okta_mi_provider.clients.adaptive import Gate, Limit
 from okta_mi_provider.clients.errors import Call, Deadlock, RateLimited, Rejected, Unavailable
 from okta_mi_provider.sync.errors import SyncError
 
@@ -165,22 +165,3 @@ def test_no_more_are_in_flight_than_the_limit_of_the_moment() -> None:
     assert seen[0] == (1, 2)
     assert all(number <= 4 for number, _ in seen)
     assert max(limit for _, limit in seen) == 4
-
-
-def test_requests_start_no_closer_together_than_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    naps: list[float] = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
-    pace = Pace(0.5)
-    for _ in range(4):
-        pace.wait()
-    assert naps == [0.5, 1.0, 1.5]
-
-
-def test_without_a_least_interval_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    naps: list[float] = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    pace = Pace(0.0)
-    for _ in range(4):
-        pace.wait()
-    assert naps == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.clients.rate_limit import WINDOW_S, RateLimit, wait_after_429
+from okta_mi_provider.clients.rate_limit import WINDOW_S, RateLimit, Share, wait_after_429
 
 NOW = 1_790_000_000
 
@@ -31,7 +31,7 @@ any_percent, any_sharers = st.integers(0, 90), st.integers(1, 128)
 def test_a_pause_is_never_negative_and_never_endless(headers: dict[str, str], percent: int, sharers: int) -> None:
     rate_limit = RateLimit.of(headers)
     if rate_limit:
-        assert 0 <= rate_limit.pause_s(kept_percent=percent, sharers=sharers) <= WINDOW_S + 1
+        assert 0 <= rate_limit.pause_s(Share(percent, sharers)) <= WINDOW_S + 1
 
 
 @given(any_headers)
@@ -47,7 +47,7 @@ def test_one_client_alone_leaves_others_their_share(limit: int, percent: int, wi
     kept = min(-(-limit * percent // 100), limit - 1)
     while True:
         remaining -= 1
-        at += RateLimit(limit, remaining, window_s - at).pause_s(kept_percent=percent)
+        at += RateLimit(limit, remaining, window_s - at).pause_s(Share(percent))
         if at >= window_s:
             break
         assert remaining >= 1
@@ -58,28 +58,28 @@ def test_one_client_alone_leaves_others_their_share(limit: int, percent: int, wi
 def test_clients_that_share_a_pool_pause_longer_each(limit: int, percent: int, sharers: int) -> None:
     for remaining in range(1, limit, max(limit // 20, 1)):
         rate_limit = RateLimit(limit, remaining, 30.0)
-        alone = rate_limit.pause_s(kept_percent=percent)
-        assert rate_limit.pause_s(kept_percent=percent, sharers=sharers) >= alone
+        alone = rate_limit.pause_s(Share(percent))
+        assert rate_limit.pause_s(Share(percent, sharers)) >= alone
 
 
 def test_a_short_sync_is_not_slowed_down() -> None:
-    assert RateLimit(500, 400, 60.0).pause_s(kept_percent=50) == 0
+    assert RateLimit(500, 400, 60.0).pause_s(Share(50)) == 0
 
 
 def test_requests_are_spread_before_the_limit_is_hit() -> None:
-    assert RateLimit(500, 350, 50.0).pause_s(kept_percent=50) == pytest.approx(0.5)
+    assert RateLimit(500, 350, 50.0).pause_s(Share(50)) == pytest.approx(0.5)
 
 
 def test_a_share_that_is_used_up_is_waited_for() -> None:
-    assert RateLimit(500, 250, 12.0).pause_s(kept_percent=50) == 13
+    assert RateLimit(500, 250, 12.0).pause_s(Share(50)) == 13
 
 
 def test_nothing_kept_uses_the_whole_limit() -> None:
-    assert RateLimit(100, 1, 10.0).pause_s(kept_percent=0) == 10
+    assert RateLimit(100, 1, 10.0).pause_s(Share(0)) == 10
 
 
 def test_a_concurrency_limit_says_nothing_about_a_budget() -> None:
-    assert RateLimit(0, 0, 120.0).pause_s(kept_percent=50) == 0
+    assert RateLimit(0, 0, 120.0).pause_s(Share(50)) == 0
 
 
 def test_the_reset_is_compared_with_the_clock_of_the_server() -> None:
