@@ -24,35 +24,41 @@ from okta_mi_provider.clients.metric_insights_auth import Application, Login, Pe
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.run import Sides
 
 #: Requests in flight on MI, where nobody says otherwise: its database deadlocks under many.
 _MAX_CONCURRENCY = 4
 
 
-def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
+def sides(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> Sides:
     """Both sides of a sync, as the arguments say. Nothing is sent yet.
+
+    Args:
+        args: Of the command.
+        read_only: Refuse every request that could change something.
+        pauses: Where both clients wait.
 
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta, target = clients(args, read_only=read_only)
+    okta, target = clients(args, read_only=read_only, pauses=pauses)
     return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
 
 
-def clients(args: argparse.Namespace, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
-    """A client for each side, as the arguments say. Nothing is sent yet.
+def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tuple[OktaClient, MetricInsightsClient]:
+    """A client for each side, as the arguments say. Nothing is sent yet. Arguments as for `sides`.
 
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
     if args.max_concurrency is not None and args.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency must be at least 1, not {args.max_concurrency}.")
-    okta = _okta(args, os.environ, read_only=read_only)
-    return okta, _metric_insights(args, os.environ, read_only=read_only)
+    transport = Transport(read_only=read_only, pauses=pauses)
+    return _okta(args, os.environ, transport), _metric_insights(args, os.environ, transport)
 
 
-def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
+def _okta(args: argparse.Namespace, environment: Mapping[str, str], transport: Transport) -> OktaClient:
     if args.okta_conn_id:
         own = {
             "--okta-host": args.okta_host,
@@ -63,12 +69,12 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only
         with _airflow():
             from okta_mi_provider.hooks.okta import OktaHook
 
-            return OktaHook(args.okta_conn_id).client(read_only=read_only)
+            return OktaHook(args.okta_conn_id).client(read_only=transport.read_only, pauses=transport.pauses)
     if not args.okta_host:
         raise ConfigurationError("Which Okta org? Give --okta-host, or --okta-conn-id for an Airflow connection.")
     base = okta_url(args.okta_host, allow_http=args.allow_http or False)
     login = _okta_login(args, environment)
-    return OktaClient(base, login, transport=Transport(read_only=read_only))
+    return OktaClient(base, login, transport=transport)
 
 
 def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> OktaLogin:
@@ -101,7 +107,7 @@ def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> Okt
 
 
 def _metric_insights(
-    args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool
+    args: argparse.Namespace, environment: Mapping[str, str], transport: Transport
 ) -> MetricInsightsClient:
     if args.mi_conn_id:
         own = {
@@ -114,7 +120,9 @@ def _metric_insights(
             from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
             hook = MetricInsightsHook(args.mi_conn_id)
-            return hook.client(read_only=read_only, max_concurrency=args.max_concurrency)
+            return hook.client(
+                read_only=transport.read_only, max_concurrency=args.max_concurrency, pauses=transport.pauses
+            )
     if not args.mi_host:
         raise ConfigurationError(
             "Which Metric Insights server? Give --mi-host, or --mi-conn-id for an Airflow connection."
@@ -125,7 +133,7 @@ def _metric_insights(
         base,
         login,
         credentials=credentials,
-        transport=Transport(read_only=read_only),
+        transport=transport,
         max_concurrency=args.max_concurrency or _MAX_CONCURRENCY,
     )
 

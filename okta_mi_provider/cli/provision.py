@@ -20,8 +20,9 @@ from okta_mi_provider.cli.lock import one_at_a_time
 from okta_mi_provider.cli.progress import ProgressBar
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
-from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Watcher, provision
@@ -41,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
         with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
             groups = _groups(args)
             check_writable(args.report)
-            both = sides(args, read_only=settings.dry_run)
+            pauses = Pauses()
+            both = sides(args, read_only=settings.dry_run, pauses=pauses)
             with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
-                results = _sync(both, groups, settings)
+                results = _sync(both, groups, settings, pauses)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 sys.stdout.write("\n".join(as_text(each.report, full=settings.summary == "full") for each in results))
@@ -117,15 +119,16 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings) -> list[Result]:
+def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, pauses: Pauses) -> list[Result]:
     selectors = [GroupSelector(name=group) for group in groups]
-    with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
-        results = list(provision(both, selectors, settings, watcher=bar or Watcher(), stopped=stopped))
+    with stop_on_signal(pauses), ProgressBar.on_terminal() as bar:
+        results = list(provision(both, selectors, settings, watcher=bar or Watcher(), stopped=lambda: pauses.stopped))
     for result in results:
         if result.report.error:
-            log.error("%s: %s", quoted(result.report.source_group.name), result.report.error)
+            log.error("%s", naming("Okta group", result.report.source_group.name, result.report.error))
         for failure in result.report.failures:
-            log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
+            group, user = quoted(failure.change.group), failure.change.user
+            log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
     return results
 
 

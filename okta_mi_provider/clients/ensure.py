@@ -146,6 +146,10 @@ class EnsuringWriter:
             write: Writes.
             found: Reads, and gives None if it is not so.
             joins: Whether the write makes somebody a member of the group.
+
+        Raises:
+            Stopped: If somebody wants the sync to end instead of another attempt.
+            SyncError: If it is not so and could not be made so.
         """
         in_doubt = False
         failures = 0
@@ -164,8 +168,7 @@ class EnsuringWriter:
                 waited_enough = failures == _ATTEMPTS or attempt == _MOST_ATTEMPTS
                 if not error.passing or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise
-                log.info("%s Trying again.", error)
-                time.sleep(pause_s)
+                self._client.transport.pauses.wait(pause_s, str(error))
         raise AssertionError("the last attempt returns or raises")
 
 

@@ -29,6 +29,7 @@ from okta_mi_provider.clients.errors import (
 )
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line, quoted
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Transport:
         read_only: Refuse every request that could change something.
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
         on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
+        pauses: Where to wait. Those who shall stop together share it.
     """
 
     timeout_s: float = 30.0
@@ -74,6 +76,7 @@ class Transport:
     read_only: bool = False
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class Credentials(AuthBase):
@@ -269,15 +272,17 @@ class HttpSession:
             attempts: After how many failures the last one is believed.
 
         Raises:
+            Stopped: If somebody wants the sync to end instead of another attempt.
             SyncError: The last failure, when it is not worth another attempt or there were enough of them.
         """
         return Retrying(
+            sleep=_already_waited,
             stop=stop_after_attempt(attempts),
             retry=retry_if_exception(
                 lambda error: isinstance(error, SyncError) and not self._is_too_long(error) and retry(error)
             ),
             wait=self._pause,
-            before_sleep=_tell,
+            before_sleep=self._wait,
             reraise=True,
         )(attempt)
 
@@ -293,11 +298,13 @@ class HttpSession:
             return min(_BLIND_BACK_OFF(state), self.transport.max_wait_s)
         return max(error.wait_s, 0.0)
 
+    def _wait(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self.transport.pauses.wait(state.upcoming_sleep, str(error))
 
-def _tell(state: RetryCallState) -> None:
-    """Says why nothing seems to happen."""
-    error = state.outcome.exception() if state.outcome else None
-    log.info("%s Trying again in %.0f s.", error, state.upcoming_sleep)
+
+def _already_waited(seconds: float) -> None:
+    """Nothing: the pause before an attempt is made where it is told why, and where it can be ended."""
 
 
 def json_body(response: requests.Response, call: Call) -> Any:

@@ -65,7 +65,7 @@ class MetricInsightsHttp:
         dialect: MIDialect,
     ) -> None:
         self.base = base
-        spacing = Spacing(dialect.min_interval_s)
+        spacing = Spacing(dialect.min_interval_s, transport.pauses)
         self._http = HttpSession(SYSTEM, base, transport, connections=max_concurrency, before_each=spacing.wait)
         self._judge = Judge(self._http, dialect, credentials)
         self._login = login

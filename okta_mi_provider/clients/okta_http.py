@@ -6,7 +6,6 @@ Source: Okta's API reference and its guides on errors and rate limits
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -30,8 +29,6 @@ from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.rate_limit import RateLimit, Share, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
 
-log = logging.getLogger(__name__)
-
 SYSTEM = "Okta"
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
@@ -40,8 +37,6 @@ _NOT_ALLOWED = "E0000015"
 #: How often one request may be answered 401 before the credentials are believed to be wrong.
 _MOST_LOGINS = 3
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
-#: Pauses of more seconds than this are told.
-_LONG_PAUSE_S = 5.0
 #: Which of Okta's budgets a request draws on, by its path: reading one group has its own, lists of members have none.
 _BUCKETS = {
     "groups": re.compile(r"/api/v1/groups(/[^/]+/users)?"),
@@ -66,7 +61,7 @@ class OktaHttp:
         self._http = HttpSession(SYSTEM, base, transport, connections=1)
         self._login = login
         self.share = share
-        self._longest_pause_s = transport.max_wait_s
+        self._pauses, self._longest_pause_s = transport.pauses, transport.max_wait_s
         self._not_before: dict[str, float] = {}
 
     @property
@@ -133,6 +128,7 @@ class OktaHttp:
             The answer, of status 200.
 
         Raises:
+            Stopped: If somebody wants the sync to end. What is only read is not read to its end then.
             SyncError: If there is none.
         """
         for _ in range(_MOST_LOGINS):
@@ -150,14 +146,11 @@ class OktaHttp:
 
     def _wait_for_our_turn(self, path: str) -> None:
         pause_s = self._not_before.get(_bucket(path), 0.0) - time.monotonic()
-        if pause_s > _LONG_PAUSE_S:
-            log.info(
-                "Okta's rate limit is nearly used up; waiting %.0f s, so that others find %d %% of it.",
-                pause_s,
-                self.share.kept_percent,
-            )
-        if pause_s > 0:
-            time.sleep(pause_s)
+        if pause_s <= 0:
+            self._pauses.check("Okta was not read to the end.")
+            return
+        kept = f"{self.share.kept_percent} % are left to others (rate_limit_share)."
+        self._pauses.wait(pause_s, f"Okta was not read to the end; of its rate limit, {kept}")
 
     def _note_pace(self, path: str, response: requests.Response) -> None:
         rate_limit = RateLimit.of(response.headers)

@@ -17,6 +17,7 @@ from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_dialect import Switch
 from okta_mi_provider.kinds import Flag, show
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 
@@ -165,11 +166,12 @@ class Fields:
         except ValueError as error:
             raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None
 
-    def transport(self, *, read_only: bool, max_wait_s: int | None = None) -> Transport:
+    def transport(self, *, read_only: bool, pauses: Pauses | None, max_wait_s: int | None = None) -> Transport:
         """How to talk to the server: `timeout` and `verify`.
 
         Args:
             read_only: Refuse every request that could change something.
+            pauses: Where to wait, if that can be ended.
             max_wait_s: Longest pause that a rate limit may impose.
         """
         transport = Transport(
@@ -178,6 +180,7 @@ class Fields:
             read_only=read_only,
             caller=f"apache-airflow/{AIRFLOW_VERSION}",
             on_secret=mask_secret,
+            pauses=pauses or Pauses(),
         )
         return transport if max_wait_s is None else replace(transport, max_wait_s=max_wait_s)
 

@@ -13,6 +13,7 @@ from okta_mi_provider.clients.rate_limit import Share
 from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.okta_auth import OktaLogin
@@ -51,12 +52,19 @@ class OktaHook(BaseHook):
         super().__init__()
         self.okta_conn_id = okta_conn_id
 
-    def client(self, *, read_only: bool = True, sharers: int = 1) -> OktaClient:
+    def client(
+        self,
+        *,
+        read_only: bool = True,
+        sharers: int = 1,
+        pauses: Pauses | None = None,
+    ) -> OktaClient:
         """A client as the connection says. Nothing is sent yet.
 
         Args:
             read_only: Refuse every request that could change something. A sync never changes Okta.
             sharers: How many clients like this one may read the org at the same time.
+            pauses: Where to wait, if that can be ended.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
@@ -66,7 +74,9 @@ class OktaHook(BaseHook):
         return OktaClient(
             base,
             _login(fields),
-            transport=fields.transport(read_only=read_only, max_wait_s=fields.whole("max_wait", 120, 1, 3600)),
+            transport=fields.transport(
+                read_only=read_only, pauses=pauses, max_wait_s=fields.whole("max_wait", 120, 1, 3600)
+            ),
             share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
         )

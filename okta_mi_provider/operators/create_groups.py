@@ -29,8 +29,9 @@ class CreateGroupsOperator(SyncOperator):
         else:
             writer = ensuring(self.metric_insights(read_only=False))
             with OutcomeLog(job.store, job.run, digest) as noted:
-                for outcome in create_groups(plan, writer):
+                for outcome in create_groups(plan, writer, stopped=lambda: self.pauses.stopped):
                     noted.add(outcome)
                     created += outcome.status is Status.DONE
                     log.info("%s", describe(outcome.change, outcome.status))
+            self.pauses.check("The next try creates what is missing.")
         return {"plan": digest, "created": created}

@@ -13,6 +13,7 @@ from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 
@@ -42,8 +43,6 @@ class ProvisionOperator(BaseOperator):
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
     ui_color = "#e8f0fb"
 
-    _killed = False
-
     def __init__(
         self,
         *,
@@ -64,10 +63,11 @@ class ProvisionOperator(BaseOperator):
         self.target_group = target_group
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
+        self.pauses = Pauses()
 
     def on_kill(self) -> None:
-        """Lets the writes in flight end, and begins no more."""
-        self._killed = True
+        """Lets the requests in flight end, begins no more writes, and ends every wait."""
+        self.pauses.stop()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Syncs the group.
@@ -83,14 +83,16 @@ class ProvisionOperator(BaseOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             (result,) = provision(
-                self._sides(read_only=settings.dry_run), [selector], settings, stopped=lambda: self._killed
+                self._sides(read_only=settings.dry_run), [selector], settings, stopped=lambda: self.pauses.stopped
             )
         report, cause = result
         log_summary(report, settings)
         counts = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
             context["ti"].xcom_push(key="return_value", value=counts)
-            passing = self._killed or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
+            passing = (
+                self.pauses.stopped or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
+            )
             if passing:
                 try_again(failure_of(report), cause, context)
             raise AirflowFailException(failure_of(report)) from cause
@@ -101,6 +103,6 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True)
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
+        source = OktaHook(self.okta_conn_id).client(read_only=True, pauses=self.pauses)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
         return Sides(source, target, ensuring(target), target.max_concurrency)

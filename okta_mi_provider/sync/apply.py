@@ -63,7 +63,9 @@ class Outcome:
     joined: bool = False
 
 
-_Attempt = Future[tuple[Outcome, SyncError | None]]
+_Ended = tuple[Outcome, SyncError | None]
+#: What came of a change; None if it was not begun.
+_Attempt = Future[_Ended | None]
 
 
 class TargetWriter(Protocol):
@@ -100,14 +102,16 @@ def apply(
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer):
+    for outcome in create_groups(plan, writer, stopped=stopped):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
     yield from upsert_users(plan, group, writer, concurrency, stopped=stopped)
 
 
-def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:
-    """Creates the MI group if the plan says so.
+def create_groups(
+    plan: Plan, writer: TargetWriter, *, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
+    """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
 
     Raises:
         SyncError: After the outcome, when it failed: without the group nothing else can be done.
@@ -116,7 +120,7 @@ def create_groups(plan: Plan, writer: TargetWriter) -> Iterator[Outcome]:
     source = plan.source_group
     source_id = source.id if source.name == plan.target_group.name else None
     for change in plan.changes:
-        if change.kind is ChangeKind.CREATE_GROUP:
+        if change.kind is ChangeKind.CREATE_GROUP and not stopped():
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
@@ -170,44 +174,52 @@ def _in_flight(
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
     tried = failed = 0
+    # Why the rest is not tried: it cannot succeed, or too much has failed.
     fatal: SyncError | None = None
+    brake: SyncError | None = None
     waiting = iter(changes)
     running: set[_Attempt] = set()
     ended: SimpleQueue[_Attempt] = SimpleQueue()
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="mi-write") as pool:
         while True:
-            if not fatal and not stopped():
+            if not fatal and not brake and not stopped():
                 # Twice as many as are in flight, so that no thread waits for this one.
                 for change in islice(waiting, 2 * concurrency - len(running)):
-                    attempt = pool.submit(_attempt, change, write)
+                    attempt = pool.submit(_unless_stopped, stopped, change, write)
                     running.add(attempt)
                     attempt.add_done_callback(ended.put)
             if not running:
                 break
             running.remove(attempt := ended.get())
-            if attempt.cancelled():
+            if attempt.cancelled() or (result := attempt.result()) is None:
                 continue
-            outcome, error = attempt.result()
+            outcome, error = result
             tried += 1
             failed += error is not None and error.passing
             if error and error.fatal:
                 fatal = error
-            elif error and error.passing and not fatal and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
-                fatal = TooManyFailures(
-                    f"{failed} of {tried} writes failed because Metric Insights is in trouble, so the rest was not "
-                    f"tried. The last reason: {error}"
-                )
-                # It may know when the server is worth asking again.
-                fatal.__cause__ = error
+            elif error and error.passing and not stopped() and tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried:
+                brake = error
             yield outcome
-            if fatal or stopped():
+            if fatal or brake or stopped():
                 for each in running:
                     each.cancel()
     if fatal:
         raise fatal
+    if brake:
+        # Those in flight have ended meanwhile, and are counted too. The cause may know when to ask again.
+        raise TooManyFailures(
+            f"{failed} of {tried} writes failed because Metric Insights is in trouble, so the rest was not tried. The "
+            f"last reason: {brake}"
+        ) from brake
 
 
-def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcome, SyncError | None]:
+def _unless_stopped(stopped: Callable[[], bool], change: Change, write: Callable[[Change], Written]) -> _Ended | None:
+    """A write may have waited for its thread while somebody wanted to stop."""
+    return None if stopped() else _attempt(change, write)
+
+
+def _attempt(change: Change, write: Callable[[Change], Written]) -> _Ended:
     try:
         written = write(change)
     except SyncError as error:

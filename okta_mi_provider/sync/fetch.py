@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.errors import about
 from okta_mi_provider.sync.model import (
     Snapshot,
     Source,
@@ -96,8 +97,10 @@ def fetch(source: SourceReader, target: TargetReader, selector: GroupSelector, s
 
 def fetch_source(source: SourceReader, selector: GroupSelector, settings: SyncSettings) -> Source:
     """Reads one group of Okta and all of its members."""
-    group = source.find_group(selector)
-    return Source(source.org, group, source.members(group, Attributes.of(settings)))
+    with about("Okta group", str(selector)):
+        group = source.find_group(selector)
+    with about("Okta group", group.name):
+        return Source(source.org, group, source.members(group, Attributes.of(settings)))
 
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
@@ -118,5 +121,9 @@ def with_members(directory: Target, target: TargetReader, group: SourceGroup, se
     wanted = [directory.group_named(settings.target_group or group.name)]
     if settings.force:
         wanted.append(directory.default_group)
-    members = {each.id: target.members(each) for each in wanted if each and each.id not in directory.members}
-    return replace(directory, members={**directory.members, **members})
+    members = dict(directory.members)
+    for each in wanted:
+        if each and each.id not in members:
+            with about("MI group", each.name):
+                members[each.id] = target.members(each)
+    return replace(directory, members=members)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
 from okta_mi_provider.sync.diff import diff, in_scope
-from okta_mi_provider.sync.errors import PlanRefused, SyncError
+from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
 from okta_mi_provider.sync.fetch import (
     GroupSelector,
     SourceReader,
@@ -103,10 +103,13 @@ class _Run:
             sources = reading.result()
         refusal = self._refusal([source for source in sources if isinstance(source, Source)])
         for selector, source in zip(selectors, sources, strict=True):
-            if directory is None:
+            if directory is None and not self.stopped():
                 directory = self._directory()
             if isinstance(source, SyncError):
                 yield self._unplanned(selector, None, source)
+            elif directory is None:
+                cause = Stopped("Stopped before anything of this group was written. The next run does it.")
+                yield self._unplanned(selector, source.group, cause)
             elif isinstance(directory, SyncError):
                 yield self._unplanned(selector, source.group, directory)
             else:
@@ -160,7 +163,7 @@ class _Run:
             return outcomes, error
         if len(outcomes) < len(plan.changes):
             untried = plural(len(plan.changes) - len(outcomes), "change")
-            return outcomes, SyncError(f"Stopped before the end; {untried} not tried. The next run goes on from here.")
+            return outcomes, Stopped(f"Stopped before the end; {untried} not tried. The next run goes on from here.")
         return outcomes, None
 
     def _source(self, selector: GroupSelector) -> Source | SyncError:
