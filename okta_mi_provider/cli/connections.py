@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.run import Sides
+
+log = logging.getLogger(__name__)
 
 #: Requests in flight on MI, where nobody says otherwise: its database deadlocks under many.
 _MAX_CONCURRENCY = 4
@@ -64,6 +67,7 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], transport: T
             "--okta-host": args.okta_host,
             "--okta-token": args.okta_token,
             "--okta-client-id": args.okta_client_id,
+            "--okta-private-key-id": args.okta_private_key_id,
         }
         _not_both("--okta-conn-id", own)
         with _airflow():
@@ -79,11 +83,16 @@ def _okta(args: argparse.Namespace, environment: Mapping[str, str], transport: T
 
 def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> OktaLogin:
     """The way into Okta: a service app if one is named, else an API token."""
-    if args.okta_client_id:
+    if args.okta_client_id is not None:
+        if not args.okta_client_id.strip():
+            raise ConfigurationError(
+                "--okta-client-id is empty. Give the client id of the service app, or leave it out."
+            )
         _not_both("--okta-client-id", {"--okta-token": args.okta_token})
         from okta_mi_provider.clients.okta_keys import SigningKey
         from okta_mi_provider.clients.okta_oauth import ServiceApp
 
+        _unused(OKTA_TOKEN_VARIABLE, environment, "--okta-client-id names a service app")
         where = f"in {OKTA_KEY_VARIABLE}"
         text = environment.get(OKTA_KEY_VARIABLE, "")
         if not text.strip():
@@ -93,6 +102,8 @@ def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> Okt
             )
         key = SigningKey.parse(text, key_id=args.okta_private_key_id, what=f"The private key {where}")
         return ServiceApp(args.okta_client_id, key, credentials=where)
+    if args.okta_private_key_id is not None:
+        raise ConfigurationError("--okta-private-key-id is about the key of a service app: give --okta-client-id, too.")
     if args.okta_token is PROMPT:
         token, origin = _ask("Okta API token: "), "from the prompt"
     elif args.okta_token is not None:
@@ -100,8 +111,10 @@ def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> Okt
     else:
         token, origin = environment.get(OKTA_TOKEN_VARIABLE, ""), f"in {OKTA_TOKEN_VARIABLE}"
     if not token.strip():
+        app = f" Or, for the service app whose key is in {OKTA_KEY_VARIABLE}, give --okta-client-id."
         raise ConfigurationError(
             f"No Okta API token: set {OKTA_TOKEN_VARIABLE}, or give --okta-token to be asked for it."
+            + (app if environment.get(OKTA_KEY_VARIABLE) else "")
         )
     return ApiToken(token, credentials=origin)
 
@@ -150,6 +163,7 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
             raise ConfigurationError(
                 "Which MI user shall the application act for? Give --mi-user, an administrator of MI."
             )
+        _unused(MI_TOKEN_VARIABLE, environment, "--mi-application-id names an application")
         return Application(
             args.mi_application_id, key, args.mi_user, credentials=f"in {MI_KEY_VARIABLE}"
         ), f"in {MI_KEY_VARIABLE}"
@@ -179,6 +193,12 @@ def _ask(prompt: str) -> str:
         return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError:
         return ""
+
+
+def _unused(variable: str, environment: Mapping[str, str], because: str) -> None:
+    """Tells of a secret that is there and not taken, since something else was asked for."""
+    if environment.get(variable, "").strip():
+        log.warning("%s is not used: %s.", variable, because)
 
 
 def _not_both(conn_option: str, others: Mapping[str, object]) -> None:

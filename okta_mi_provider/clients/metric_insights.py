@@ -69,6 +69,8 @@ class MetricInsightsClient:
         dialect: MIDialect | None = None,
     ) -> None:
         self.dialect = dialect or MIDialect()
+        #: Which credentials are used, and where they are.
+        self.credentials = login.described
         self.transport = transport or Transport()
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(

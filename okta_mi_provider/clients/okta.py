@@ -55,6 +55,8 @@ class OktaClient:
     ) -> None:
         #: Whether the credentials end by themselves when nobody uses them.
         self.dies_unused = login.dies_unused
+        #: Which credentials are used, and where they are.
+        self.credentials = login.described
         self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
         self._page_size = page_size
 

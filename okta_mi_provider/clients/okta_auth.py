@@ -25,6 +25,10 @@ class OktaLogin(Protocol):
     dies_unused: bool
 
     @property
+    def described(self) -> str:
+        """Which credentials they are, and where; without the secret."""
+
+    @property
     def if_refused(self) -> str:
         """What to do when Okta does not accept the credentials."""
 
@@ -55,6 +59,11 @@ class ApiToken:
     def __init__(self, token: str | None, *, credentials: str) -> None:
         self._auth = HeaderAuth("Authorization", secret(token, f"The Okta API token {credentials}"), "SSWS")
         self._credentials = credentials
+
+    @property
+    def described(self) -> str:
+        """Where the token is."""
+        return f"the API token {self._credentials}"
 
     @property
     def if_refused(self) -> str:

@@ -78,13 +78,17 @@ class ServiceApp:
         self._renew_at = 0.0
 
     @property
+    def described(self) -> str:
+        """Which app it is, and where its key is."""
+        return f"the service app {quoted(self._client_id)} with the private key {self._credentials}"
+
+    @property
     def if_refused(self) -> str:
         """Names what has to agree between the connection and the app."""
-        key = f"private_key_id {quoted(self._key.key_id)}" if self._key.key_id else "no private_key_id"
-        return (
-            f"Okta does not accept the service app {quoted(self._client_id)} with the private key {self._credentials} "
-            f"({key}). Compare client id and public keys under Applications > Applications > General."
-        )
+        key_id = self._key.key_id
+        key = f"private_key_id {quoted(key_id)}" if key_id else "no private_key_id"
+        what = "Compare client id and public keys" if key_id else "Set the key's id (kid), and compare all with what is"
+        return f"Okta does not accept {self.described} ({key}). {what} under Applications > Applications > General."
 
     @property
     def if_not_allowed(self) -> str:

@@ -42,7 +42,7 @@ def examine_metric_insights(client: MetricInsightsClient, found: Directory) -> I
     except SyncError as error:
         yield _SECTION.wrong("connection", error)
         return
-    yield _SECTION.fine("credentials", f"Accepted by {client.host}.")
+    yield _SECTION.fine("credentials", f"{client.host} accepts {client.credentials}.")
     yield look_at_clock(_SECTION, client.http.headers)
     yield _version(client)
     yield _SECTION.fine("rights", f"May read users ({len(found.users):,}).")

@@ -31,7 +31,7 @@ def examine_okta(client: OktaClient) -> Iterator[Observation]:
     except SyncError as error:
         yield _SECTION.wrong("connection", error)
         return
-    yield _SECTION.fine("credentials", "Accepted.")
+    yield _SECTION.fine("credentials", f"Okta accepts {client.credentials}.")
     yield look_at_clock(_SECTION, client.http.headers)
     yield _rate_limit(client)
     if groups == []:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,11 +19,12 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_dialect import Switch
 from okta_mi_provider.kinds import Flag, show
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.text import one_line, quoted
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 
 log = logging.getLogger(__name__)
 
+_ENDS_IN_PORT = re.compile(r":[0-9]+$")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -73,14 +75,22 @@ class Fields:
 
     @property
     def host(self) -> str:
-        """Host or URL, with the port if that stands in a field of its own.
+        """Host or URL, with schema and port if they stand in fields of their own.
 
         Raises:
-            ConfigurationError: If there is none.
+            ConfigurationError: If there is none, or two ports.
         """
         host, port = (self.connection.host or "").strip().rstrip("/"), self.connection.port
         if not host:
             raise ConfigurationError(f"The host of {self.name} is missing: the URL of the server, with https://.")
+        if port and _ENDS_IN_PORT.search(host):
+            raise ConfigurationError(
+                f"{self.name} has a port in its host, {quoted(host.rsplit('@', 1)[-1])}, and the port {port} besides. "
+                "Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
+            )
+        schema = (self.connection.schema or "").strip().lower()
+        if schema in {"http", "https"} and "://" not in host:
+            host = f"{schema}://{host}"
         return f"{host}:{port}" if port else host
 
     @property

@@ -14,6 +14,7 @@ from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
+from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.okta_auth import OktaLogin
@@ -94,13 +95,26 @@ class OktaHook(BaseHook):
 
 
 def _login(fields: Fields) -> OktaLogin:
-    if fields.choice("auth_mode", "ssws", ("ssws", "private_key_jwt")) == "ssws":
+    chosen = fields.choice("auth_mode", "", ("ssws", "private_key_jwt"))
+    client_id, private_key = fields.text("client_id"), fields.secret("private_key")
+    if chosen != "private_key_jwt":
+        # A form stores "ssws" by itself; with a token in the password it is believed.
+        if (client_id or private_key) and not (chosen and fields.password):
+            raise ConfigurationError(
+                f"{fields.name} has a service app ('client_id', 'private_key') in its extra, but its 'auth_mode' is "
+                f"{quoted(chosen) if chosen else 'missing'}. Set it to 'private_key_jwt' for the app, or to 'ssws' for "
+                "an API token in the password."
+            )
+        if "PRIVATE KEY" in (fields.password or ""):
+            raise ConfigurationError(
+                f"The password of {fields.name} is a private key, not an API token. For a service app, leave it empty, "
+                "and set 'auth_mode' to 'private_key_jwt', 'client_id' and 'private_key' in the extra."
+            )
         return ApiToken(fields.password, credentials=fields.whereabouts)
     # Signing needs a library that takes its time to load.
     from okta_mi_provider.clients.okta_keys import SigningKey  # noqa: PLC0415
     from okta_mi_provider.clients.okta_oauth import DEFAULT_SCOPES, DPoP, ServiceApp  # noqa: PLC0415
 
-    client_id, private_key = fields.text("client_id"), fields.secret("private_key")
     if client_id is None:
         raise ConfigurationError(
             f"Extra 'client_id' of {fields.name} is missing: the client id of the service app, under Applications > "
@@ -109,6 +123,7 @@ def _login(fields: Fields) -> OktaLogin:
     if private_key is None:
         raise ConfigurationError(
             f"Extra 'private_key' of {fields.name} is missing: the private key of the service app, in PEM or as JWK."
+            + (" The password is not looked at." if fields.password else "")
         )
     where = f"in the extra of {fields.name}"
     key = SigningKey.parse(private_key, key_id=fields.text("private_key_id"), what=f"The private key {where}")

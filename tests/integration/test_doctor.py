@@ -70,6 +70,9 @@ def test_two_healthy_servers(doctor: Examine, sales: World) -> None:
     assert seen.wrong == []
     assert "is the Okta org" in seen.said("org")
     assert [verdict for verdict, _ in seen.of("credentials")] == ["fine", "fine"]
+    assert seen.said("credentials", "Okta") == "Okta accepts the API token in OKTA_API_TOKEN."
+    application = f"'{credentials.MI_APPLICATION_ID}' for the user '{credentials.MI_USER}'"
+    assert f"accepts the application {application} with the key in MI_APPLICATION_KEY." in seen.said("credentials")
     assert [verdict for verdict, _ in seen.of("clock")] == ["fine", "fine"]
     assert "requests are left in this minute" in seen.said("rate limit")
     assert "30 days without use" in seen.said("token")
