@@ -6,7 +6,7 @@ import json
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from os import environ
 from pathlib import Path
@@ -19,6 +19,7 @@ from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from okta_mi_provider import __version__
+from okta_mi_provider.clients.advice import SOMETHING_BETWEEN
 from okta_mi_provider.clients.errors import (
     BadAnswer,
     Call,
@@ -120,6 +121,8 @@ class HttpSession:
     connections: int = 4
     #: Called before each request, to make it wait.
     before_each: Callable[[], None] = lambda: None
+    #: Which option of a connection sets `max_wait_s`, for messages; "" if none does.
+    wait_option: str = ""
     #: Those of the last answer, in whichever thread it came.
     headers: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _session: requests.Session = field(init=False, repr=False)
@@ -219,8 +222,11 @@ class HttpSession:
             raise Unavailable(call, f"nothing came for {self.transport.timeout_s:g} s") from None
         except requests.exceptions.InvalidProxyURL:
             raise ConfigurationError("The proxy in HTTP_PROXY or HTTPS_PROXY is not a URL.") from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+            part = replace(call, broke_off=True)
+            raise Unavailable(part, _reason(error), SOMETHING_BETWEEN.format(base=self.base)) from None
         except OSError as error:
-            # Among these are requests' own errors for broken connections and cut-off answers.
+            # Among these are requests' own errors for broken connections.
             raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
         self.headers = response.headers
         return response
@@ -275,7 +281,7 @@ class HttpSession:
             Stopped: If somebody wants the sync to end instead of another attempt.
             SyncError: The last failure, when it is not worth another attempt or there were enough of them.
         """
-        return Retrying(
+        retrying = Retrying(
             sleep=_already_waited,
             stop=stop_after_attempt(attempts),
             retry=retry_if_exception(
@@ -284,7 +290,13 @@ class HttpSession:
             wait=self._pause,
             before_sleep=self._wait,
             reraise=True,
-        )(attempt)
+        )
+        try:
+            return retrying(attempt)
+        except RateLimited as error:
+            if self._is_too_long(error):
+                raise error.too_long(self.transport.max_wait_s, self.wait_option) from error.__cause__
+            raise
 
     def _is_too_long(self, error: SyncError) -> bool:
         wait_s = error.wait_s if isinstance(error, RateLimited) else None
@@ -307,8 +319,13 @@ def _already_waited(seconds: float) -> None:
     """Nothing: the pause before an attempt is made where it is told why, and where it can be ended."""
 
 
-def json_body(response: requests.Response, call: Call) -> Any:
+def json_body(response: requests.Response, call: Call, base: BaseUrl) -> Any:
     """The JSON of an answer.
+
+    Args:
+        response: The answer.
+        call: The request behind it.
+        base: Whose answer it should be.
 
     Raises:
         Unavailable: If there is none: something between us and the server has answered, or cut it off.
@@ -316,8 +333,19 @@ def json_body(response: requests.Response, call: Call) -> Any:
     try:
         return response.json()
     except requests.exceptions.JSONDecodeError:
-        what = "an empty body" if not response.content else "something that is not JSON"
-        raise Unavailable(call, f"the answer is {what}") from None
+        raise Unavailable(call, f"the answer is {no_json(response)}", SOMETHING_BETWEEN.format(base=base)) from None
+
+
+def no_json(response: requests.Response) -> str:
+    """What an answer is that is no JSON."""
+    if not response.content:
+        return "empty"
+    return "a web page" if is_page(response) else "not JSON, or not all of it"
+
+
+def is_page(response: requests.Response) -> bool:
+    """Whether an answer is for a browser."""
+    return "html" in response.headers.get("Content-Type", "").casefold()
 
 
 def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:

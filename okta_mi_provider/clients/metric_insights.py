@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from okta_mi_provider.clients.advice import DELETED_MEANWHILE
 from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Rejected, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
@@ -121,7 +122,9 @@ class MetricInsightsClient:
         """One user (`GET /api/user/id/{id}`)."""
         for call, row in self._rows(f"{_USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
-        raise NotFound(Call(SYSTEM, "GET", _USERS, 200), f"there is no user with the id {quoted(user_id)}")
+        raise NotFound(
+            Call(SYSTEM, "GET", _USERS, 200), f"there is no user with the id {quoted(user_id)}", DELETED_MEANWHILE
+        )
 
     def user_named(self, username: str) -> TargetUser | None:
         """A user that the server finds by its name (`GET /api/user?username=`); None does not mean that there is none.
@@ -271,7 +274,8 @@ class MetricInsightsClient:
         call, body = self._http.send("GET", path, query=urlencode(query))
         rows = rows_of(body, plural, singular)
         if rows is None:
-            raise BadAnswer(call, f"there is no list of {plural} in it")
+            hint = f"Is {self.host} a Metric Insights server, of version 7.0 or later?"
+            raise BadAnswer(call, f"there is no list of {plural} in it", hint)
         return Page(call, announced_rows(body), rows)
 
     def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:

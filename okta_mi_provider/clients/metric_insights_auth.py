@@ -14,6 +14,7 @@ from typing import Protocol
 
 import requests
 
+from okta_mi_provider.clients.advice import about_mi_trouble
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret
 from okta_mi_provider.clients.metric_insights_answers import asked_pause
@@ -222,12 +223,14 @@ class Application:
         if pause := asked_pause(response, call, http.words(_message(response), self._key)):
             raise pause
         if response.status_code >= 500:
-            raise Unavailable(call, http.words(response.reason or ""))
+            raise Unavailable(
+                call, http.words(_message(response) or response.reason or "", self._key), about_mi_trouble(call)
+            )
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
             raise AuthError(call, http.words(_message(response), self._key), hint)
-        answer = json_body(response, call)
+        answer = json_body(response, call, http.base)
         # Without valid credentials MI may answer 200 and an empty list.
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.strip():

@@ -122,7 +122,7 @@ class MetricInsightsHttp:
                     raise refused(expired, self._credentials) from None
             except Rejected as error:
                 if renewals:
-                    raise RefusedReplay(error.call, error.detail) from None
+                    raise RefusedReplay(error.call, error.detail, error.hint) from None
                 raise
         raise AssertionError("the loop returns or raises")
 

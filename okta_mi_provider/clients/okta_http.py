@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import requests
 
+from okta_mi_provider.clients.advice import DELETED_MEANWHILE, OKTA_TROUBLE
 from okta_mi_provider.clients.errors import (
     ApiError,
     AuthError,
@@ -26,7 +27,7 @@ from okta_mi_provider.clients.errors import (
 )
 from okta_mi_provider.clients.http import HttpSession, Transport, json_body, redirect_error
 from okta_mi_provider.clients.okta_auth import OktaLogin
-from okta_mi_provider.clients.rate_limit import RateLimit, Share, wait_after_429
+from okta_mi_provider.clients.rate_limit import RateLimit, Share, is_concurrency_limit, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
 
 SYSTEM = "Okta"
@@ -34,6 +35,9 @@ SYSTEM = "Okta"
 _ATTEMPTS = 6
 #: Okta's code for a right that is missing, though it is answered 401 like a token that is refused.
 _NOT_ALLOWED = "E0000015"
+#: Its code for credentials that are none, though it is answered 403 like a right that is missing.
+_NO_SESSION = "E0000005"
+_CODES = "developer.okta.com/docs/reference/error-codes/"
 #: How often one request may be answered 401 before the credentials are believed to be wrong.
 _MOST_LOGINS = 3
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
@@ -58,7 +62,7 @@ class OktaHttp:
 
     def __init__(self, base: BaseUrl, login: OktaLogin, *, transport: Transport, share: Share) -> None:
         self.base = base
-        self._http = HttpSession(SYSTEM, base, transport, connections=1)
+        self._http = HttpSession(SYSTEM, base, transport, connections=1, wait_option="max_wait")
         self._login = login
         self.share = share
         self._pauses, self._longest_pause_s = transport.pauses, transport.max_wait_s
@@ -84,7 +88,7 @@ class OktaHttp:
         call = self._http.call(response)
         if response.status_code != 200:
             raise self._error(response)
-        return call, json_body(response, call)
+        return call, json_body(response, call, self.base)
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> tuple[Call, Any]:
         """One object.
@@ -100,7 +104,7 @@ class OktaHttp:
         def read() -> tuple[Call, Any]:
             response = self.attempt(path, urlencode(query or {}), tries)
             call = self.call(response)
-            return call, json_body(response, call)
+            return call, json_body(response, call, self.base)
 
         return self.retrying(read)
 
@@ -164,10 +168,8 @@ class OktaHttp:
         call, status = self._http.call(response), response.status_code
         code, summary = self._words(response)
         if status == 429:
-            return RateLimited(
-                call, wait_after_429(response.headers), summary, "Too many requests share this org's limit."
-            )
-        if status == 401 and code != _NOT_ALLOWED:
+            return RateLimited(call, wait_after_429(response.headers), summary, _about_limit(response))
+        if (status == 401 and code != _NOT_ALLOWED) or code == _NO_SESSION:
             return AuthError(call, summary, self._login.if_refused)
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
@@ -175,11 +177,12 @@ class OktaHttp:
             return RightsMissing(call, summary, f"{lacking}{self._login.if_not_allowed}")
         if status == 404:
             is_a_list = call.path == "/api/v1/groups"
-            hint = f"Is {self.base} an Okta org?" if is_a_list else "It may have been deleted meanwhile."
+            hint = f"Is {self.base} an Okta org?" if is_a_list else DELETED_MEANWHILE
             return NotFound(call, summary, hint)
         if status >= 500:
-            return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
-        return redirect_error(response, call) or Rejected(call, summary, "" if code else f"Is {self.base} an Okta org?")
+            return Unavailable(call, summary, OKTA_TROUBLE)
+        hint = f"Okta explains {code} at {_CODES}." if code else f"Is {self.base} an Okta org?"
+        return redirect_error(response, call) or Rejected(call, summary, hint)
 
     def _words(self, response: requests.Response) -> tuple[str, str]:
         """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
@@ -219,6 +222,13 @@ class Tries:
         if self._first is None and _REQUEST_ID.fullmatch(request_id):
             self._first = request_id
         self._count += 1
+
+
+def _about_limit(response: requests.Response) -> str:
+    """Which of Okta's limits a 429 is about."""
+    if is_concurrency_limit(response.headers):
+        return "Too many requests of this org are under way at the same time (its concurrency limit), ours or others'."
+    return "Too many requests share this org's limit."
 
 
 def _bucket(path: str) -> str:

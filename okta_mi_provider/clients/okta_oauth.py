@@ -14,6 +14,7 @@ from enum import StrEnum
 import requests
 from requests.auth import AuthBase
 
+from okta_mi_provider.clients.advice import OKTA_TROUBLE
 from okta_mi_provider.clients.errors import ApiError, AuthError, BadAnswer, RateLimited, RightsMissing, Unavailable
 from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, json_body, redirect_error, secret
 from okta_mi_provider.clients.okta_keys import ProofKey, SigningKey
@@ -180,7 +181,7 @@ class ServiceApp:
         if status == 429:
             return RateLimited(call, wait_after_429(answer.headers), detail)
         if status >= 500:
-            return Unavailable(call, detail or http.words(answer.reason or ""))
+            return Unavailable(call, detail or http.words(answer.reason or ""), OKTA_TROUBLE)
         if redirect := redirect_error(answer, call):
             return redirect
         if status == 404:
@@ -198,7 +199,7 @@ class ServiceApp:
 
     def _token(self, http: HttpSession, answer: requests.Response) -> Credentials:
         call = http.call(answer)
-        body = json_body(answer, call)
+        body = json_body(answer, call, http.base)
         token = body.get("access_token") if isinstance(body, dict) else None
         if not isinstance(token, str):
             raise AuthError(call, "there is no access token in it", self.if_refused)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 
+from okta_mi_provider.clients.advice import CURSORS_EXPIRE, OKTA_GOES_IN_CIRCLES
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
 from okta_mi_provider.clients.http import json_body
 from okta_mi_provider.clients.okta_http import OktaHttp, Tries
@@ -68,14 +70,16 @@ class _Reading(Generic[_Item]):
         self._size = _PageSize()
 
     def whole(self) -> list[_Item]:
-        for _ in range(_MOST_RESTARTS):
+        for begun in count(1):
             page = self._page(self._first)
             try:
                 return self._from(page)
             except Rejected as error:
                 # A cursor can expire while a long list is read. Nothing was wrong with the first page.
+                if begun > _MOST_RESTARTS:
+                    raise Rejected(error.call, error.detail, CURSORS_EXPIRE.format(times=begun)) from None
                 log.info("%s Beginning the list again.", error)
-        return self._from(self._page(self._first))
+        raise AssertionError("the loop returns or raises")
 
     def _from(self, page: _Page) -> list[_Item]:
         """What is on the first page and on all that follow it."""
@@ -89,9 +93,17 @@ class _Reading(Generic[_Item]):
             if page.following is None:
                 return list(found.values())
             if page.following in seen:
-                raise BadAnswer(page.call, "its next page is one that was read already, so the list has no end")
+                raise BadAnswer(
+                    page.call,
+                    "its next page is one that was read already, so the list has no end",
+                    OKTA_GOES_IN_CIRCLES,
+                )
             if idle == _MOST_IDLE_PAGES:
-                raise BadAnswer(page.call, f"{idle} pages in a row have brought nothing new, so the list has no end")
+                raise BadAnswer(
+                    page.call,
+                    f"{idle} pages in a row have brought nothing new, so the list has no end",
+                    OKTA_GOES_IN_CIRCLES,
+                )
             seen.add(page.following)
             page = self._page(page.following)
 
@@ -108,9 +120,9 @@ class _Reading(Generic[_Item]):
                 self._size.shrink(query)
             raise
         call = self._http.call(response)
-        rows = json_body(response, call)
+        rows = json_body(response, call, self._http.base)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise BadAnswer(call, "it is not a list of objects")
+            raise BadAnswer(call, "it is not a list of objects", f"Is {self._http.base} an Okta org?")
         limit = _limit(asked)
         # A short list may do without links. No other does.
         needs_links = query != self._first or (limit is not None and len(rows) >= limit)
@@ -121,7 +133,11 @@ class _Reading(Generic[_Item]):
         links = response.links
         if "next" not in links:
             if "self" not in links and (needs_links or "Link" in response.headers):
-                raise Unavailable(call, "it does not tell whether the list goes on (header Link)")
+                raise Unavailable(
+                    call,
+                    "it does not tell whether the list goes on (header Link)",
+                    "Let proxies leave that header as it is.",
+                )
             return None
         url = links["next"]["url"]
         try:
