@@ -50,3 +50,13 @@ class OktaPool(NamedTuple):
                 f"[{_SECTION}] okta_pool_slots is {slots!r}; allowed: a whole number from 1 to {_MOST_SLOTS}."
             )
         return cls(name, int(slots))
+
+
+def sharers(pool: str) -> int:
+    """How many tasks of a pool may read Okta at the same time; 1 if it is not the configured one.
+
+    Raises:
+        OktaPoolError: If that cannot be used.
+    """
+    configured = OktaPool.configured()
+    return configured.slots if configured and configured.name == pool else 1

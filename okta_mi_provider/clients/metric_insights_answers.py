@@ -169,6 +169,11 @@ def _failed_inside(answer: object) -> bool:
     return str(answer.get("status", "")).upper() == "ERROR" or str(answer.get("resultCode") or 0) != "0"
 
 
+def message_of(response: requests.Response) -> str:
+    """What an answer says in words; empty if it has none."""
+    return _message(_json(response))
+
+
 def _message(answer: object) -> str:
     if not isinstance(answer, dict):
         return answer if isinstance(answer, str) else ""

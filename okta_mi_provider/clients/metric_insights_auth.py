@@ -12,12 +12,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-import requests
-
 from okta_mi_provider.clients.advice import about_mi_trouble
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
 from okta_mi_provider.clients.http import HeaderAuth, HttpSession, json_body, redirect_error, secret
-from okta_mi_provider.clients.metric_insights_answers import asked_pause
+from okta_mi_provider.clients.metric_insights_answers import asked_pause, message_of
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.text import quoted
 
@@ -220,16 +218,15 @@ class Application:
         )
         if redirect := redirect_error(response, call):
             raise redirect
-        if pause := asked_pause(response, call, http.words(_message(response), self._key)):
+        said = http.words(message_of(response))
+        if pause := asked_pause(response, call, said):
             raise pause
         if response.status_code >= 500:
-            raise Unavailable(
-                call, http.words(_message(response) or response.reason or "", self._key), about_mi_trouble(call)
-            )
+            raise Unavailable(call, said or http.words(response.reason or ""), about_mi_trouble(call))
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
-            raise AuthError(call, http.words(_message(response), self._key), hint)
+            raise AuthError(call, said, hint)
         answer = json_body(response, call, http.base)
         # Without valid credentials MI may answer 200 and an empty list.
         token = answer.get("token") if isinstance(answer, dict) else None
@@ -246,11 +243,3 @@ def refused(expired: SessionExpired, credentials: str) -> AuthError:
         f"Metric Insights does not accept the credentials {credentials}. Check host and token; a personal token may "
         "have expired (Admin > System > API Tokens).",
     )
-
-
-def _message(response: requests.Response) -> str:
-    try:
-        body = response.json()
-    except requests.exceptions.JSONDecodeError:
-        return ""
-    return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""

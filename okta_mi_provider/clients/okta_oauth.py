@@ -95,8 +95,8 @@ class ServiceApp:
     def if_not_allowed(self) -> str:
         """Names the two things that an app needs."""
         return (
-            f"The service app {quoted(self._client_id)} needs the scope under Okta API Scopes and an admin role under "
-            "Admin roles, such as Read-only Administrator."
+            f"The service app {quoted(self._client_id)} needs the scope {DEFAULT_SCOPES[0]} under Okta API Scopes and "
+            "an admin role under Admin roles, such as Read-only Administrator."
         )
 
     def auth(self, http: HttpSession) -> Credentials:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from okta_mi_provider import idle_token
-from okta_mi_provider.okta_pool import OktaPool
+from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import Job, SyncOperator
 from okta_mi_provider.sync.fetch import fetch
 from okta_mi_provider.sync.text import plural, quoted
@@ -27,8 +27,7 @@ class FetchOperator(SyncOperator):
 
         settings = self.effective_settings(job.context)
         job.store.begin(job.run, group=str(self.selector), settings=settings.to_mapping())
-        pool = OktaPool.configured()
-        okta = self.okta(sharers=pool.slots if pool and pool.name == self.pool else 1)
+        okta = self.okta(sharers=sharers(self.pool))
         self._warn_of_idle_token(okta)
         snapshot = fetch(okta, self.metric_insights(read_only=True), self.selector, settings)
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))

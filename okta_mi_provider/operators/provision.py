@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
@@ -103,6 +104,6 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True, pauses=self.pauses)
+        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
         target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
         return Sides(source, target, ensuring(target), target.max_concurrency)

@@ -12,10 +12,11 @@ import pytest
 from okta_mi_provider.okta_pool import OktaPool, OktaPoolError
 from okta_mi_provider.operators import retry
 from okta_mi_provider.plugins.okta_pool import make_pool, on_starting
+from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import Store
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
 from tests.airflow.conftest import DAG_ID, SALES, Instance
-from tests.integration.world import World
+from tests.integration.world import World, logins
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -58,6 +59,23 @@ def test_a_wait_beyond_max_wait_is_handed_to_airflow_s_retry(limited: World, dag
     assert task.retry_policy.evaluate(ValueError("something else"), 1, 2).retry_delay is None
     assert limited.okta.stats()["requests"] == 2
     assert execute(task)["source_users"] == 1
+
+
+@pytest.mark.skipif(not HAS_RETRY_POLICY, reason="this Airflow has no retry policies")
+def test_airflow_tries_again_at_the_reset_and_not_after_its_own_delay(
+    world: World, sync: Callable[..., Any], connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than a test may take: if the reset did not count, this one would end as a failure.
+    monkeypatch.setattr(retry, "_RETRY_DELAY", timedelta(hours=1))
+    connection("okta_default", extra={"max_wait": 1})
+    world.okta.group("Sales", "ana")
+    world.okta.fault("429", route="list_members", seconds=2)
+
+    run = sync(SALES.replace("retries: 0", "retries: 1"))
+
+    assert run.state == "success"
+    assert run.tries["fetch"] == 2
+    assert world.mi.members("Sales") == logins("ana")
 
 
 def test_the_operator_for_people_s_own_dags_hands_it_over_as_well(
@@ -204,6 +222,14 @@ def test_those_in_the_pool_divide_okta_s_rate_limit(
     assert [client.http.share.sharers for client in clients] == [3, 1]
 
 
+def test_a_provision_operator_in_the_pool_divides_it_too(world: World, pool: str) -> None:
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    tasks = [ProvisionOperator(task_id=name, group="Sales", pool=name) for name in (pool, "default_pool")]
+    shares = [task._sides(read_only=True).source.http.share for task in tasks]  # type: ignore[attr-defined]
+    assert [(share.kept_percent, share.sharers) for share in shares] == [(50, 3), (50, 1)]
+
+
 @pytest.mark.parametrize(
     ("name", "number", "said"),
     [
@@ -238,6 +264,19 @@ def test_a_schedule_with_long_gaps_warns_of_the_token_s_death(
     assert "**Caution:** The schedule @monthly leaves up to 31 days without a run" in dag.doc_md
     execute(dag.get_task("fetch"))
     assert "dies after 30 days without use" in caplog.text
+
+
+def test_a_service_app_does_not_die_of_disuse(
+    world: World, dags: Dags, connection: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    world.okta.group("Sales", "ana")
+    key = {"private_key": credentials.OKTA_PRIVATE_KEY, "private_key_id": credentials.OKTA_PRIVATE_KEY_ID}
+    app = {"auth_mode": "private_key_jwt", "client_id": credentials.OKTA_CLIENT_ID, **key}
+    connection("okta_default", password=None, extra=app)
+    dag = dags("groups: [{name: Sales, schedule: '@monthly', auto_create: all}]").dags[DAG_ID]
+
+    assert execute(dag.get_task("fetch"))["source_users"] == 1
+    assert "30 days" not in caplog.text
 
 
 def test_a_daily_schedule_does_not(world: World, dags: Dags, caplog: pytest.LogCaptureFixture) -> None:

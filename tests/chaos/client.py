@@ -18,7 +18,9 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient, MIDialect
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
 from okta_mi_provider.clients.okta import OktaClient
-from okta_mi_provider.clients.okta_auth import ApiToken
+from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
+from okta_mi_provider.clients.okta_keys import SigningKey
+from okta_mi_provider.clients.okta_oauth import ServiceApp
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
@@ -96,9 +98,13 @@ def selectors(job: Job) -> list[GroupSelector]:
 
 def okta(job: Job) -> OktaClient:
     """A client as the hook makes it."""
+    login: OktaLogin = ApiToken(credentials.OKTA_API_TOKEN, credentials="of the chaos")
+    if job.okta_login == "app":
+        key = SigningKey.parse(credentials.OKTA_EC_PRIVATE_KEY, key_id=credentials.OKTA_EC_PRIVATE_KEY_ID, what="It")
+        login = ServiceApp(credentials.OKTA_CLIENT_ID, key, credentials="of the chaos")
     return OktaClient(
         okta_url(job.okta_url),
-        ApiToken(credentials.OKTA_API_TOKEN, credentials="of the chaos"),
+        login,
         transport=Transport(timeout_s=job.timeout_s, read_only=True),
         page_size=job.page_size,
     )

@@ -20,7 +20,10 @@ from tests.chaos.job import Job
 
 def run(job: Job) -> dict[str, Any]:
     """Syncs, and reads the report that the command has written."""
-    os.environ["OKTA_API_TOKEN"] = credentials.OKTA_API_TOKEN
+    if job.okta_login == "app":
+        os.environ["OKTA_PRIVATE_KEY"] = credentials.OKTA_EC_PRIVATE_KEY
+    else:
+        os.environ["OKTA_API_TOKEN"] = credentials.OKTA_API_TOKEN
     if job.login == "personal":
         os.environ["MI_API_TOKEN"] = credentials.MI_API_TOKEN
     else:
@@ -36,6 +39,9 @@ def run(job: Job) -> dict[str, Any]:
 def _options(job: Job) -> list[str]:
     settings = job.settings
     words = ["--okta-host", job.okta_url, "--mi-host", job.mi_url, "--max-concurrency", str(job.concurrency), "-v"]
+    if job.okta_login == "app":
+        words += ["--okta-client-id", credentials.OKTA_CLIENT_ID]
+        words += ["--okta-private-key-id", credentials.OKTA_EC_PRIVATE_KEY_ID]
     if job.login == "application":
         words += ["--mi-user", credentials.MI_USER, "--mi-application-id", credentials.MI_APPLICATION_ID]
     if settings["auto_create"] != "none":

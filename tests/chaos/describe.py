@@ -19,7 +19,8 @@ def _lines(record: Record, broken: list[str]) -> Iterator[str]:
     scenario, world = record.scenario, record.scenario.world
     yield f"\n=== seed {scenario.seed}: {'BROKEN' if broken else 'fine'}. Again: make chaos SEED={scenario.seed} RUNS=1"
     yield from (f"  ! {what}" for what in broken)
-    yield f"mode {scenario.mode}, login {scenario.login}, {scenario.concurrency} at a time, pages {scenario.page_size}"
+    yield f"mode {scenario.mode}, logins {scenario.okta_login} and {scenario.login}"
+    yield f"{scenario.concurrency} at a time, pages {scenario.page_size}"
     yield f"settings {_plain(world.settings)}"
     yield f"Okta {_plain(world.okta_knobs)}"
     yield f"MI {_plain(world.mi_knobs)}"

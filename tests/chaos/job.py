@@ -13,7 +13,7 @@ class Job:
     """One sync of all groups of a world.
 
     Attributes:
-        mode: As in the scenario.
+        mode, login, okta_login: As in the scenario.
         groups: Name and id of each group; the id is None if the name is to be used.
         folder: For the log, the plans and the result of this sync.
         kept: For what stays from one sync to the next: the store, and where each DAG stands.
@@ -26,6 +26,7 @@ class Job:
     groups: tuple[tuple[str, str | None], ...]
     settings: Mapping[str, Any]
     login: str
+    okta_login: str
     concurrency: int
     page_size: int
     timeout_s: float

@@ -62,7 +62,7 @@ class Player:
         record.resting = len(record.syncs)
         self._sync(record, Trouble(), sabotage)
         record.writes = list(stage.tap.writes)
-        record.secrets = {**{value: name for name, value in known_secrets().items()}, **stage.tap.secrets}
+        record.secrets = {**known_secrets(), **stage.tap.secrets, **stage.okta_secrets}
         record.requests = stage.requests()
         record.trapped = stage.was_trapped()
         return record
@@ -133,6 +133,7 @@ class Player:
             ),
             settings=scenario.world.settings,
             login=scenario.login,
+            okta_login=scenario.okta_login,
             concurrency=scenario.concurrency,
             page_size=scenario.page_size,
             timeout_s=_PATIENCE_S if trouble.is_none else TIMEOUT_S,

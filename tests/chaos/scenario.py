@@ -26,6 +26,7 @@ class Scenario:
         mode: Through `provision`, the five tasks of a DAG, the single operator, or the command.
         by_id: Places of the groups that are named by their Okta id.
         login: How to authenticate at MI: "application" or "personal".
+        okta_login: How to authenticate at Okta: "token", or "app" for a service app.
         resume: With rooms: a task that died is tried again, as Airflow does; otherwise a new run begins.
         troubles: What goes wrong, for each sync before both servers are healed.
     """
@@ -35,6 +36,7 @@ class Scenario:
     mode: str
     by_id: tuple[int, ...]
     login: str
+    okta_login: str
     concurrency: int
     page_size: int
     resume: bool
@@ -64,6 +66,7 @@ def make(seed: int) -> Scenario:
         mode=mode,
         by_id=() if mode == "command" else tuple(place for place in range(len(groups)) if chance.random() < 0.2),
         login=chance.choice(("application", "application", "personal")),
+        okta_login=chance.choice(("token", "app")),
         concurrency=chance.randint(1, 8),
         page_size=world.okta_knobs.get("members_max_limit") or chance.choice((1, 3, 7, 200)),
         resume=chance.random() < 0.5,
@@ -146,6 +149,10 @@ def _okta_knobs(chance: random.Random, mode: str) -> dict[str, Any]:
         knobs["missing_headers"] = chance.sample(("Date", "X-Rate-Limit-Reset", "X-Rate-Limit-Limit"), 2)
     if chance.random() < 0.1:
         knobs["latency_ms"] = 3
+    # Of service apps only.
+    if chance.random() < 0.4:
+        knobs["dpop_required"] = True
+        knobs["dpop_api_nonce"] = chance.random() < 0.5
     return knobs
 
 

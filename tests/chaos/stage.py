@@ -15,6 +15,7 @@ from okta_mi_provider.simulators.faults import FaultRule
 from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
 from okta_mi_provider.simulators.mi_state import Application, MIState
 from okta_mi_provider.simulators.okta import create_okta_app
+from okta_mi_provider.simulators.okta_oauth import AccessToken
 from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.server import serve
 from tests.chaos.tap import Tap
@@ -30,6 +31,7 @@ class Stage:
 
     Attributes:
         tap: What came in at MI, and the secrets that went over the wire.
+        okta_secrets: Access tokens that Okta gave out, by the token.
         group_ids: Okta's ids of the groups that are synced, in their order.
     """
 
@@ -37,6 +39,8 @@ class Stage:
         okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(_empty_server())
         self.okta, self.mi = okta_app.state.system, mi_app.state.system
         self.tap = Tap(mi_app)
+        self.okta_secrets: dict[str, str] = {}
+        self.okta.endpoint._tokens = _RememberingTokens(self.okta_secrets)
         self.okta_url = stack.enter_context(serve(okta_app))
         self.mi_url = stack.enter_context(serve(self.tap))
         self._trap = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -49,6 +53,7 @@ class Stage:
         self.okta.reset()
         self.mi.reset()
         self.tap.reset()
+        self.okta_secrets.clear()
         self.group_ids = self._install_okta(world)
         self._install_mi(world)
         self.was_trapped()
@@ -148,12 +153,26 @@ def open_stage() -> Iterator[Stage]:
 
 
 def known_secrets() -> Mapping[str, str]:
-    """The secrets that every run begins with, by what they are."""
+    """What every run begins with, by the secret. Of a private key each line is one."""
+    lines = credentials.OKTA_EC_PRIVATE_KEY.splitlines()[1:-1]
     return {
-        "Okta token": credentials.OKTA_API_TOKEN,
-        "application key": credentials.MI_APPLICATION_KEY,
-        "personal token": credentials.MI_API_TOKEN,
+        credentials.OKTA_API_TOKEN: "Okta token",
+        credentials.MI_APPLICATION_KEY: "application key",
+        credentials.MI_API_TOKEN: "personal token",
+        **dict.fromkeys(lines, "private key"),
     }
+
+
+class _RememberingTokens(dict[str, AccessToken]):
+    """The access tokens of the simulated Okta, which notes all that were ever given out."""
+
+    def __init__(self, given: dict[str, str]) -> None:
+        super().__init__()
+        self._given = given
+
+    def __setitem__(self, token: str, known: AccessToken) -> None:
+        self._given[token] = "access token"
+        super().__setitem__(token, known)
 
 
 def _empty_server() -> MIState:

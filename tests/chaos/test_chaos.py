@@ -27,6 +27,9 @@ def test_the_scenarios_have_everything_in_them() -> None:
     scenarios = [make(seed) for seed in range(500)]
 
     assert {each.mode for each in scenarios} == {"provision", "rooms", "operator", "command"}
+    assert {(each.login, each.okta_login) for each in scenarios} == {
+        (login, okta_login) for login in ("application", "personal") for okta_login in ("token", "app")
+    }
     assert {each.world.settings["auto_create"] for each in scenarios} == {"none", "groups", "all"}
     assert {len(each.world.groups) for each in scenarios} == {1, 2, 3}
     assert max(len(each.world.people) for each in scenarios) >= 30

@@ -41,7 +41,17 @@ def scenario(number: int, *, dry_run: bool = False, mode: str = "provision", **m
             "in_group_method": "honoured", "default_group_method": "added", **mi_knobs,
         },
     )  # fmt: skip
-    return replace(some, world=world, mode=mode, by_id=(), login="application", concurrency=2, page_size=2, troubles=())
+    return replace(
+        some,
+        world=world,
+        mode=mode,
+        by_id=(),
+        login="application",
+        okta_login="token",
+        concurrency=2,
+        page_size=2,
+        troubles=(),
+    )
 
 
 def broken_by(player: Player, some: Scenario, sabotage: str) -> set[str]:

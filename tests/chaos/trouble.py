@@ -17,7 +17,7 @@ OKTA_ONLY = (
 )  # fmt: skip
 MI_ONLY = ("429", "412", "401", "403", "401_application", "deadlock", "status_error", "status_expired", "result_code")
 
-OKTA_ROUTES = ("list_groups", "get_group", "list_members")
+OKTA_ROUTES = ("token", "list_groups", "get_group", "list_members")
 MI_ROUTES = ("get_token", "users", "user", "groups", "members")
 
 
@@ -123,6 +123,8 @@ def _okta_knobs(chance: random.Random) -> dict[str, Any]:
             {"page_cap": 2, "cursor_pages": 1},
             {"page_cap": 3, "overlap_rows": 2, "empty_page_at": 2},
             {"clock_skew_s": 7200},
+            {"access_token_lifetime_s": chance.choice((0.01, 0.05))},
+            {"missing_admin_role": chance.choice(("empty", "forbidden"))},
             {"next_host": "trap"},
             {"rate_limit": True, "rate_limits": {"groups": 2, "group": 1}},
             {"concurrency_limit": 1},

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
+
+from tests.integration.local_server import QuietHandler, serving
 
 
 class Answer(NamedTuple):
@@ -42,12 +42,10 @@ def canned(*answers: Answer) -> Iterator[Canned]:
     """Serves the answers on a free port of this machine."""
     book = Canned(answers)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def reply(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            sent = self.content()
             is_json = self.headers.get_content_type() == "application/json"
             book.bodies.append((json.loads(sent) if is_json else dict(parse_qsl(sent))) if sent else None)
             answer = book.take()
@@ -60,19 +58,6 @@ def canned(*answers: Answer) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_PUT = do_GET  # noqa: N815
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    book.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        book.url = url
         yield book
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

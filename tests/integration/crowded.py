@@ -6,9 +6,10 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.integration.local_server import QuietHandler, serving
 
 #: What it answers to what is too much.
 REFUSALS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
@@ -85,13 +86,9 @@ def crowded(bears: int, refusal: str = "deadlock", *, token_uses: int | None = N
     """Serves a small MI on a free port of this machine."""
     mi = Crowded(bears, refusal, token_uses)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            url = urlsplit(self.path)
+    class Handler(QuietHandler):
+        def reply(self) -> None:
+            content, url = self.content(), urlsplit(self.path)
             status, body, headers = mi.answer(
                 self.command,
                 url.path.rstrip("/"),
@@ -107,19 +104,6 @@ def crowded(bears: int, refusal: str = "deadlock", *, token_uses: int | None = N
             self.end_headers()
             self.wfile.write(text)
 
-        do_POST = do_PUT = do_GET  # noqa: N815
-
-        def log_message(self, *words: object) -> None:
-            """Tests read what was asked for elsewhere."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    mi.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        mi.url = url
         yield mi
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

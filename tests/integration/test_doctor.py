@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from okta_mi_provider.clients.metric_insights_dialect import switches
+from okta_mi_provider.doctor.mapping import examine_mapping
+from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
+from okta_mi_provider.sync.model import TargetUser
+from tests.integration.reading import okta_client
 from tests.integration.world import ENVIRONMENT, Run, World, login
 
 Examine = Callable[..., "Examined"]
@@ -139,6 +143,22 @@ def test_an_app_without_a_role_sees_nothing(doctor: Examine, sales: World) -> No
 
     assert seen.code == 1
     assert "admin role" in seen.wrong[0]
+
+
+def test_whose_token_it_is_and_that_it_sees_every_group(
+    doctor: Examine, sales: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = sales.okta.system.org
+    monkeypatch.setattr(org, "owner_id", org.user_by_id_or_login(login("ana"))["id"])
+    org.add_group("Everyone", group_type="BUILT_IN")
+    seen = doctor("Sales")
+
+    assert f"An API token of '{login('ana')}'" in seen.said("token")
+    assert "Sees built-in groups (1 group), so probably all groups" in seen.said("rights", "Okta")
+
+
+def test_a_token_of_somebody_who_does_not_see_every_group(doctor: Examine, sales: World) -> None:
+    assert "perhaps not every group" in doctor().said("rights", "Okta")
 
 
 def test_a_service_app_has_no_token_that_dies(doctor: Examine, sales: World) -> None:
@@ -296,6 +316,14 @@ def test_a_sample_that_is_a_conflict(doctor: Examine, sales: World) -> None:
     sales.okta.user("ana.two", "Twins", email=login("bruno"))
 
     assert "A conflict" in doctor("Twins").said("in MI")
+
+
+@pytest.mark.parametrize(("fold", "said"), [(True, "'ANA@acme.example' (id 7"), (False, "Nobody;")])
+def test_a_sample_is_matched_as_the_connection_says(sales: World, fold: bool, said: str) -> None:
+    users = [TargetUser("7", "ANA@acme.example", "other@acme.example", "Ana", "Doe", "regular")]
+    seen = examine_mapping(okta_client(sales.okta.url), "Sales", users, SyncSettings(), fold_usernames=fold)
+    (found,) = [each.said for each in seen if each.subject == "in MI"]
+    assert found.startswith(said)
 
 
 def test_hostile_names_stay_on_one_line(okta_mi: Callable[..., Run], world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,41 @@ def test_what_the_connection_says_of_switches_is_what_the_dialect_has() -> None:
     text = (REPOSITORY / "docs" / "connections.md").read_text(encoding="utf-8")
     assert "(compatibility.md)" in text
     assert all(f"`{name}`" in text for name, switch in switches().items() if switch.title)
+
+
+def test_every_test_that_a_page_names_exists_once() -> None:
+    tests = {
+        (path.relative_to(REPOSITORY / "tests").as_posix(), name)
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8"))
+    assert len(named) > 100
+    for file, name in named:
+        homes = [path for path, test in tests if test == name and f"/{path}".endswith(f"/{file}")]
+        assert len(homes) == 1, f"{file}::{name} is in {homes or 'no file'}"
+
+
+def test_every_behaviour_says_what_the_user_sees_and_names_a_test() -> None:
+    lines = _rows("reliability.md").splitlines()
+    rows = [line for line in lines if not line.startswith("|---") and not line.endswith("| test |")]
+    for row in rows:
+        behaviour, seen, test = (cell.strip() for cell in row.strip("|").split(" | "))
+        assert all((behaviour, seen)), row
+        assert "::test_" in test, row
+
+
+def test_all_twenty_mistakes_of_other_clients_have_a_row() -> None:
+    numbers = re.findall(r"^\| (\d+)\. ", _rows("reliability.md"), re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, 21)]
+
+
+def test_every_dependency_is_accounted_for_and_no_sdk_is_among_them() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[^\w-]", each, maxsplit=1)[0] for each in project["dependencies"]}
+    dependencies = _rows("architecture.md")
+    assert [name for name in sorted(names) if f"`{name}`" not in dependencies] == []
+    assert "okta" not in names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

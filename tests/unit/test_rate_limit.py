@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from email.utils import formatdate
 
 import pytest
@@ -60,6 +61,23 @@ def test_clients_that_share_a_pool_pause_longer_each(limit: int, percent: int, s
         rate_limit = RateLimit(limit, remaining, 30.0)
         alone = rate_limit.pause_s(Share(percent))
         assert rate_limit.pause_s(Share(percent, sharers)) >= alone
+
+
+@given(st.integers(1, 1000), any_percent, st.integers(2, 16), st.integers(1, 60))
+def test_clients_that_share_a_pool_leave_others_their_share_together(
+    limit: int, percent: int, sharers: int, window_s: int
+) -> None:
+    """Plays a window through with clients that know of each other only how many they are."""
+    share = Share(percent, sharers)
+    remaining = limit
+    kept = limit - RateLimit(limit, limit, None).ours(share)
+    turns = [(0.0, client) for client in range(sharers)]
+    while turns[0][0] < window_s:
+        at, client = heapq.heappop(turns)
+        remaining -= 1
+        heapq.heappush(turns, (at + RateLimit(limit, remaining, window_s - at).pause_s(share), client))
+    # The others may have been on their way when one of them took the last.
+    assert remaining >= kept - (sharers - 1)
 
 
 def test_a_short_sync_is_not_slowed_down() -> None:
