@@ -36,6 +36,9 @@ class OktaLogin(Protocol):
     def if_not_allowed(self) -> str:
         """What to do when the credentials are accepted, but lack a right."""
 
+    def about_scope(self, scope: str) -> str:
+        """What to do when Okta says that this scope is missing."""
+
     def auth(self, http: HttpSession) -> Credentials:
         """What to send with the next request."""
 
@@ -80,6 +83,10 @@ class ApiToken:
             f"The token {self._credentials} must belong to somebody who may read groups and users, such as a "
             "Read-only Administrator."
         )
+
+    def about_scope(self, scope: str) -> str:
+        """A token has no scopes, so it is the owner's rights."""
+        return f"The scope {scope} is missing. {self.if_not_allowed}"
 
     def auth(self, http: HttpSession) -> Credentials:  # noqa: ARG002
         """The token."""

@@ -173,8 +173,8 @@ class OktaHttp:
             return AuthError(call, summary, self._login.if_refused)
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
-            lacking = f"The scope {self._http.words(scope[1])} is missing. " if scope else ""
-            return RightsMissing(call, summary, f"{lacking}{self._login.if_not_allowed}")
+            hint = self._login.about_scope(self._http.words(scope[1])) if scope else self._login.if_not_allowed
+            return RightsMissing(call, summary, hint)
         if status == 404:
             is_a_list = call.path == "/api/v1/groups"
             hint = f"Is {self.base} an Okta org?" if is_a_list else DELETED_MEANWHILE

@@ -99,6 +99,24 @@ class ServiceApp:
             "an admin role under Admin roles, such as Read-only Administrator."
         )
 
+    def about_scope(self, scope: str) -> str:
+        """Tells a scope that was not asked for from one that was not granted."""
+        if scope in self._scopes:
+            return f"The scope {scope} is missing. {self.if_not_allowed}"
+        asked = quoted(" ".join(self._scopes))
+        return f"The scope {scope} is missing: it was not asked for. Add it to 'scopes' of the connection, now {asked}."
+
+    @property
+    def _if_scopes_refused(self) -> str:
+        """Okta does not say which of several it is."""
+        app, scopes = f"the service app {quoted(self._client_id)}", [quoted(scope) for scope in self._scopes]
+        if len(scopes) == 1:
+            return f"Grant {app} the scope {scopes[0]} under Okta API Scopes."
+        return (
+            f"At least one of the scopes {', '.join(scopes)} is not granted to {app}. Grant it under Okta API Scopes, "
+            f"or take it out of 'scopes' of the connection: a sync needs {', '.join(DEFAULT_SCOPES)} only."
+        )
+
     def auth(self, http: HttpSession) -> Credentials:
         """The access token of now.
 
@@ -187,12 +205,7 @@ class ServiceApp:
         if status == 404:
             return BadAnswer(call, detail, f"Is {http.base} an Okta org?")
         if code == "invalid_scope":
-            return RightsMissing(
-                call,
-                detail,
-                f"Grant the service app {quoted(self._client_id)} the scope {quoted(' '.join(self._scopes))} under "
-                "Okta API Scopes.",
-            )
+            return RightsMissing(call, detail, self._if_scopes_refused)
         if code in {"invalid_dpop_proof", "use_dpop_nonce"} and not self._may_prove:
             return RightsMissing(call, detail, "The app demands DPoP: set 'dpop' of the connection to auto.")
         return AuthError(call, detail, self.if_refused)

@@ -30,11 +30,16 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of one connection. A blank text counts as missing, wherever it stands."""
+    """The fields of one connection. A blank text counts as missing, wherever it stands.
+
+    Attributes:
+        remarks: What is odd about them and does no harm by itself.
+    """
 
     conn_id: str
     connection: Connection
     extra: Mapping[str, Any]
+    remarks: tuple[str, ...]
 
     @classmethod
     def of(cls, conn_id: str, known: Collection[str]) -> Fields:
@@ -58,10 +63,14 @@ class Fields:
         # What is not JSON at all comes back as an empty object.
         if not isinstance(extra, dict) or (not extra and "".join((connection.extra or "").split()) not in {"", "{}"}):
             raise ConfigurationError(f"The extra of Airflow connection {conn_id!r} is not a JSON object.")
-        for key in extra.keys() - set(known):
-            if near := difflib.get_close_matches(key, known, n=1):
-                log.warning("Connection %r: extra %s means nothing here; did you mean %r?", conn_id, show(key), near[0])
-        return cls(conn_id, connection, extra)
+        remarks = tuple(
+            f"Connection {conn_id!r}: extra {show(key)} means nothing here; did you mean {near[0]!r}?"
+            for key in sorted(extra.keys() - set(known))
+            if (near := difflib.get_close_matches(key, known, n=1))
+        )
+        for remark in remarks:
+            log.warning("%s", remark)
+        return cls(conn_id, connection, extra, remarks)
 
     @property
     def name(self) -> str:
@@ -174,7 +183,7 @@ class Fields:
         try:
             return switch.kind.parse(value)
         except ValueError as error:
-            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None
+            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error), 500)}.") from None
 
     def transport(self, *, read_only: bool, pauses: Pauses | None, max_wait_s: int | None = None) -> Transport:
         """How to talk to the server: `timeout` and `verify`.

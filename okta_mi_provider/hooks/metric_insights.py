@@ -65,6 +65,7 @@ class MetricInsightsHook(BaseHook):
             transport=fields.transport(read_only=read_only, pauses=pauses),
             max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, 64),
             dialect=dialect,
+            remarks=fields.remarks,
         )
 
     def get_conn(self) -> MetricInsightsClient:
@@ -74,7 +75,8 @@ class MetricInsightsHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether a sync could manage users, and what to do if not."""
         try:
-            return True, self.client(read_only=True).check()
+            client = self.client(read_only=True)
+            return True, " ".join([client.check(), *client.remarks])
         except SyncError as error:
             return False, str(error)
 

@@ -80,6 +80,7 @@ class OktaHook(BaseHook):
             ),
             share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
+            remarks=fields.remarks,
         )
 
     def get_conn(self) -> OktaClient:
@@ -89,7 +90,8 @@ class OktaHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether a sync could read the org, and what to do if not."""
         try:
-            return True, self.client(read_only=True).check()
+            client = self.client(read_only=True)
+            return True, " ".join([client.check(), *client.remarks])
         except SyncError as error:
             return False, str(error)
 

@@ -29,6 +29,12 @@ def transport(client: Any) -> Any:
     return client._http._http.transport
 
 
+@pytest.fixture(autouse=True)
+def everyone(world: World) -> None:
+    """The group that every org has."""
+    world.okta.group("Everyone", kind="BUILT_IN")
+
+
 def test_test_connection_says_what_works(world: World) -> None:
     assert OktaHook().test_connection() == (True, f"Connected to {world.okta.url}; these credentials may read groups.")
     fine, said = MetricInsightsHook().test_connection()
@@ -379,8 +385,21 @@ def test_a_misspelt_extra_is_warned_about_and_any_other_is_not(
 
     OktaHook().client()
 
-    assert "'page_sise' means nothing here; did you mean 'page_size'?" in caplog.text
+    remark = "'page_sise' means nothing here; did you mean 'page_size'?"
+    assert remark in caplog.text
     assert "__note" not in caplog.text
+    fine, said = OktaHook().test_connection()
+    assert fine
+    assert remark in said
+
+
+def test_a_misspelt_extra_of_metric_insights_is_told_by_the_test_button(world: World, connection: Connection) -> None:
+    connection("metric_insights_default", extra={"max_concurency": 2})
+
+    fine, said = MetricInsightsHook().test_connection()
+
+    assert fine
+    assert "'max_concurency' means nothing here; did you mean 'max_concurrency'?" in said
 
 
 @pytest.mark.parametrize("conn_id", ["okta_default", "metric_insights_default"])
