@@ -33,7 +33,7 @@ NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-unit chaos demo bench format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos demo bench format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,17 +51,21 @@ $(READY): $(HAVE_UV) pyproject.toml constraints.txt
 	  --constraint constraints.txt --group dev --editable .
 	@touch $@
 
+# The store is tested on it, and never without.
+postgresql:
+	@scripts/need_postgresql.sh
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy okta_mi_provider demo scripts
 	$(BIN)/lint-imports
 
-test: lint
+test: lint postgresql
 	@scripts/need_chromium.sh
 	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
 
-test-unit: setup
+test-unit: setup postgresql
 	$(BIN)/python -m pytest $(UNIT_TESTS)
 
 chaos: setup

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code: int = args.run(args)
+    code: int = args.execute(args)
     return code
 
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         for flags, keywords in command.arguments():
             sub.add_argument(*flags, **keywords)
-        sub.set_defaults(parser=sub, run=command.run, takes_groups=command.takes_groups)
+        sub.set_defaults(parser=sub, execute=command.run, takes_groups=command.takes_groups)
     simulate = commands.add_parser(
         "simulate",
         help="serve a simulated Okta org and Metric Insights server on this machine",
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_simulate_arguments(simulate)
-    simulate.set_defaults(parser=simulate, run=_simulate, takes_groups=False)
+    simulate.set_defaults(parser=simulate, execute=_simulate, takes_groups=False)
     return parser
 
 

@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Connection, Update, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
+from okta_mi_provider.store.columns import SafeText
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
 from okta_mi_provider.sync.apply import Outcome, Status
@@ -171,11 +186,11 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
     query = (
         select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups)
         .join(RUNS)
-        # Word for word as in the index.
-        .where(CHANGES.c.status == bindparam("begun", Status.BEGUN.value, literal_execute=True))
+        .where(is_(Status.BEGUN))
         .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
-        .order_by(CHANGES.c.id)
     )
+    # For an order that it has at hand, SQLite would leave the index alone.
+    rows = sorted(connection.execute(query), key=attrgetter("id"))
     return [
         Doubt(
             row.run,
@@ -191,8 +206,13 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
             row.username,
             row.new,
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
+
+
+def is_(status: Status) -> ColumnElement[bool]:
+    """Whether a change has a status, in the words of the index of those that have it."""
+    return CHANGES.c.status == bindparam(None, status.value, unique=True, literal_execute=True)
 
 
 def disabled(connection: Connection, host: str) -> Iterator[Link]:
@@ -238,8 +258,8 @@ def _noting(status: Any) -> Update:
         status=status,
         error=None,
         passing=False,
-        user_id=func.coalesce(bindparam("is_user_id"), CHANGES.c.user_id),
-        group_id=func.coalesce(bindparam("is_group_id"), CHANGES.c.group_id),
+        user_id=func.coalesce(bindparam("is_user_id", type_=SafeText()), CHANGES.c.user_id),
+        group_id=func.coalesce(bindparam("is_group_id", type_=SafeText()), CHANGES.c.group_id),
         joined=or_(CHANGES.c.joined, bindparam("is_joined", type_=Boolean())),
         left_group=or_(CHANGES.c.left_group, bindparam("is_left", type_=Boolean())),
         at=bindparam("at_now"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, exists, func, select
 
+from okta_mi_provider.store.changes import is_
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS
 from okta_mi_provider.sync.apply import Status
@@ -61,18 +62,14 @@ def forget(connection: Connection, retention: Retention) -> None:
     artifacts_before = now - timedelta(days=retention.days)
     history_before = now - timedelta(days=retention.history_days)
     connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.created_at < artifacts_before))
-    connection.execute(
-        delete(CHANGES).where(
-            CHANGES.c.status == Status.PLANNED.value,
-            CHANGES.c.run.in_(select(RUNS.c.id).where(RUNS.c.started_at < artifacts_before)),
-        )
-    )
+    began_before = exists().where(RUNS.c.id == CHANGES.c.run, RUNS.c.started_at < artifacts_before)
+    connection.execute(delete(CHANGES).where(is_(Status.PLANNED), began_before))
     old = list(
         connection.scalars(
             select(RUNS.c.id).where(
                 RUNS.c.started_at < history_before,
                 RUNS.c.id.not_in(select(func.max(RUNS.c.id)).where(RUNS.c.complete).group_by(RUNS.c.dag_id)),
-                RUNS.c.id.not_in(select(CHANGES.c.run).where(CHANGES.c.status == Status.BEGUN.value)),
+                RUNS.c.id.not_in(select(CHANGES.c.run).where(is_(Status.BEGUN))),
             )
         )
     )

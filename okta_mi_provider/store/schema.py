@@ -76,17 +76,14 @@ CHANGES = Table(
     Index("okta_mi_changes_of_user", "user_id"),
     Index("okta_mi_changes_of_source", "source_id"),
     Index("okta_mi_changes_of_username", "username_folded"),
-    Index(
-        "okta_mi_changes_in_doubt",
-        "run",
-        sqlite_where=text("status = 'begun'"),
-        postgresql_where=text("status = 'begun'"),
-    ),
-    Index(
-        "okta_mi_changes_of_access",
-        "id",
-        sqlite_where=text("kind IN ('disable_user', 'enable_user')"),
-        postgresql_where=text("kind IN ('disable_user', 'enable_user')"),
+    # Few of many rows, which every sync looks for.
+    *(
+        Index(f"okta_mi_changes_{name}", column, sqlite_where=text(condition), postgresql_where=text(condition))
+        for name, column, condition in (
+            ("in_doubt", "run", "status = 'begun'"),
+            ("planned", "run", "status = 'planned'"),
+            ("of_access", "id", "kind IN ('disable_user', 'enable_user')"),
+        )
     ),
     sqlite_autoincrement=True,
 )
@@ -131,4 +128,5 @@ ARTIFACTS = Table(
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
     Column("created_at", Moment, nullable=False),
+    Index("okta_mi_artifacts_by_time", "created_at"),
 )

@@ -243,7 +243,11 @@ def test_what_a_killed_run_has_left_in_doubt_is_settled_by_the_next_run(
     process.send_signal(signal.SIGKILL)
     process.wait()
     world.mi.knobs(latency_ms=0)
-    there = set(world.mi.members("Sales"))
+    # What was in flight when it died arrives a little later.
+    there: set[str] = set()
+    while there != (now := set(world.mi.members("Sales"))):
+        there = now
+        time.sleep(0.3)
 
     execute("fetch", "run2")
 

@@ -93,8 +93,8 @@ def simulators(users: int) -> Iterator[Urls]:
         process.join()
 
 
-def measure(urls: Urls, *, latency_ms: float) -> Figures:
-    """Runs the command once."""
+def measure(urls: Urls, *, latency_ms: float, store: Path) -> Figures:
+    """Runs the command once, with a store that the runs of a series share."""
     requests.put(f"{urls.mi}/_sim/knobs", json={"latency_ms": latency_ms}, timeout=60).raise_for_status()
     for url in urls:
         requests.delete(f"{url}/_sim/requests", timeout=60).raise_for_status()
@@ -103,7 +103,7 @@ def measure(urls: Urls, *, latency_ms: float) -> Figures:
         command = [
             str(Path(sys.executable).with_name("okta-mi")), "provision",
             "--okta-host", urls.okta, "--mi-host", urls.mi, "--auto-create", "all", "--no-summary",
-            "--max-concurrency", str(IN_FLIGHT), "--report", str(report), GROUP,
+            "--max-concurrency", str(IN_FLIGHT), "--report", str(report), "--store", f"sqlite:///{store}", GROUP,
         ]  # fmt: skip
         secrets = {"OKTA_API_TOKEN": credentials.OKTA_API_TOKEN, "MI_API_TOKEN": credentials.MI_API_TOKEN}
         began = time.perf_counter()
@@ -129,11 +129,12 @@ def measure(urls: Urls, *, latency_ms: float) -> Figures:
 
 def run_all(users: int) -> dict[str, Figures]:
     """All runs that the page shows, by what it calls them."""
-    with simulators(users) as urls:
-        first = measure(urls, latency_ms=LATENCY_MS)
-        steady = [measure(urls, latency_ms=LATENCY_MS) for _ in range(STEADY_RUNS)]
+    with simulators(users) as urls, tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store.db"
+        first = measure(urls, latency_ms=LATENCY_MS, store=store)
+        steady = [measure(urls, latency_ms=LATENCY_MS, store=store) for _ in range(STEADY_RUNS)]
         requests.post(f"{urls.mi}/_sim/reset", timeout=60).raise_for_status()
-        unhindered = measure(urls, latency_ms=0)
+        unhindered = measure(urls, latency_ms=0, store=Path(folder) / "another.db")
         check(users, first, *steady, unhindered)
     return {
         f"first run, {LATENCY_MS} ms per MI call": first,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
+from sqlalchemy.event import listen, remove
 
 from okta_mi_provider.store import ArtifactKind, History, Retention, RunKey, Store, StoreError
 from okta_mi_provider.store.history import last_written
@@ -236,6 +239,27 @@ class TestRetention:
         store.forget_old(Retention())
 
         assert "was not deleted from the store: The disk is full." in caplog.text
+
+    def test_what_every_sync_looks_for_is_found_by_an_index(self, path: Path) -> None:
+        """SQLite uses one with a condition only for a query that says the same words."""
+        sync = Sync(Store(f"sqlite:///{path}"))
+        sync.okta.join("Sales", "ana")
+        sync.run()
+        said: list[str] = []
+        listen(Engine, "before_cursor_execute", note := lambda _c, _cur, statement, *_: said.append(statement))
+        sync.run()
+        sync.store.forget_old(Retention())
+        remove(Engine, "before_cursor_execute", note)
+        plans = []
+        with sqlite3.connect(path) as connection:
+            for statement in said:
+                if statement.startswith(("SELECT", "DELETE")):
+                    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", ["0"] * statement.count("?"))
+                    plans += [row[3] for row in rows]
+        used = " ".join(plans)
+        for index in ("changes_in_doubt", "changes_planned", "changes_of_access", "artifacts_by_time", "runs_by_time"):
+            assert f"INDEX okta_mi_{index}" in used, index
+        assert [plan for plan in plans if plan.startswith("SCAN okta_mi") and "INDEX" not in plan] == []
 
     @pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "36501", "²"])
     def test_a_number_of_days_that_cannot_be(self, text: str) -> None:

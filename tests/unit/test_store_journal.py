@@ -155,6 +155,15 @@ class TestOneRun:
         assert len(History(sync.store).changes_of_user("É" * 3000)) == 1
         assert sync.run().report.changes == ()
 
+    def test_errors_and_ids_that_no_database_takes_do_no_harm(self, sync: Sync) -> None:
+        sync.okta.join("Sales", "a\0b", "cy", "dan")
+        sync.mi.failing = {"a\0b"}
+        sync.mi.add_group("Sales")
+        sync.run()
+
+        (failed,) = History(sync.store).changes_of_user(r"A\u0000B")
+        assert (failed.status, failed.error) == (Status.FAILED, r"a\u0000b is refused.")
+
     def test_who_approved_is_told(self, sync: Sync) -> None:
         sync.run()
         sync.okta.groups["Sales"] = {}

@@ -47,6 +47,7 @@ def upgrade() -> None:
     new_changes = _create_changes()
     _create_ledger()
     _create_links()
+    op.create_index("okta_mi_artifacts_by_time", "okta_mi_artifacts", ["created_at"])
     op.bulk_insert(new_runs, [run for run, _ in runs])
     op.bulk_insert(new_changes, changes)
     if connection.dialect.name == "postgresql":
@@ -219,6 +220,7 @@ def _create_changes() -> sa.Table:
     op.create_index("okta_mi_changes_of_username", "okta_mi_changes", ["username_folded"])
     for name, columns, condition in (
         ("okta_mi_changes_in_doubt", ["run"], "status = 'begun'"),
+        ("okta_mi_changes_planned", ["run"], "status = 'planned'"),
         ("okta_mi_changes_of_access", ["id"], "kind IN ('disable_user', 'enable_user')"),
     ):
         where = sa.text(condition)
