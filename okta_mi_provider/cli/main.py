@@ -14,6 +14,9 @@ from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
 from okta_mi_provider.cli.commands import COMMANDS
 from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
 
+#: How alike an unknown option and a known one are that somebody may have mixed up, from 0 to 1.
+_ALIKE = 0.75
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command that the arguments name.
@@ -60,7 +63,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 def _did_you_mean(word: str, parser: argparse.ArgumentParser) -> str:
     # Each word of the help text; the parser keeps its options to itself.
     known = {each.strip(",[]") for each in parser.format_help().split() if each.lstrip("[").startswith("--")}
-    near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=_ALIKE)
     return f"; did you mean {near[0]}?" if near else ""
 
 
