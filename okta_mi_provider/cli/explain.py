@@ -15,7 +15,7 @@ from okta_mi_provider.cli.provision import speak_of_settings
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import SettingsError
-from okta_mi_provider.store import RunKey
+from okta_mi_provider.store import RunKey, StoreError
 from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.explain import Explanation, explain
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             told = _explanation(args)
     except SettingsError as error:
         return complain("explain", speak_of_settings(error))
-    except (ConfigurationError, AuthError, Forbidden) as error:
+    except (ConfigurationError, AuthError, Forbidden, StoreError) as error:
         return complain("explain", str(error))
     except SyncError as error:
         complain("explain", str(error))

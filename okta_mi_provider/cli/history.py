@@ -61,8 +61,8 @@ def _is_asked_for(change: ChangeRecord, args: argparse.Namespace, since: Any) ->
 
 def _row(change: ChangeRecord) -> dict[str, Any]:
     plain = {name: getattr(change, name) for name in ChangeRecord.__slots__}
-    group = plain.pop("group")
-    return {**plain, "user": plain.pop("username"), "group": group.name, "group_id": group.id, "what": _what(change)}
+    group, user = plain.pop("group"), plain.pop("username")
+    return {**plain, "user": user, "group": group.name, "group_id": group.id, "what": _what(change)}
 
 
 def _what(change: ChangeRecord) -> str:

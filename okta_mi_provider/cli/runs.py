@@ -44,12 +44,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(record: RunRecord) -> dict[str, Any]:
-    plain = {name: getattr(record, name) for name in RunRecord.__slots__}
+    plain = {
+        name: getattr(record, name) for name in RunRecord.__slots__ if name not in {"id", "settings", "fingerprint"}
+    }
     group, source_groups, counts = plain.pop("target_group"), plain.pop("source_groups"), plain.pop("counts") or {}
     flat = {name: number for part in counts.values() if isinstance(part, dict) for name, number in part.items()}
     return {
         **plain,
-        "run": plain.pop("id"),
+        "run": record.id,
         "mode": "dry run" if record.dry_run else record.mode,
         "state": record.state.value if record.state else "running",
         "source": joined_name(source_groups),

@@ -16,7 +16,7 @@ from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, RunRecord, Store, StoreJournal
+from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, RunRecord, Store, StoreError, StoreJournal
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target
@@ -26,6 +26,9 @@ from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import quoted
 from okta_mi_provider.sync.undo import Done, take_back
+
+_SHOWN = "Nothing was written. Write it with --yes.\n"
+_DONE = "The next sync does again what Okta still says: pause its DAG, or change Okta or the settings before it.\n"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with diagnostics(verbose=bool(args.verbose)), open_store(args) as store:
             report = _undo(args, store)
-    except (ConfigurationError, AuthError, Forbidden) as error:
+    except (ConfigurationError, AuthError, Forbidden, StoreError) as error:
         return complain("undo", str(error))
     except SyncError as error:
         complain("undo", str(error))
@@ -46,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
     else:
-        hint = "Nothing was written. Write it with --yes.\n" if report.dry_run and report.changes else ""
-        text = as_text(report, full=True) + hint
+        hint = _SHOWN if report.dry_run else _DONE
+        text = as_text(report, full=True) + (hint if report.changes else "")
     return max(OK if report.state is State.DONE else FAILED, tell("undo", text))
 
 

@@ -203,6 +203,10 @@ class StoreJournal:
         complete = report.is_complete and mode == "sync" and self._settings.only_user is None
         with self._store.writing() as connection:
             runs.close(connection, run, report, complete=complete)
+            if report.refused and report.plan and not account.count(connection, run):
+                # What somebody has kept from being written is a part of the history too.
+                triggered_by = self._beginning.triggered_by
+                account.plan(connection, run, report.plan, triggered_by=triggered_by, approved_by=None)
 
     def __enter__(self) -> Self:
         return self

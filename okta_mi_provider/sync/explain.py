@@ -61,7 +61,7 @@ def explain(snapshot: Snapshot, settings: SyncSettings, who: str) -> Explanation
         Step("import", tuple(_import(snapshot, settings, person))),
         Step("scope", tuple(_scope(person.listed, settings))),
         Step("match", tuple(_match(snapshot, settings, person.listed))),
-        Step("plan", tuple(_plan(snapshot, settings, plan))),
+        Step("plan", tuple(_plan(snapshot, settings, plan, person))),
     )
     return Explanation(steps, plan, person.is_known)
 
@@ -131,16 +131,31 @@ def _match(snapshot: Snapshot, settings: SyncSettings, listed: Sequence[SourceUs
 _BY = {"username": "username", "email": "e-mail address"}
 
 
-def _plan(snapshot: Snapshot, settings: SyncSettings, plan: Plan) -> Iterator[str]:
+def _plan(snapshot: Snapshot, settings: SyncSettings, plan: Plan, person: Only) -> Iterator[str]:
     for change in plan.changes:
         yield describe(change, Status.PLANNED)
     if not plan.changes:
         yield "Nothing would be written."
+    if settings.prune == "managed" and not plan.changes:
+        yield from _left_alone(snapshot, settings, person)
     told = [finding for finding in plan.findings if finding.user is not None]
     yield from (one_line(finding.message, 1000) for finding in told)
     about_all = diff(snapshot, replace(settings, only_user=None))
     if about_all.refusals or about_all.unusual:
         yield from ("A sync of the whole group is held up:", *about_all.refusals, *about_all.unusual)
+
+
+def _left_alone(snapshot: Snapshot, settings: SyncSettings, person: Only) -> Iterator[str]:
+    """Members who are not in Okta and stay all the same: no sync has put them there."""
+    group = snapshot.target.group_named(target_name(snapshot.source, settings))
+    members = snapshot.target.members.get(group.id, frozenset()) if group else frozenset()
+    ours = {each.user_id for each in snapshot.memory.made}
+    for account in () if person.listed else person.accounts:
+        if account.id in members - ours:
+            yield (
+                f"{quoted(account.username)} was not put into the group by a sync, and prune: managed leaves such "
+                "members alone."
+            )
 
 
 def _account(user: TargetUser) -> str:

@@ -147,8 +147,10 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """sha256 of the canonical JSON, in hex: the same plan has the same one."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        """sha256 of the canonical JSON, in hex: the same plan has the same one, whether or not drift was looked for."""
+        plain = self.to_json()
+        plain["findings"] = [each for each in plain["findings"] if each["kind"] not in BY_HAND]
+        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def count(self, kind: ChangeKind) -> int:

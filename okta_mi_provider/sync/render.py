@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.markdown import escaped
-from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass
+from okta_mi_provider.sync.plan import REMOVALS, SHORT_DIGEST, Change, ChangeKind, FindingClass
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import one_line, plural, quoted
 
+#: How many changes of a refused plan a summary that is not full names.
+_MOST_REFUSED = 50
 #: How many conflicts and failures a summary that is not full names, each.
 BRIEF = 10
 
@@ -125,16 +127,19 @@ def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
 
 
 def _title(report: Report) -> str:
-    run = "Dry run" if report.dry_run else "Sync"
-    return (
-        f"{run} of Okta group {quoted(report.source_name)} into MI group {quoted(report.target_group.name)}: "
-        f"{_HEADLINES[report.state]}"
-    )
+    source, target = f"Okta group {quoted(report.source_name)}", f"MI group {quoted(report.target_group.name)}"
+    headline = _HEADLINES[report.state]
+    if report.mode == "drift":
+        return f"Comparison of {source} with {target}: {'the same' if report.state is State.DONE else headline}"
+    if report.mode == "undo":
+        what = "What would take back" if report.dry_run else "Taking back"
+        return f"{what} a sync of {source} into {target}: {headline}"
+    return f"{'Dry run' if report.dry_run else 'Sync'} of {source} into {target}: {headline}"
 
 
 def _numbers(report: Report) -> list[tuple[str, int]]:
     counts = report.counts()
-    users, would = counts["users"], "would be " if report.dry_run else ""
+    users, would = counts["users"], "would be " if report.only_looks else ""
     numbers = [
         ("users in Okta", users["source"]),
         (f"users {would}created", users["created"]),
@@ -148,6 +153,12 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
         (f"memberships {would}removed", counts["memberships"]["removed"]),
         (f"users {would}disabled", users["disabled"]),
     ]
+    if report.mode == "undo":
+        done = {Status.PLANNED if report.only_looks else Status.DONE}
+        enabled = [each for each in report.changes if each.kind is ChangeKind.ENABLE_USER]
+        # It is not about who is in Okta.
+        numbers = [each for each in numbers[1:] if each[1]]
+        numbers.append((f"users {would}enabled", sum(report.status(each) in done for each in enabled)))
     # So that the numbers of a sync that was cut short add up.
     return [*numbers, ("changes not tried", report.untried)] if report.untried else numbers
 
@@ -165,8 +176,21 @@ def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     yield from _section("Failed", failures, full=full)
     yield from _section("Conflicts", conflicts, full=full)
     yield from _section("Notices", notices, full=full)
+    if report.only_looks and report.plan and report.plan.unusual:
+        digest = report.plan.digest[:SHORT_DIGEST]
+        yield "Unusual", [*report.plan.unusual, f"A sync would not write this without an approval of plan {digest}."]
     if full:
         yield from _section("Changes", changes, full=full)
+    elif report.refused and changes:
+        yield "The plan, with what takes access away first", _refused(report)
+
+
+def _refused(report: Report) -> list[str]:
+    """What was not written: people shall see what they are asked about."""
+    dangerous = sorted(report.changes, key=lambda each: each.kind not in REMOVALS)
+    lines = [describe(change, Status.PLANNED) for change in dangerous[:_MOST_REFUSED]]
+    more = len(dangerous) - len(lines)
+    return [*lines, f"... and {more:,} more; the full summary names them"] if more else lines
 
 
 def _failure(outcome: Outcome) -> str:

@@ -254,7 +254,8 @@ def _drift(plan: Plan, mode: str) -> str | None:
     if mode != "drift" or not plan.differs:
         return None
     by_hand = sum(finding.kind in BY_HAND for finding in plan.findings)
-    return (
-        f"MI differs from Okta: a sync would make {plural(len(plan.changes), 'change')}, and "
-        f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand."
-    )
+    found = [
+        f"a sync would make {plural(len(plan.changes), 'change')}" if plan.changes else "",
+        f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand" if by_hand else "",
+    ]
+    return f"MI differs from Okta: {' and '.join(filter(None, found))}."

@@ -336,6 +336,36 @@ def test_lesson_18_a_change_of_mapping_waits_for_an_approval_of_exactly_that_pla
     assert mi.user("ana")["first_name"] == "annie"
 
 
+def test_lesson_09_a_refused_plan_is_printed_and_kept_and_a_plan_or_dry_run_names_its_digest(
+    ask: Ask, provision: Provision, mi: MetricInsights, finance: SourceGroup
+) -> None:
+    for number in range(12):
+        mi.add_user(f"extra{number}")
+    mi.add_group("Finance", *(f"extra{number}" for number in range(12)))
+    refused = provision("-a", "all", "--prune", "all", "Finance")
+    assert refused.code == 3
+    assert f"would remove from group 'Finance': '{login('extra3')}'" in refused.out
+    digest = refused.report["plan_digest"]
+    (run,) = json.loads(ask("runs", "-f", "json").out)
+    kept = json.loads(ask("history", "--run", str(run["run"]), "-f", "json").out)
+    assert [row["status"] for row in kept] == ["planned"] * len(refused.changes)
+    for command in (["provision", "-n"], ["plan"]):
+        shown = ask(*command, "-a", "all", "--prune", "all", "Finance")
+        assert f"without an approval of plan {digest[:12]}" in shown.out
+    nothing = ask("undo", str(run["run"]), "--yes")
+    assert nothing.code == 0
+    assert len(mi.members("Finance")) == 12
+
+
+def test_a_member_whom_somebody_has_added_by_hand_is_explained(
+    ask: Ask, provision: Provision, mi: MetricInsights, finance: SourceGroup
+) -> None:
+    provision(*MANAGED, "Finance")
+    mi.add_user("hans", "Finance")
+    says = ask("explain", login("hans"), "--group", "Finance", "--prune", "managed").out
+    assert "was not put into the group by a sync" in says
+
+
 def test_several_groups_that_are_pruned_as_one_are_a_union(
     provision: Provision, okta: Okta, mi: MetricInsights
 ) -> None:
