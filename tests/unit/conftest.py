@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,14 +49,23 @@ def ready_postgres(postgres_server: Postgres) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def ready_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with our tables, to be copied."""
+    path = tmp_path_factory.mktemp("store") / "ready.db"
+    Store(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def store(database: str, request: pytest.FixtureRequest) -> Iterator[Store]:
-    """As new."""
-    name = "store_url" if database == "sqlite" else "ready_postgres"
-    opened = Store(request.getfixturevalue(name))
-    if database == "postgresql":
+def store(database: str, path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """As new; made much faster than a new database."""
+    if database == "sqlite":
+        shutil.copy(request.getfixturevalue("ready_sqlite"), path)
+        opened = Store(f"sqlite:///{path}")
+    else:
+        opened = Store(request.getfixturevalue("ready_postgres"))
         with opened.writing() as connection:
-            # Much faster than a new database.
             connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY"))
     yield opened
     opened.close()
