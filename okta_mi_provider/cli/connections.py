@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,34 +25,42 @@ from okta_mi_provider.clients.metric_insights_auth import Application, Login, Pe
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken, OktaLogin
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.run import Sides
+
+log = logging.getLogger(__name__)
 
 #: Requests in flight on MI, where nobody says otherwise: its database deadlocks under many.
 _MAX_CONCURRENCY = 4
 
 
-def sides(args: argparse.Namespace, *, read_only: bool) -> Sides:
+def sides(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> Sides:
     """Both sides of a sync, as the arguments say. Nothing is sent yet.
+
+    Args:
+        args: Of the command.
+        read_only: Refuse every request that could change something.
+        pauses: Where both clients wait.
 
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta, target = clients(args, read_only=read_only)
+    okta, target = clients(args, read_only=read_only, pauses=pauses)
     return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
 
 
-def clients(args: argparse.Namespace, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
-    """A client for each side, as the arguments say. Nothing is sent yet.
+def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tuple[OktaClient, MetricInsightsClient]:
+    """A client for each side, as the arguments say. Nothing is sent yet. Arguments as for `sides`.
 
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta = _okta(args, os.environ, read_only=read_only)
-    return okta, metric_insights(args, read_only=read_only)
+    okta = _okta(args, os.environ, Transport(read_only=read_only, pauses=pauses))
+    return okta, metric_insights(args, read_only=read_only, pauses=pauses)
 
 
-def metric_insights(args: argparse.Namespace, *, read_only: bool) -> MetricInsightsClient:
-    """A client for MI, as the arguments say. Nothing is sent yet.
+def metric_insights(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> MetricInsightsClient:
+    """A client for MI, as the arguments say. Nothing is sent yet. Arguments as for `sides`.
 
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
@@ -60,35 +69,41 @@ def metric_insights(args: argparse.Namespace, *, read_only: bool) -> MetricInsig
         raise ConfigurationError(
             f"--max-concurrency must be at least 1 and at most {MOST_CONCURRENT}, not {args.max_concurrency}."
         )
-    return _metric_insights(args, os.environ, read_only=read_only)
+    return _metric_insights(args, os.environ, Transport(read_only=read_only, pauses=pauses))
 
 
-def _okta(args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool) -> OktaClient:
+def _okta(args: argparse.Namespace, environment: Mapping[str, str], transport: Transport) -> OktaClient:
     if args.okta_conn_id:
         own = {
             "--okta-host": args.okta_host,
             "--okta-token": args.okta_token,
             "--okta-client-id": args.okta_client_id,
+            "--okta-private-key-id": args.okta_private_key_id,
         }
         _not_both("--okta-conn-id", own)
         with airflow_configured():
             from okta_mi_provider.hooks.okta import OktaHook
 
-            return OktaHook(args.okta_conn_id).client(read_only=read_only)
+            return OktaHook(args.okta_conn_id).client(read_only=transport.read_only, pauses=transport.pauses)
     if not args.okta_host:
         raise ConfigurationError("Which Okta org? Give --okta-host, or --okta-conn-id for an Airflow connection.")
     base = okta_url(args.okta_host, allow_http=args.allow_http or False)
     login = _okta_login(args, environment)
-    return OktaClient(base, login, transport=Transport(read_only=read_only))
+    return OktaClient(base, login, transport=transport)
 
 
 def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> OktaLogin:
     """The way into Okta: a service app if one is named, else an API token."""
-    if args.okta_client_id:
+    if args.okta_client_id is not None:
+        if not args.okta_client_id.strip():
+            raise ConfigurationError(
+                "--okta-client-id is empty. Give the client id of the service app, or leave it out."
+            )
         _not_both("--okta-client-id", {"--okta-token": args.okta_token})
         from okta_mi_provider.clients.okta_keys import SigningKey
         from okta_mi_provider.clients.okta_oauth import ServiceApp
 
+        _unused(OKTA_TOKEN_VARIABLE, environment, "--okta-client-id names a service app")
         where = f"in {OKTA_KEY_VARIABLE}"
         text = environment.get(OKTA_KEY_VARIABLE, "")
         if not text.strip():
@@ -98,6 +113,8 @@ def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> Okt
             )
         key = SigningKey.parse(text, key_id=args.okta_private_key_id, what=f"The private key {where}")
         return ServiceApp(args.okta_client_id, key, credentials=where)
+    if args.okta_private_key_id is not None:
+        raise ConfigurationError("--okta-private-key-id is about the key of a service app: give --okta-client-id, too.")
     if args.okta_token is PROMPT:
         token, origin = _ask("Okta API token: "), "from the prompt"
     elif args.okta_token is not None:
@@ -105,14 +122,16 @@ def _okta_login(args: argparse.Namespace, environment: Mapping[str, str]) -> Okt
     else:
         token, origin = environment.get(OKTA_TOKEN_VARIABLE, ""), f"in {OKTA_TOKEN_VARIABLE}"
     if not token.strip():
+        app = f" Or, for the service app whose key is in {OKTA_KEY_VARIABLE}, give --okta-client-id."
         raise ConfigurationError(
             f"No Okta API token: set {OKTA_TOKEN_VARIABLE}, or give --okta-token to be asked for it."
+            + (app if environment.get(OKTA_KEY_VARIABLE) else "")
         )
     return ApiToken(token, credentials=origin)
 
 
 def _metric_insights(
-    args: argparse.Namespace, environment: Mapping[str, str], *, read_only: bool
+    args: argparse.Namespace, environment: Mapping[str, str], transport: Transport
 ) -> MetricInsightsClient:
     if args.mi_conn_id:
         own = {
@@ -125,7 +144,9 @@ def _metric_insights(
             from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
             hook = MetricInsightsHook(args.mi_conn_id)
-            return hook.client(read_only=read_only, max_concurrency=args.max_concurrency)
+            return hook.client(
+                read_only=transport.read_only, max_concurrency=args.max_concurrency, pauses=transport.pauses
+            )
     if not args.mi_host:
         raise ConfigurationError(
             "Which Metric Insights server? Give --mi-host, or --mi-conn-id for an Airflow connection."
@@ -136,7 +157,7 @@ def _metric_insights(
         base,
         login,
         credentials=credentials,
-        transport=Transport(read_only=read_only),
+        transport=transport,
         max_concurrency=args.max_concurrency or _MAX_CONCURRENCY,
     )
 
@@ -153,6 +174,7 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
             raise ConfigurationError(
                 "Which MI user shall the application act for? Give --mi-user, an administrator of MI."
             )
+        _unused(MI_TOKEN_VARIABLE, environment, "--mi-application-id names an application")
         return Application(
             args.mi_application_id, key, args.mi_user, credentials=f"in {MI_KEY_VARIABLE}"
         ), f"in {MI_KEY_VARIABLE}"
@@ -182,6 +204,12 @@ def _ask(prompt: str) -> str:
         return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError:
         return ""
+
+
+def _unused(variable: str, environment: Mapping[str, str], because: str) -> None:
+    """Tells of a secret that is there and not taken, since something else was asked for."""
+    if environment.get(variable, "").strip():
+        log.warning("%s is not used: %s.", variable, because)
 
 
 def _not_both(conn_option: str, others: Mapping[str, object]) -> None:

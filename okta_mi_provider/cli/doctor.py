@@ -23,6 +23,7 @@ from okta_mi_provider.doctor.render import as_json, as_text
 from okta_mi_provider.doctor.versions import versions
 from okta_mi_provider.settings import SettingsError, SyncSettings
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         with diagnostics(verbose=bool(args.verbose)):
             if len(args.groups or []) > 1:
                 raise ConfigurationError("Give one group at most: its first member is the sample.")
-            okta, metric_insights = clients(args, read_only=True)
+            okta, metric_insights = clients(args, read_only=True, pauses=Pauses())
             group = args.groups[0] if args.groups else None
             observations = list(_examine(okta, metric_insights, group, settings))
     except (SettingsError, SyncError) as error:

@@ -20,6 +20,7 @@ from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.explain import Explanation, explain
 from okta_mi_provider.sync.fetch import GroupSelector, fetch, target_name
+from okta_mi_provider.sync.pauses import Pauses
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +49,7 @@ def _explanation(args: argparse.Namespace) -> Explanation:
         raise ConfigurationError("Which user? Give a login, an e-mail address or an Okta id.")
     entry = entry_of(args, args.group)
     settings = settings_of(args, entry)
-    both = sides(args, read_only=True)
+    both = sides(args, read_only=True, pauses=Pauses())
     selectors = list(entry.selectors) if entry else [GroupSelector(name=name) for name in args.group]
     with open_store(args) as store:
         snapshot = fetch(both.source, both.target, selectors, settings)

@@ -14,6 +14,9 @@ from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
 from okta_mi_provider.cli.commands import COMMANDS
 from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
 
+#: How alike an unknown option and a known one are that somebody may have mixed up, from 0 to 1.
+_ALIKE = 0.75
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command that the arguments name.
@@ -27,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code: int = args.run(args)
+    code: int = args.execute(args)
     return code
 
 
@@ -60,7 +63,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 def _did_you_mean(word: str, parser: argparse.ArgumentParser) -> str:
     # Each word of the help text; the parser keeps its options to itself.
     known = {each.strip(",[]") for each in parser.format_help().split() if each.lstrip("[").startswith("--")}
-    near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=_ALIKE)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -81,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         for flags, keywords in command.arguments():
             sub.add_argument(*flags, **keywords)
-        sub.set_defaults(parser=sub, run=command.run, takes_groups=command.takes_groups)
+        sub.set_defaults(parser=sub, execute=command.run, takes_groups=command.takes_groups)
     simulate = commands.add_parser(
         "simulate",
         help="serve a simulated Okta org and Metric Insights server on this machine",
@@ -89,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_simulate_arguments(simulate)
-    simulate.set_defaults(parser=simulate, run=_simulate, takes_groups=False)
+    simulate.set_defaults(parser=simulate, execute=_simulate, takes_groups=False)
     return parser
 
 

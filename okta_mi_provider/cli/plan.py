@@ -13,6 +13,7 @@ from okta_mi_provider.cli.provision import exit_code, group_names, journal_of, s
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.settings import SettingsError
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.run import provision
 
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
             groups = group_names(args)
             entry = entry_of(args, groups)
             settings = settings_of(args, entry, mode="drift", summary="full")
-            both = sides(args, read_only=True)
+            both = sides(args, read_only=True, pauses=Pauses())
             with open_store(args) as store:
                 unions = [entry.selectors] if entry else unions_of(groups, settings)
                 journal = journal_of(store, both, settings, memory_of=entry.dag_id if entry else None)

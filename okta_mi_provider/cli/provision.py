@@ -22,8 +22,9 @@ from okta_mi_provider.cli.store import open_store, os_user, retention
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
-from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
@@ -44,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
             groups = group_names(args)
             check_writable(args.report)
             keep = retention()
+            pauses = Pauses()
             with open_store(args) as store:
-                both = sides(args, read_only=settings.only_looks)
+                both = sides(args, read_only=settings.only_looks, pauses=pauses)
                 with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
-                    results = _sync(both, groups, settings, store)
+                    results = _sync(both, groups, settings, store, pauses)
                 store.forget_old(keep)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
@@ -125,16 +127,19 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store) -> list[Result]:
+def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store, pauses: Pauses) -> list[Result]:
     unions, journal = unions_of(groups, settings), journal_of(store, both, settings)
-    with stop_on_signal() as stopped, ProgressBar.on_terminal() as bar:
-        watcher = bar or Watcher()
-        results = list(provision(both, unions, settings, journal_of=journal, watcher=watcher, stopped=stopped))
+    with stop_on_signal(pauses), ProgressBar.on_terminal() as bar:
+        syncs = provision(
+            both, unions, settings, journal_of=journal, watcher=bar or Watcher(), stopped=lambda: pauses.stopped
+        )
+        results = list(syncs)
     for result in results:
         if result.report.error:
-            log.error("%s: %s", quoted(result.report.source_name), result.report.error)
+            log.error("%s", naming("Okta group", result.report.source_name, result.report.error))
         for failure in result.report.failures:
-            log.warning("Failed: %s: %s", quoted(failure.change.user or failure.change.group), failure.error)
+            group, user = quoted(failure.change.group), failure.change.user
+            log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
     return results
 
 

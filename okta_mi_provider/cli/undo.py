@@ -20,6 +20,7 @@ from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, Run
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 def _undo(args: argparse.Namespace, store: Store) -> Report:
     history = History(store)
     record = _run_to_undo(history, args.run_number)
-    client = metric_insights(args, read_only=not args.yes)
+    pauses = Pauses()
+    client = metric_insights(args, read_only=not args.yes, pauses=pauses)
     if client.host != record.host:
         raise ConfigurationError(
             f"Run {record.id} wrote to {record.host}, but these credentials are for {client.host}."
@@ -62,7 +64,7 @@ def _undo(args: argparse.Namespace, store: Store) -> Report:
         plan = _plan(history, record, client, disable_created=bool(args.disable_created))
         if not args.yes:
             return Report.of_plan(plan, dry_run=True, mode="undo")
-        return _write(plan, client, store)
+        return _write(plan, client, store, pauses)
 
 
 def _run_to_undo(history: History, number: int) -> RunRecord:
@@ -111,18 +113,24 @@ def _done(change: ChangeRecord) -> Done:
     )
 
 
-def _write(plan: Plan, client: MetricInsightsClient, store: Store) -> Report:
+def _write(plan: Plan, client: MetricInsightsClient, store: Store, pauses: Pauses) -> Report:
     beginning = Beginning(
         SyncSettings(), os_user(), plan.org, client.host, plan.source_groups, plan.target_group.name, mode="undo"
     )
-    with StoreJournal(store, RunKey.of_command(plan.target_group.name), beginning) as journal, stop_on_signal() as stop:
+    key = RunKey.of_command(plan.target_group.name)
+    with StoreJournal(store, key, beginning) as journal, stop_on_signal(pauses):
         journal.planned(plan)
         outcomes: list[Outcome] = []
         error = None
         writer = EnsuringWriter(client)
         try:
             for outcome in upsert_users(
-                plan, plan.target_group, writer, client.max_concurrency, announce=journal.begin, stopped=stop
+                plan,
+                plan.target_group,
+                writer,
+                client.max_concurrency,
+                announce=journal.begin,
+                stopped=lambda: pauses.stopped,
             ):
                 outcomes.append(outcome)
                 journal.note(outcome)

@@ -1,4 +1,4 @@
-"""Bodies of answers: read whole, but not for ever and not without an end; and the JSON in them."""
+"""Answers: read whole, but not for ever and not without an end; the JSON in them, or what they are instead of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 import requests
 from requests.utils import get_encoding_from_headers
 
+from okta_mi_provider.clients.advice import SOMETHING_BETWEEN
 from okta_mi_provider.clients.errors import BadAnswer, Call, Unavailable
+from okta_mi_provider.clients.urls import BaseUrl
 
 #: Most bytes of one answer, unpacked. A list of a million users has fewer.
 MOST_BYTES = 256 * 2**20
@@ -68,8 +70,13 @@ def json_of(response: requests.Response) -> Any:
         raise ValueError(str(error)) from None
 
 
-def json_body(response: requests.Response, call: Call) -> Any:
+def json_body(response: requests.Response, call: Call, base: BaseUrl) -> Any:
     """The same, where an answer without it is a failure.
+
+    Args:
+        response: The answer.
+        call: The request behind it.
+        base: Whose answer it should be.
 
     Raises:
         Unavailable: If there is none: something between us and the server has answered, or cut it off.
@@ -77,8 +84,26 @@ def json_body(response: requests.Response, call: Call) -> Any:
     try:
         return json_of(response)
     except ValueError:
-        what = "an empty body" if not response.content else "something that is not JSON"
-        raise Unavailable(call, f"the answer is {what}") from None
+        raise Unavailable(call, f"the answer is {no_json(response)}", SOMETHING_BETWEEN.format(base=base)) from None
+
+
+def no_json(response: requests.Response) -> str:
+    """What an answer is that is no JSON."""
+    if not response.content:
+        return "empty"
+    return "a web page" if is_page(response) else "not JSON, or not all of it"
+
+
+def is_page(response: requests.Response) -> bool:
+    """Whether an answer says that it is for a browser."""
+    return "html" in response.headers.get("Content-Type", "").casefold()
+
+
+def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:
+    """The error for an answer that points elsewhere: credentials are never taken to another address."""
+    if 300 <= response.status_code < 400:
+        return BadAnswer(call, "it points to another address", "Redirects are not followed: check host and scheme.")
+    return None
 
 
 def _declared_coding(response: requests.Response) -> str:

@@ -191,6 +191,10 @@ class EnsuringWriter:
             found: Reads, and gives None if it is not so.
             joins: Whether the write makes somebody a member of the group.
             leaves: Whether it takes somebody out of the group.
+
+        Raises:
+            Stopped: If somebody wants the sync to end instead of another attempt.
+            SyncError: If it is not so and could not be made so.
         """
         in_doubt = False
         failures = 0
@@ -214,8 +218,7 @@ class EnsuringWriter:
                 may_help = error.passing or (not_found and leaves)
                 if not may_help or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise
-                log.info("%s Trying again.", error)
-                time.sleep(pause_s)
+                self._client.transport.pauses.wait(pause_s, str(error))
         raise AssertionError("the last attempt returns or raises")
 
 

@@ -30,7 +30,8 @@ class Call:
     Attributes:
         system: "Okta" or "Metric Insights".
         path: Without host and query.
-        status: None if there was no answer.
+        status: None if there was no answer, or not a whole one.
+        broke_off: There was the beginning of an answer.
         request_id: Under which the system's operator finds the request.
     """
 
@@ -39,9 +40,12 @@ class Call:
     path: str
     status: int | None = None
     request_id: str | None = None
+    broke_off: bool = False
 
     def __str__(self) -> str:
         asked = f"{self.method} {self.path}"
+        if self.broke_off:
+            return f"{self.system} began to answer {asked}, and the answer broke off"
         if self.status is None:
             return f"{self.system} did not answer {asked}"
         ticket = f" (request id {self.request_id})" if self.request_id else ""
@@ -58,8 +62,7 @@ class ApiError(SyncError):
     """
 
     def __init__(self, call: Call, detail: str = "", hint: str = "") -> None:
-        self.call = call
-        self.detail = detail
+        self.call, self.detail, self.hint = call, detail, hint
         said = f": {detail.rstrip('.')}" if detail else ""
         super().__init__(f"{call}{said}. {hint}".rstrip())
 
@@ -134,3 +137,17 @@ class RateLimited(ApiError):
         later = "" if wait_s is None else f" It may be asked again in {wait_s:.0f} s."
         super().__init__(call, detail, f"{hint}{later}".strip())
         self.wait_s = wait_s
+
+    def too_long(self, most_s: float, option: str) -> RateLimited:
+        """The same, for who does not wait so long.
+
+        Args:
+            most_s: How long a request waits at most, in seconds.
+            option: What can be set to wait longer; "" if nothing can.
+        """
+        longer = f" ({option} of the connection)" if option else ""
+        beyond = (
+            f"That is longer than the {most_s:g} s that one request waits{longer}: run it again then, as Airflow does."
+        )
+        self.args = (f"{self} {beyond}",)
+        return self

@@ -6,7 +6,7 @@ import json
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from os import environ
 from pathlib import Path
@@ -20,10 +20,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from urllib3.exceptions import HTTPError, LocationValueError
 
 from okta_mi_provider import __version__
+from okta_mi_provider.clients.advice import SOMETHING_BETWEEN
 from okta_mi_provider.clients.body import read_body
 from okta_mi_provider.clients.errors import (
     ApiError,
-    BadAnswer,
     Call,
     ConfigurationError,
     RateLimited,
@@ -32,6 +32,7 @@ from okta_mi_provider.clients.errors import (
 )
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line, quoted
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Transport:
         read_only: Refuse every request that could change something.
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
         on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
+        pauses: Where to wait. Those who shall stop together share it.
     """
 
     timeout_s: float = 30.0
@@ -79,6 +81,7 @@ class Transport:
     read_only: bool = False
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class Credentials(AuthBase):
@@ -129,6 +132,8 @@ class HttpSession:
     connections: int = 4
     #: Called before each request, to make it wait.
     before_each: Callable[[], None] = lambda: None
+    #: Which option of a connection sets `max_wait_s`, for messages; "" if none does.
+    wait_option: str = ""
     #: Those of the last answer, in whichever thread it came.
     headers: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _session: requests.Session = field(init=False, repr=False)
@@ -241,8 +246,12 @@ class HttpSession:
             raise ConfigurationError(
                 f"The {self.system} host of {self.base} can be none: {_reason(error).rstrip('.')}. Correct it."
             ) from None
-        except (OSError, HTTPError, ValueError) as error:
-            # Requests' and urllib3's errors for broken connections and cut-off answers, and what is no HTTP at all.
+        except HTTPError as error:
+            # Requests has put its own errors in place of urllib3's, except while the body was read.
+            part = replace(call, broke_off=True)
+            raise Unavailable(part, _reason(error), SOMETHING_BETWEEN.format(base=self.base)) from None
+        except (OSError, ValueError) as error:
+            # Requests' own errors for broken connections, and what is no HTTP at all.
             raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
         self.headers = response.headers
         return response
@@ -294,17 +303,25 @@ class HttpSession:
             attempts: After how many failures the last one is believed.
 
         Raises:
+            Stopped: If somebody wants the sync to end instead of another attempt.
             SyncError: The last failure, when it is not worth another attempt or there were enough of them.
         """
-        return Retrying(
+        retrying = Retrying(
+            sleep=_already_waited,
             stop=stop_after_attempt(attempts),
             retry=retry_if_exception(
                 lambda error: isinstance(error, SyncError) and not self._is_too_long(error) and retry(error)
             ),
             wait=self._pause,
-            before_sleep=_tell,
+            before_sleep=self._wait,
             reraise=True,
-        )(attempt)
+        )
+        try:
+            return retrying(attempt)
+        except RateLimited as error:
+            if self._is_too_long(error):
+                raise error.too_long(self.transport.max_wait_s, self.wait_option) from error.__cause__
+            raise
 
     def _is_too_long(self, error: SyncError) -> bool:
         wait_s = error.wait_s if isinstance(error, RateLimited) else None
@@ -318,18 +335,13 @@ class HttpSession:
             return min(_BLIND_BACK_OFF(state), self.transport.max_wait_s)
         return max(error.wait_s, 0.0)
 
-
-def _tell(state: RetryCallState) -> None:
-    """Says why nothing seems to happen."""
-    error = state.outcome.exception() if state.outcome else None
-    log.info("%s Trying again in %.0f s.", error, state.upcoming_sleep)
+    def _wait(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self.transport.pauses.wait(state.upcoming_sleep, str(error))
 
 
-def redirect_error(response: requests.Response, call: Call) -> BadAnswer | None:
-    """The error for an answer that points elsewhere: credentials are never taken to another address."""
-    if 300 <= response.status_code < 400:
-        return BadAnswer(call, "it points to another address", "Redirects are not followed: check host and scheme.")
-    return None
+def _already_waited(seconds: float) -> None:
+    """Nothing: the pause before an attempt is made where it is told why, and where it can be ended."""
 
 
 def secret(value: str | None, what: str) -> str:

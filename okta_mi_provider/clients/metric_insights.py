@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from okta_mi_provider.clients.advice import DELETED_MEANWHILE
+from okta_mi_provider.clients.default_group import judge
 from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Rejected, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
@@ -31,7 +33,7 @@ from okta_mi_provider.clients.metric_insights_wire import (
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.text import plural, quoted
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class MetricInsightsClient:
         transport: How to talk to it.
         max_concurrency: Most requests in flight; fewer while the server cannot bear so many.
         dialect: What is assumed where the documentation is silent.
+        remarks: What is odd about where all this comes from, for who examines it.
 
     Attributes:
         lists: What is read of it, row by row.
@@ -71,8 +74,12 @@ class MetricInsightsClient:
         transport: Transport | None = None,
         max_concurrency: int = 4,
         dialect: MIDialect | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
+        self.remarks = remarks
         self.dialect = dialect or MIDialect()
+        #: Which credentials are used, and where they are.
+        self.credentials = login.described
         self.transport = transport or Transport()
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
@@ -106,13 +113,18 @@ class MetricInsightsClient:
         return self._http.limit
 
     def check(self) -> str:
-        """Makes the request that needs all rights of a sync, and says what it has shown.
+        """Makes the requests that need the rights of a sync, and says what they have shown.
 
         Raises:
-            SyncError: If a sync could not read users.
+            SyncError: If a sync could not read users and groups, or would find no Default Group.
         """
-        users = self.users()
-        return f"Connected to {self.host}; it has {len(users):,} users, and these credentials may manage them."
+        users, groups = self.users(), self.groups()
+        found = judge(groups, self.dialect)
+        if found.group is None:
+            raise ConfigurationError(found.doubt)
+        # Whether they may be written shows only by writing; reading users needs the right to manage them.
+        seen = f"{plural(len(users), 'user')} and {plural(len(groups), 'group')}"
+        return f"Connected to {self.host}; these credentials may read its {seen}. {found.doubt}".rstrip()
 
     # ------------------------------------------------------------------ reading
 
@@ -125,7 +137,9 @@ class MetricInsightsClient:
         """One user (`GET /api/user/id/{id}`)."""
         for call, row in self.lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
             return user_of(row, call)
-        raise NotFound(Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}")
+        raise NotFound(
+            Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}", DELETED_MEANWHILE
+        )
 
     def user_named(self, username: str) -> TargetUser | None:
         """A user that the server finds by its name (`GET /api/user?username=`); None does not mean that there is none.
@@ -168,14 +182,7 @@ class MetricInsightsClient:
 
     def find_default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup | None:
         """The group that MI puts new users into: by its id, else by its name; None if there is neither."""
-        wanted = self.dialect
-        for matches in (
-            lambda group: group.id == wanted.default_group_id,
-            lambda group: group.name == wanted.default_group_name,
-        ):
-            if found := next(filter(matches, groups), None):
-                return found
-        return None
+        return judge(groups, self.dialect).group
 
     def default_group(self, groups: Sequence[TargetGroup]) -> TargetGroup:
         """The same, where it is needed.
@@ -183,13 +190,12 @@ class MetricInsightsClient:
         Raises:
             ConfigurationError: If there is none.
         """
-        if found := self.find_default_group(groups):
-            return found
-        raise ConfigurationError(
-            f"Metric Insights has no group with the id {quoted(self.dialect.default_group_id)} or the name "
-            f"{quoted(self.dialect.default_group_name)}. Set 'default_group_id' of the connection to the Default "
-            "Group's id, or keep synced users out of it with skip_default_group."
-        )
+        found = judge(groups, self.dialect)
+        if found.group is None:
+            raise ConfigurationError(found.doubt)
+        if found.doubt:
+            log.warning("%s", found.doubt)
+        return found.group
 
     # ------------------------------------------------------------------ writing
 

@@ -5,15 +5,17 @@ Source: help.metricinsights.com, "User and group API", and the vendor's publishe
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 import requests
 
-from okta_mi_provider.clients.body import json_of
+from okta_mi_provider.clients.advice import SOMETHING_BETWEEN, about_mi_absence, about_mi_refusal, about_mi_trouble
+from okta_mi_provider.clients.body import is_page, json_of, no_json, redirect_error
 from okta_mi_provider.clients.errors import (
     ApiError,
     BadAnswer,
@@ -27,10 +29,14 @@ from okta_mi_provider.clients.errors import (
     SessionExpired,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HttpSession, redirect_error
+from okta_mi_provider.clients.http import HttpSession
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 
 _SESSION_EXPIRED = "session expired"
+_DEADLOCK = (
+    "MI's database is busy with other writes. Fewer at a time may help: max_concurrency of the connection, or "
+    "--max-concurrency; 1 is the least."
+)
 _NO_USER_MANAGEMENT = "no user management access"
 #: Pause after an answer that asks for one and does not say how long; what is added at random, so that no two threads
 #: come back together; and the longest one that is believed. All in seconds.
@@ -69,7 +75,8 @@ class Judge:
         if error := self._error(response, call, answer, hidden):
             raise error
         if response.status_code != 204 and answer is None:
-            raise Unavailable(call, "the answer is not JSON" if response.content else "the answer is empty")
+            hint = SOMETHING_BETWEEN.format(base=self.http.base)
+            raise Unavailable(call, f"the answer is {no_json(response)}", hint)
         return call, answer
 
     def _error(self, response: requests.Response, call: Call, answer: object, hidden: Sequence[str]) -> ApiError | None:
@@ -77,7 +84,7 @@ class Judge:
         message, text = self.http.words(said, *hidden), said.casefold()
         failed_inside = _failed_inside(answer)
         if self.dialect.is_worth_retrying(text):
-            return Deadlock(call, message, "MI's database is busy with other writes; fewer at a time may help.")
+            return Deadlock(call, message, _DEADLOCK)
         if _NO_USER_MANAGEMENT in text:
             return RightsMissing(
                 call,
@@ -85,24 +92,28 @@ class Judge:
                 "Tick 'Application Can Manage Users' for the application under Admin > System > External Applications.",
             )
         # Whatever the answer calls it, JSON is no page.
-        looks_like_a_page = answer is None and "html" in response.headers.get("Content-Type", "") and status < 500
+        looks_like_a_page = answer is None and is_page(response) and status < 500
         if status in {401, 412} or looks_like_a_page or (failed_inside and _SESSION_EXPIRED in text):
             return SessionExpired(call, message or ("it is a web page" if looks_like_a_page else ""))
         if pause := asked_pause(response, call, message):
             return pause
         if status >= 500:
-            return Unavailable(call, message or self.http.words(response.reason or ""))
+            return Unavailable(call, message or self.http.words(response.reason or ""), about_mi_trouble(call))
         if status == 403:
             return Forbidden(
                 call, message, f"The MI user behind the credentials {self.credentials} must be an administrator."
             )
         if status == 404:
-            return NotFound(call, message)
+            return NotFound(call, message, about_mi_absence(call, self.http.base))
         if status == 405:
             return BadAnswer(call, message, "This MI may be older than 7.0, or live under another path.")
         if self._is_success(call, status):
-            return Rejected(call, message) if failed_inside else None
-        return redirect_error(response, call) or Rejected(call, message or self._unexpected(status))
+            return self._refused(response, call, message) if failed_inside else None
+        return redirect_error(response, call) or self._refused(response, call, message or self._unexpected(status))
+
+    def _refused(self, response: requests.Response, call: Call, message: str) -> Rejected:
+        sent = _object(response.request.body)
+        return Rejected(call, message, about_mi_refusal(call, message, self.dialect, sent))
 
     def _is_success(self, call: Call, status: int) -> bool:
         return 200 <= status <= 299 if call.method == "GET" else self.dialect.is_success(status)
@@ -140,6 +151,12 @@ def _epoch_s(text: str) -> float | None:
         return None
 
 
+def _object(text: object) -> Mapping[str, object]:
+    """What was sent; empty if it was no JSON object."""
+    found = json.loads(text) if isinstance(text, bytes) else None
+    return found if isinstance(found, dict) else {}
+
+
 def _json(response: requests.Response) -> Any:
     try:
         return json_of(response)
@@ -162,4 +179,6 @@ def message_of(response: requests.Response) -> str:
 def _message(answer: object) -> str:
     if not isinstance(answer, dict):
         return answer if isinstance(answer, str) else ""
-    return str(answer.get("message") or answer.get("error") or "")
+    said = str(answer.get("message") or answer.get("error") or "")
+    code = answer.get("resultCode")
+    return said if code in {None, 0, "0"} else f"{said} (resultCode {code})".strip()

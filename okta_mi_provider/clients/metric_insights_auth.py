@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from okta_mi_provider.clients.body import json_body
+from okta_mi_provider.clients.advice import about_mi_trouble
+from okta_mi_provider.clients.body import json_body, redirect_error
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, redirect_error, secret
+from okta_mi_provider.clients.http import HeaderAuth, HttpSession, secret
 from okta_mi_provider.clients.metric_insights_answers import asked_pause, message_of
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.text import quoted
 
 #: Where session tokens come from.
 LOGIN = "/api/get_token"
@@ -24,6 +26,10 @@ LOGIN = "/api/get_token"
 
 class Login(Protocol):
     """A way to authenticate."""
+
+    @property
+    def described(self) -> str:
+        """Which credentials they are, and where; without the secret."""
 
     def prepare(self, http: HttpSession) -> None:
         """Makes sure that there is something to send.
@@ -61,6 +67,11 @@ class PersonalToken:
         self._auth = HeaderAuth(
             "Authorization", secret(token, f"The personal API token of Metric Insights {credentials}"), "Bearer"
         )
+
+    @property
+    def described(self) -> str:
+        """Where the token is."""
+        return f"the personal token {self._credentials}"
 
     def prepare(self, http: HttpSession) -> None:
         """There always is the token."""
@@ -122,6 +133,14 @@ class Application:
         self._renew_after_s = renew_after_s
         self._current: _Token | None = None
         self._settled = threading.Condition()
+
+    @property
+    def described(self) -> str:
+        """Which application it is, whom it acts for, and where its key is."""
+        return (
+            f"the application {quoted(self._application_id)} for the user {quoted(self._user)} with the key "
+            f"{self._credentials}"
+        )
 
     def prepare(self, http: HttpSession) -> None:
         """Logs in, unless there is a session.
@@ -195,8 +214,7 @@ class Application:
         response = http.send("POST", LOGIN, body=body, auth=None, is_login=True)
         call = http.call(response)
         hint = (
-            f"Metric Insights gives no session token for the application {self._application_id!r}, the user "
-            f"{self._user!r} and the key {self._credentials}. Compare them with Admin > System > External "
+            f"Metric Insights gives no session token for {self.described}. Compare them with Admin > System > External "
             "Applications; the user is a username of MI, and an administrator."
         )
         if redirect := redirect_error(response, call):
@@ -205,12 +223,12 @@ class Application:
         if pause := asked_pause(response, call, said):
             raise pause
         if response.status_code >= 500:
-            raise Unavailable(call, http.words(response.reason or ""))
+            raise Unavailable(call, said or http.words(response.reason or ""), about_mi_trouble(call))
         if response.status_code in {404, 405}:
             raise ConfigurationError(f"{call}. Is {http.base} a Metric Insights server?")
         if not response.ok:
             raise AuthError(call, said, hint)
-        answer = json_body(response, call)
+        answer = json_body(response, call, http.base)
         # Without valid credentials MI may answer 200 and an empty list.
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.strip():

@@ -74,7 +74,7 @@ class MetricInsightsHttp:
         dialect: MIDialect,
     ) -> None:
         self.base = base
-        spacing = Spacing(dialect.min_interval_s)
+        spacing = Spacing(dialect.min_interval_s, transport.pauses)
         self._http = HttpSession(SYSTEM, base, transport, connections=max_concurrency, before_each=spacing.wait)
         self._judge = Judge(self._http, dialect, credentials)
         self._login = login
@@ -132,7 +132,7 @@ class MetricInsightsHttp:
             except (Rejected, NotFound) as error:
                 # What is read and not there says nothing about an earlier try.
                 if renewals and not (request.method == "GET" and isinstance(error, NotFound)):
-                    raise RefusedReplay(error.call, error.detail) from None
+                    raise RefusedReplay(error.call, error.detail, error.hint) from None
                 raise
         raise AssertionError("the loop returns or raises")
 

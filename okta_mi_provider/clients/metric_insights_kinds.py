@@ -84,15 +84,15 @@ class Members:
 
     reserved: frozenset[str]
 
-    @property
-    def allowed(self) -> str:
-        return f"a JSON object without the keys {', '.join(sorted(self.reserved))}"
+    allowed = 'a JSON object such as {"key": "value"}'
 
     def parse(self, value: object) -> Mapping[str, Any]:
         found = _read(value)
-        if isinstance(found, dict) and not self.reserved & found.keys():
-            return found
-        raise _wrong(value, self.allowed)
+        if not isinstance(found, dict):
+            raise _wrong(value, self.allowed)
+        if self.reserved & found.keys():
+            raise _wrong(value, f"a JSON object without the keys {', '.join(sorted(self.reserved))}")
+        return found
 
 
 SwitchKind = Choice | Flag | Text | Id | Texts | Statuses | Seconds | Members

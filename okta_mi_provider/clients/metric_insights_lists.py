@@ -100,5 +100,6 @@ class Lists:
         call, body = self._http.send("GET", path, query=urlencode(query, errors="surrogatepass"))
         rows = rows_of(body, plural, singular)
         if rows is None:
-            raise BadAnswer(call, f"there is no list of {plural} in it")
+            hint = f"Is {self._http.base} a Metric Insights server, of version 7.0 or later?"
+            raise BadAnswer(call, f"there is no list of {plural} in it", hint)
         return Page(call, announced_rows(body), rows)

@@ -13,6 +13,12 @@ PAGE_SIZE = 1000
 #: After so many parts a list is believed to have no end.
 _MOST_PAGES = 10_000
 
+_IN_PARTS = "Set 'list_paging' of the connection to 'offset', so that it is asked for part after part."
+_NOT_IN_PARTS = (
+    "'list_paging' of the connection is 'offset', but this server takes no notice of ?limit= and ?offset=. Let MI give "
+    "whole lists, and set it to 'none'."
+)
+
 
 class Page(NamedTuple):
     """A list, or a part of one.
@@ -42,7 +48,7 @@ def whole_list(
     """
     if not in_pages:
         page = ask({})
-        _check(page, page.announced, len(page.rows), what)
+        _check(page, page.announced, len(page.rows), what, _IN_PARTS)
         return [(page.call, row) for row in page.rows]
     found: dict[str, tuple[Call, Mapping[str, Any]]] = {}
     announced = 0
@@ -52,11 +58,11 @@ def whole_list(
         announced = max(announced, page.announced)
         found.update((id_of(row, "id", page.call), (page.call, row)) for row in page.rows)
         if len(found) == known:
-            _check(page, announced, known, what)
+            _check(page, announced, known, what, _NOT_IN_PARTS)
             return list(found.values())
-    raise BadAnswer(page.call, f"its list of {what} has no end")
+    raise BadAnswer(page.call, f"its list of {what} has no end", _NOT_IN_PARTS)
 
 
-def _check(page: Page, announced: int, rows: int, what: str) -> None:
+def _check(page: Page, announced: int, rows: int, what: str, hint: str) -> None:
     if announced > rows:
-        raise BadAnswer(page.call, f"it lists {rows} of {announced} {what}, and a part is not enough")
+        raise BadAnswer(page.call, f"it lists {rows} of {announced} {what}, and a part is not enough", hint)

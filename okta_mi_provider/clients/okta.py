@@ -12,10 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from okta_mi_provider.clients.errors import BadAnswer, GroupAmbiguous, GroupNotFound, NotFound, Rejected
+from okta_mi_provider.clients.errors import (
+    BadAnswer,
+    Call,
+    GroupAmbiguous,
+    GroupNotFound,
+    NotFound,
+    Rejected,
+    RightsMissing,
+)
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
-from okta_mi_provider.clients.okta_http import OktaHttp
+from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
 from okta_mi_provider.clients.okta_pages import Row, whole_list
 from okta_mi_provider.clients.rate_limit import Share
 from okta_mi_provider.clients.urls import BaseUrl
@@ -42,6 +50,7 @@ class OktaClient:
         transport: How to talk to it.
         share: How much of the org's rate limit to use.
         page_size: Members asked for at a time, 1 to 1000.
+        remarks: What is odd about where all this comes from, for who examines it.
     """
 
     def __init__(
@@ -52,9 +61,13 @@ class OktaClient:
         transport: Transport | None = None,
         share: Share | None = None,
         page_size: int = PAGE_SIZE,
+        remarks: Sequence[str] = (),
     ) -> None:
+        self.remarks = remarks
         #: Whether the credentials end by themselves when nobody uses them.
         self.dies_unused = login.dies_unused
+        #: Which credentials are used, and where they are.
+        self.credentials = login.described
         self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
         self._page_size = page_size
 
@@ -74,8 +87,22 @@ class OktaClient:
         Raises:
             SyncError: If a sync could not read groups.
         """
-        self._http.get(_GROUPS, {"limit": 1})
+        if blindness := self.blindness():
+            raise RightsMissing(Call(SYSTEM, "GET", _GROUPS, 200), blindness)
         return f"Connected to {self.org}; these credentials may read groups."
+
+    def blindness(self) -> str:
+        """Says so if the credentials are shown no group at all, and what to do; "" if they are shown any.
+
+        Okta answers who lacks a role with empty lists. Every org has the group Everyone.
+
+        Raises:
+            SyncError: If Okta could not be asked.
+        """
+        _, groups = self._http.get(_GROUPS, {"limit": 1})
+        if groups != []:
+            return ""
+        return f"Okta shows no group at all to {self.credentials}, not even Everyone. {self._http.if_not_allowed}"
 
     def find_group(self, selector: GroupSelector) -> SourceGroup:
         """The one group with this id, or with exactly this name.
@@ -124,7 +151,7 @@ class OktaClient:
         try:
             call, row = self._http.get(path)
         except NotFound as error:
-            raise GroupNotFound(
+            raise self._not_found(
                 f"Okta has no group with the id {quoted(group_id)} that these credentials may see ({error.call})."
             ) from None
         group = _group(row)
@@ -141,13 +168,17 @@ class OktaClient:
             by_prefix = self._groups({"q": name})
             found = _named(by_prefix, name)
             if not found:
-                raise _no_group(name, rows, by_prefix)
+                raise self._not_found(_no_group(name, rows, by_prefix))
         if len(found) > 1:
             raise GroupAmbiguous(
                 f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(_describe, found))}. Give the id of "
                 "the one that is meant."
             )
         return SourceGroup(found[0]["id"], _name(found[0]), _user_count(found[0]))
+
+    def _not_found(self, said: str) -> GroupNotFound:
+        """The error for a group that is not there, or that nobody could see."""
+        return GroupNotFound(f"{said} {self.blindness()}".rstrip())
 
     def _groups(self, query: Mapping[str, str | int]) -> list[Row]:
         """Groups, with the number of their users if the org tells it; that is worth a notice, not a failure."""
@@ -194,13 +225,13 @@ def _named(rows: Sequence[Row], name: str) -> list[Row]:
     return [row for row in rows if _name(row) == name]
 
 
-def _no_group(name: str, rows: Sequence[Row], by_prefix: Sequence[Row]) -> GroupNotFound:
-    """The error for a name that no group has, with what could be meant and why it could not be found."""
+def _no_group(name: str, rows: Sequence[Row], by_prefix: Sequence[Row]) -> str:
+    """What to say of a name that no group has: with what could be meant, and why it could not be found."""
     near = {_name(row) for row in (*rows, *by_prefix) if _loosely(_name(row)) == _loosely(name)}
     hint = f" There is {_some(map(quoted, near))}: capitals and blanks count." if near else ""
     if len(by_prefix) >= _MOST_BY_PREFIX:
         hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
-    return GroupNotFound(f"Okta has no group named {quoted(name)} that these credentials may see.{hint}")
+    return f"Okta has no group named {quoted(name)} that these credentials may see.{hint}"
 
 
 def _some(texts: Iterable[str]) -> str:

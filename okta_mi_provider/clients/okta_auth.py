@@ -25,12 +25,19 @@ class OktaLogin(Protocol):
     dies_unused: bool
 
     @property
+    def described(self) -> str:
+        """Which credentials they are, and where; without the secret."""
+
+    @property
     def if_refused(self) -> str:
         """What to do when Okta does not accept the credentials."""
 
     @property
     def if_not_allowed(self) -> str:
         """What to do when the credentials are accepted, but lack a right."""
+
+    def about_scope(self, scope: str) -> str:
+        """What to do when Okta says that this scope is missing."""
 
     def auth(self, http: HttpSession) -> Credentials:
         """What to send with the next request."""
@@ -57,6 +64,11 @@ class ApiToken:
         self._credentials = credentials
 
     @property
+    def described(self) -> str:
+        """Where the token is."""
+        return f"the API token {self._credentials}"
+
+    @property
     def if_refused(self) -> str:
         """Names the usual reasons, and where to make a new one."""
         return (
@@ -71,6 +83,10 @@ class ApiToken:
             f"The token {self._credentials} must belong to somebody who may read groups and users, such as a "
             "Read-only Administrator."
         )
+
+    def about_scope(self, scope: str) -> str:
+        """A token has no scopes, so it is the owner's rights."""
+        return f"The scope {scope} is missing. {self.if_not_allowed}"
 
     def auth(self, http: HttpSession) -> Credentials:  # noqa: ARG002
         """The token."""

@@ -6,7 +6,6 @@ Source: Okta's API reference and its guides on errors and rate limits
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,8 @@ from urllib.parse import urlencode
 
 import requests
 
-from okta_mi_provider.clients.body import json_body, json_of
+from okta_mi_provider.clients.advice import DELETED_MEANWHILE, OKTA_TROUBLE
+from okta_mi_provider.clients.body import json_body, json_of, redirect_error
 from okta_mi_provider.clients.errors import (
     ApiError,
     AuthError,
@@ -26,23 +26,22 @@ from okta_mi_provider.clients.errors import (
     RightsMissing,
     Unavailable,
 )
-from okta_mi_provider.clients.http import HttpSession, Transport, redirect_error
+from okta_mi_provider.clients.http import HttpSession, Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
-from okta_mi_provider.clients.rate_limit import RateLimit, Share, wait_after_429
+from okta_mi_provider.clients.rate_limit import RateLimit, Share, is_concurrency_limit, wait_after_429
 from okta_mi_provider.clients.urls import BaseUrl
-
-log = logging.getLogger(__name__)
 
 SYSTEM = "Okta"
 #: A shared rate limit can make a request wait for several windows in a row.
 _ATTEMPTS = 6
 #: Okta's code for a right that is missing, though it is answered 401 like a token that is refused.
 _NOT_ALLOWED = "E0000015"
+#: Its code for credentials that are none, though it is answered 403 like a right that is missing.
+_NO_SESSION = "E0000005"
+_CODES = "developer.okta.com/docs/reference/error-codes/"
 #: How often one request may be answered 401 before the credentials are believed to be wrong.
 _MOST_LOGINS = 3
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
-#: Pauses of more seconds than this are told.
-_LONG_PAUSE_S = 5.0
 #: Which of Okta's budgets a request draws on, by its path: reading one group has its own, lists of members have none.
 _BUCKETS = {
     "groups": re.compile(r"/api/v1/groups(/[^/]+/users)?"),
@@ -64,10 +63,10 @@ class OktaHttp:
 
     def __init__(self, base: BaseUrl, login: OktaLogin, *, transport: Transport, share: Share) -> None:
         self.base = base
-        self._http = HttpSession(SYSTEM, base, transport, connections=1)
+        self._http = HttpSession(SYSTEM, base, transport, connections=1, wait_option="max_wait")
         self._login = login
         self.share = share
-        self._longest_pause_s = transport.max_wait_s
+        self._pauses, self._longest_pause_s = transport.pauses, transport.max_wait_s
         self._not_before: dict[str, float] = {}
 
     @property
@@ -90,7 +89,7 @@ class OktaHttp:
         call = self._http.call(response)
         if response.status_code != 200:
             raise self._error(response)
-        return call, json_body(response, call)
+        return call, json_body(response, call, self.base)
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> tuple[Call, Any]:
         """One object.
@@ -106,7 +105,7 @@ class OktaHttp:
         def read() -> tuple[Call, Any]:
             response = self.attempt(path, encoded(query or {}), tries)
             call = self.call(response)
-            return call, json_body(response, call)
+            return call, json_body(response, call, self.base)
 
         return self.retrying(read)
 
@@ -138,6 +137,7 @@ class OktaHttp:
             The answer, of status 200.
 
         Raises:
+            Stopped: If somebody wants the sync to end. What is only read is not read to its end then.
             SyncError: If there is none.
         """
         for _ in range(_MOST_LOGINS):
@@ -155,14 +155,11 @@ class OktaHttp:
 
     def _wait_for_our_turn(self, path: str) -> None:
         pause_s = self._not_before.get(_bucket(path), 0.0) - time.monotonic()
-        if pause_s > _LONG_PAUSE_S:
-            log.info(
-                "Okta's rate limit is nearly used up; waiting %.0f s, so that others find %d %% of it.",
-                pause_s,
-                self.share.kept_percent,
-            )
-        if pause_s > 0:
-            time.sleep(pause_s)
+        if pause_s <= 0:
+            self._pauses.check("Okta was not read to the end.")
+            return
+        kept = f"{self.share.kept_percent} % are left to others (rate_limit_share)."
+        self._pauses.wait(pause_s, f"Okta was not read to the end; of its rate limit, {kept}")
 
     def _note_pace(self, path: str, response: requests.Response) -> None:
         rate_limit = RateLimit.of(response.headers)
@@ -176,22 +173,21 @@ class OktaHttp:
         call, status = self._http.call(response), response.status_code
         code, summary = self._words(response)
         if status == 429:
-            return RateLimited(
-                call, wait_after_429(response.headers), summary, "Too many requests share this org's limit."
-            )
-        if status == 401 and code != _NOT_ALLOWED:
+            return RateLimited(call, wait_after_429(response.headers), summary, _about_limit(response))
+        if (status == 401 and code != _NOT_ALLOWED) or code == _NO_SESSION:
             return AuthError(call, summary, self._login.if_refused)
         if status in {401, 403}:
             scope = re.search(r'scope="([^"]*)"', response.headers.get("WWW-Authenticate", ""))
-            lacking = f"The scope {self._http.words(scope[1])} is missing. " if scope else ""
-            return RightsMissing(call, summary, f"{lacking}{self._login.if_not_allowed}")
+            hint = self._login.about_scope(self._http.words(scope[1])) if scope else self._login.if_not_allowed
+            return RightsMissing(call, summary, hint)
         if status == 404:
             is_a_list = call.path == "/api/v1/groups"
-            hint = f"Is {self.base} an Okta org?" if is_a_list else "It may have been deleted meanwhile."
+            hint = f"Is {self.base} an Okta org?" if is_a_list else DELETED_MEANWHILE
             return NotFound(call, summary, hint)
         if status >= 500:
-            return Unavailable(call, summary, "Okta has trouble of its own; see status.okta.com.")
-        return redirect_error(response, call) or Rejected(call, summary, "" if code else f"Is {self.base} an Okta org?")
+            return Unavailable(call, summary, OKTA_TROUBLE)
+        hint = f"Okta explains {code} at {_CODES}." if code else f"Is {self.base} an Okta org?"
+        return redirect_error(response, call) or Rejected(call, summary, hint)
 
     def _words(self, response: requests.Response) -> tuple[str, str]:
         """Okta's error code, and its summary with the causes; both empty if the body is not Okta's."""
@@ -236,6 +232,13 @@ class Tries:
 def encoded(query: Mapping[str, str | int]) -> str:
     """A query string. A name from a command line may have bytes that are no text; Okta then knows none like it."""
     return urlencode(query, errors="surrogatepass")
+
+
+def _about_limit(response: requests.Response) -> str:
+    """Which of Okta's limits a 429 is about."""
+    if is_concurrency_limit(response.headers):
+        return "Too many requests of this org are under way at the same time (its concurrency limit), ours or others'."
+    return "Too many requests share this org's limit."
 
 
 def _bucket(path: str) -> str:

@@ -24,6 +24,8 @@ from jwt.exceptions import PyJWTError
 from okta_mi_provider.clients.errors import ConfigurationError
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+#: What looks like the name of a file, and is on one line as no key is.
+_PATH = re.compile(r"[~.]?/\S+|\S+\.(?:pem|key|json|jwk|txt)", re.IGNORECASE)
 #: JWT algorithm for the curve of an elliptic key.
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _RSA_ALGORITHMS = ("RS256", "RS384", "RS512")
@@ -129,16 +131,17 @@ class ProofKey:
 
 
 def _pem_key(text: str, what: str) -> object:
-    blocks = list(_PEM.finditer(text.replace("\\n", "\n")))
+    blocks = _PEM.findall(text.replace("\\n", "\n"))
+    if not blocks:
+        raise ConfigurationError(f"{what} {_why_no_pem(text)}")
     # OpenSSL writes the parameters of a curve, or the certificate, into the same file.
-    found = next((block for block in blocks if block[1].endswith("PRIVATE KEY")), blocks[0] if blocks else None)
-    if found is None:
-        raise ConfigurationError(
-            f"{what} is neither PEM (it would begin with -----BEGIN PRIVATE KEY-----) nor a JWK; copy it again."
-        )
-    label, body = found.groups()
-    if "PUBLIC" in label or "CERTIFICATE" in label:
+    label, body = next((block for block in blocks if block[0].endswith("PRIVATE KEY")), blocks[0])
+    if "PRIVATE" not in label:
         raise ConfigurationError(f"{what} is a {label.lower()}; the private key is needed.")
+    if "OPENSSH" in label:
+        raise ConfigurationError(
+            f"{what} is in the form of OpenSSH. Let 'ssh-keygen -p -m PEM -f FILE' write a copy of it as PEM."
+        )
     if "ENCRYPTED" in label + body:
         raise ConfigurationError(f"{what} is encrypted. Store it without a passphrase; Airflow encrypts connections.")
     pem = f"-----BEGIN {label}-----\n" + "\n".join(body.split()) + f"\n-----END {label}-----\n"
@@ -146,3 +149,12 @@ def _pem_key(text: str, what: str) -> object:
         return load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnicodeError):
         raise ConfigurationError(f"{what} is damaged PEM, or of a kind that is not known; copy it again.") from None
+
+
+def _why_no_pem(text: str) -> str:
+    """What is wrong with a text that has no block of PEM in it, and what to do. The text is not shown."""
+    if "-----BEGIN " in text:
+        return "begins as PEM and does not end so (-----END ...-----): a part is missing; copy all of it."
+    if _PATH.fullmatch(text.strip()):
+        return "is the name of a file; what is needed is the content of the file."
+    return "is neither PEM (it would begin with -----BEGIN PRIVATE KEY-----) nor a JWK; copy it again."

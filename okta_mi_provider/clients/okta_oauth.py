@@ -14,9 +14,10 @@ from enum import StrEnum
 import requests
 from requests.auth import AuthBase
 
-from okta_mi_provider.clients.body import json_body, json_of
+from okta_mi_provider.clients.advice import OKTA_TROUBLE
+from okta_mi_provider.clients.body import json_body, json_of, redirect_error
 from okta_mi_provider.clients.errors import ApiError, AuthError, BadAnswer, RateLimited, RightsMissing, Unavailable
-from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, redirect_error, secret
+from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, secret
 from okta_mi_provider.clients.okta_keys import ProofKey, SigningKey
 from okta_mi_provider.clients.rate_limit import server_time, wait_after_429
 from okta_mi_provider.sync.text import quoted
@@ -79,13 +80,17 @@ class ServiceApp:
         self._renew_at = 0.0
 
     @property
+    def described(self) -> str:
+        """Which app it is, and where its key is."""
+        return f"the service app {quoted(self._client_id)} with the private key {self._credentials}"
+
+    @property
     def if_refused(self) -> str:
         """Names what has to agree between the connection and the app."""
-        key = f"private_key_id {quoted(self._key.key_id)}" if self._key.key_id else "no private_key_id"
-        return (
-            f"Okta does not accept the service app {quoted(self._client_id)} with the private key {self._credentials} "
-            f"({key}). Compare client id and public keys under Applications > Applications > General."
-        )
+        key_id = self._key.key_id
+        key = f"private_key_id {quoted(key_id)}" if key_id else "no private_key_id"
+        what = "Compare client id and public keys" if key_id else "Set the key's id (kid), and compare all with what is"
+        return f"Okta does not accept {self.described} ({key}). {what} under Applications > Applications > General."
 
     @property
     def if_not_allowed(self) -> str:
@@ -93,6 +98,24 @@ class ServiceApp:
         return (
             f"The service app {quoted(self._client_id)} needs the scope {DEFAULT_SCOPES[0]} under Okta API Scopes and "
             "an admin role under Admin roles, such as Read-only Administrator."
+        )
+
+    def about_scope(self, scope: str) -> str:
+        """Tells a scope that was not asked for from one that was not granted."""
+        if scope in self._scopes:
+            return f"The scope {scope} is missing. {self.if_not_allowed}"
+        asked = quoted(" ".join(self._scopes))
+        return f"The scope {scope} is missing: it was not asked for. Add it to 'scopes' of the connection, now {asked}."
+
+    @property
+    def _if_scopes_refused(self) -> str:
+        """Okta does not say which of several it is."""
+        app, scopes = f"the service app {quoted(self._client_id)}", [quoted(scope) for scope in self._scopes]
+        if len(scopes) == 1:
+            return f"Grant {app} the scope {scopes[0]} under Okta API Scopes."
+        return (
+            f"At least one of the scopes {', '.join(scopes)} is not granted to {app}. Grant it under Okta API Scopes, "
+            f"or take it out of 'scopes' of the connection: a sync needs {', '.join(DEFAULT_SCOPES)} only."
         )
 
     def auth(self, http: HttpSession) -> Credentials:
@@ -177,25 +200,20 @@ class ServiceApp:
         if status == 429:
             return RateLimited(call, wait_after_429(answer.headers), detail)
         if status >= 500:
-            return Unavailable(call, detail or http.words(answer.reason or ""))
+            return Unavailable(call, detail or http.words(answer.reason or ""), OKTA_TROUBLE)
         if redirect := redirect_error(answer, call):
             return redirect
         if status == 404:
             return BadAnswer(call, detail, f"Is {http.base} an Okta org?")
         if code == "invalid_scope":
-            return RightsMissing(
-                call,
-                detail,
-                f"Grant the service app {quoted(self._client_id)} the scope {quoted(' '.join(self._scopes))} under "
-                "Okta API Scopes.",
-            )
+            return RightsMissing(call, detail, self._if_scopes_refused)
         if code in {"invalid_dpop_proof", "use_dpop_nonce"} and not self._may_prove:
             return RightsMissing(call, detail, "The app demands DPoP: set 'dpop' of the connection to auto.")
         return AuthError(call, detail, self.if_refused)
 
     def _token(self, http: HttpSession, answer: requests.Response) -> Credentials:
         call = http.call(answer)
-        body = json_body(answer, call)
+        body = json_body(answer, call, http.base)
         token = body.get("access_token") if isinstance(body, dict) else None
         if not isinstance(token, str):
             raise AuthError(call, "there is no access token in it", self.if_refused)

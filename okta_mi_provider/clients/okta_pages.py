@@ -6,13 +6,16 @@ Source: developer.okta.com/docs/reference/core-okta-api/, "Pagination".
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
+from okta_mi_provider.clients.advice import CURSORS_EXPIRE, OKTA_GOES_IN_CIRCLES
 from okta_mi_provider.clients.body import json_body
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
 from okta_mi_provider.clients.links import next_link, relations
@@ -27,6 +30,8 @@ _Item = TypeVar("_Item")
 #: How many rows a query asks for. The cursor beside it is Okta's, and stays as it is written.
 _LIMIT = re.compile(r"(?<![^&])limit=([0-9]{1,9})(?![^&])")
 
+#: What may have become of the header that leads from page to page.
+_LEAVE_LINKS = "Let proxies leave that header as it is."
 #: How often a list is begun anew whose cursor has expired.
 _MOST_RESTARTS = 2
 #: How many pages in a row may bring nothing new. Okta has been seen to serve the same ones for ever.
@@ -68,16 +73,19 @@ class _Reading(Generic[_Item]):
     def __init__(self, http: OktaHttp, path: str, first: str, make: Callable[[Row], _Item]) -> None:
         self._http, self._path, self._first, self._make = http, path, first, make
         self._size = _PageSize()
+        self._tells_self = False
 
     def whole(self) -> list[_Item]:
-        for _ in range(_MOST_RESTARTS):
+        for begun in count(1):
             page = self._page(self._first)
             try:
                 return self._from(page)
             except Rejected as error:
                 # A cursor can expire while a long list is read. Nothing was wrong with the first page.
+                if begun > _MOST_RESTARTS:
+                    raise Rejected(error.call, error.detail, CURSORS_EXPIRE.format(times=begun)) from None
                 log.info("%s Beginning the list again.", error)
-        return self._from(self._page(self._first))
+        raise AssertionError("the loop returns or raises")
 
     def _from(self, page: _Page) -> list[_Item]:
         """What is on the first page and on all that follow it."""
@@ -91,9 +99,17 @@ class _Reading(Generic[_Item]):
             if page.following is None:
                 return list(found.values())
             if page.following in seen:
-                raise BadAnswer(page.call, "its next page is one that was read already, so the list has no end")
+                raise BadAnswer(
+                    page.call,
+                    "its next page is one that was read already, so the list has no end",
+                    OKTA_GOES_IN_CIRCLES,
+                )
             if idle == _MOST_IDLE_PAGES:
-                raise BadAnswer(page.call, f"{idle} pages in a row have brought nothing new, so the list has no end")
+                raise BadAnswer(
+                    page.call,
+                    f"{idle} pages in a row have brought nothing new, so the list has no end",
+                    OKTA_GOES_IN_CIRCLES,
+                )
             seen.add(page.following)
             page = self._page(page.following)
 
@@ -110,26 +126,29 @@ class _Reading(Generic[_Item]):
                 self._size.shrink(query)
             raise
         call = self._http.call(response)
-        rows = json_body(response, call)
+        rows = json_body(response, call, self._http.base)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise BadAnswer(call, "it is not a list of objects")
-        limit = _limit(asked)
-        # A short list may do without links. No other does.
-        needs_links = query != self._first or (limit is not None and len(rows) >= limit)
-        return _Page(call, rows, self._following(response, call, needs_links=needs_links))
+            raise BadAnswer(call, "it is not a list of objects", f"Is {self._http.base} an Okta org?")
+        # A server that says of one page where it is says so of every page, and a full first page is seldom the last.
+        needs_self = self._tells_self or (query == self._first and len(rows) >= (_limit(asked) or math.inf))
+        return _Page(call, rows, self._following(response, call, needs_self=needs_self))
 
-    def _following(self, response: requests.Response, call: Call, *, needs_links: bool) -> str | None:
+    def _following(self, response: requests.Response, call: Call, *, needs_self: bool) -> str | None:
         """The query of the next page. A list must not end where a header has got lost on the way."""
         header = response.headers.get("Link", "")
         try:
-            following = next_link(header)
-            link = urlsplit(following or "")
+            links, url = relations(header), next_link(header)
         except ValueError as error:
-            raise BadAnswer(call, f"its Link header cannot be understood ({error})") from None
-        if following is None:
-            if (needs_links or header) and "self" not in relations(header):
-                raise Unavailable(call, "it does not tell whether the list goes on (header Link)")
+            raise Unavailable(call, f"its Link header cannot be understood ({error})", _LEAVE_LINKS) from None
+        if url is None:
+            if needs_self and "self" not in links:
+                raise Unavailable(call, "it does not tell whether the list goes on (header Link)", _LEAVE_LINKS)
             return None
+        self._tells_self = self._tells_self or "self" in links
+        try:
+            link = urlsplit(url)
+        except ValueError:
+            raise BadAnswer(call, f"its next page is at {quoted(self._http.shown(url))}, which is no address") from None
         if link.path != self._path:
             raise BadAnswer(call, f"its next page is on another path, {quoted(self._http.shown(link.path))}")
         return link.query

@@ -87,10 +87,15 @@ def wait_after_429(headers: Mapping[str, str]) -> float | None:
     A limit of 0 means too many requests at once, which passes within seconds whatever the reset says.
     """
     shortly = 1 + random.random()  # noqa: S311
-    if _count(headers, "X-Rate-Limit-Limit") == 0:
+    if is_concurrency_limit(headers):
         return shortly
     resets_in_s = _resets_in(headers)
     return None if resets_in_s is None else min(max(resets_in_s, 0.0), _LONGEST_RESET_S) + shortly
+
+
+def is_concurrency_limit(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is about requests at the same time, not about those of a minute: it has the limit 0."""
+    return _count(headers, "X-Rate-Limit-Limit") == 0
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from okta_mi_provider.clients.errors import ConfigurationError, NotFound, Rejected
+from okta_mi_provider.clients.default_group import judge
+from okta_mi_provider.clients.errors import NotFound, Rejected
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_dialect import switches
 from okta_mi_provider.clients.metric_insights_wire import rows_of
@@ -75,13 +76,15 @@ class _Looks:
     def default_group(self) -> _Found:
         if self._found.groups is None:
             return _Found(Verdict.UNKNOWN, "Groups could not be read.")
-        try:
-            group = self._client.default_group(self._found.groups)
-        except ConfigurationError as error:
-            return _Found(Verdict.WRONG, str(error))
-        if group.id == self._client.dialect.default_group_id:
-            return _Found(Verdict.FINE, f"There is one with this id, named {quoted(group.name)}.")
-        return _Found(Verdict.NOTE, f"No group has this id; {quoted(group.name)} is found by its name (id {group.id}).")
+        found = judge(self._found.groups, self._client.dialect)
+        if found.group is None:
+            return _Found(Verdict.WRONG, found.doubt)
+        if found.doubt:
+            return _Found(Verdict.NOTE, found.doubt)
+        name = quoted(found.group.name)
+        if found.by_id:
+            return _Found(Verdict.FINE, f"There is one with this id, named {name}.")
+        return _Found(Verdict.NOTE, f"No group has this id; {name} is found by its name (id {found.group.id}).")
 
     def default_group_name(self) -> _Found:
         wanted = self._client.dialect
@@ -97,16 +100,15 @@ class _Looks:
             return _Found(Verdict.UNKNOWN, "Too few users to tell.")
         rows = self._rows(_USERS, {"limit": "1", "offset": "0"})
         if rows is not None and len(rows) == 1:
-            return _Found(Verdict.NOTE, "The server knows ?limit= and ?offset=: offset would work too.")
-        configured = self._client.dialect.list_paging
-        if configured == "none":
+            return self._works("list_paging", "offset", "The server knows ?limit= and ?offset=", Verdict.NOTE)
+        if self._client.dialect.list_paging == "none":
             return _Found(Verdict.FINE, "Lists come whole.")
         return _Found(Verdict.NOTE, "The server takes no notice of ?limit=; none would do.")
 
     def member_list(self) -> _Found:
         rows = self._rows(_MEMBERS, {})
         if rows is not None:
-            return _Found(Verdict.FINE, "The server also lists all memberships at once: all would work too.")
+            return self._works("member_list", "all", "The server also lists all memberships at once")
         if self._client.dialect.member_list == "all":
             return _Found(Verdict.WRONG, "The server does not list all memberships at once: set per_group.")
         return _Found(Verdict.FINE, "The server lists memberships only of one group or user.")
@@ -118,7 +120,7 @@ class _Looks:
         rows = self._rows(_USERS, {"username": users[0].username})
         filters = rows is not None and [str(row.get("username")) for row in rows] == [users[0].username]
         if filters:
-            return _Found(Verdict.FINE, "The server finds a user by ?username=: query would work too.")
+            return self._works("user_lookup", "query", "The server finds a user by ?username=")
         if self._client.dialect.user_lookup == "query":
             return _Found(Verdict.NOTE, "The server takes no notice of ?username=; list would do.")
         return _Found(Verdict.FINE, "The server takes no notice of ?username=.")
@@ -145,6 +147,12 @@ class _Looks:
     def groups_of_one(self) -> _Found:
         groups = self._client.groups_of((self._found.users or ())[0].id)
         return _Found(Verdict.FINE, f"Are told ({len(groups)}).")
+
+    def _works(self, switch: str, value: str, said: str, otherwise: Verdict = Verdict.FINE) -> _Found:
+        """What to say of a server that does what a value of a switch needs, be it set or not."""
+        if getattr(self._client.dialect, switch) == value:
+            return _Found(Verdict.FINE, f"{said}, as {value} needs.")
+        return _Found(otherwise, f"{said}: {value} would work too.")
 
     def _rows(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]] | None:
         """The rows of a list; None if the server does not give them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from okta_mi_provider.clients.errors import AuthError, RightsMissing
+from okta_mi_provider.clients.errors import AuthError, Forbidden
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.doctor.clock import look_at_clock
 from okta_mi_provider.doctor.observation import Observation, Section
@@ -31,18 +31,20 @@ class Directory:
 
 def examine_metric_insights(client: MetricInsightsClient, found: Directory) -> Iterator[Observation]:
     """Reads users, groups, and the members of one group, and leaves the first two in `found`."""
+    for remark in client.remarks:
+        yield _SECTION.note("connection", remark)
     try:
         found.users = client.users()
     except AuthError as error:
         yield _SECTION.wrong("credentials", error)
         return
-    except RightsMissing as error:
+    except Forbidden as error:
         yield _SECTION.wrong("rights", error)
         return
     except SyncError as error:
         yield _SECTION.wrong("connection", error)
         return
-    yield _SECTION.fine("credentials", f"Accepted by {client.host}.")
+    yield _SECTION.fine("credentials", f"{client.host} accepts {client.credentials}.")
     yield look_at_clock(_SECTION, client.http.headers)
     yield _version(client)
     yield _SECTION.fine("rights", f"May read users ({len(found.users):,}).")
@@ -83,10 +85,10 @@ def _oddities(client: MetricInsightsClient, users: tuple[TargetUser, ...]) -> It
         yield _SECTION.note("users", f"There are types that we do not know: {', '.join(map(quoted, strange))}.")
     if client.username_casefold:
         names = Counter(user.username.casefold() for user in users)
-        doubled = [name for name, number in names.items() if number > 1]
+        doubled = {name: number for name, number in names.items() if number > 1}
         if doubled:
             yield _SECTION.note(
                 "users",
-                f"{plural(len(doubled), 'username')} differ only in case from another, such as {quoted(min(doubled))}; "
+                f"{sum(doubled.values()):,} users have names that differ only in case, such as {quoted(min(doubled))}; "
                 "in a sync they are conflicts, unless username_casefold is false.",
             )

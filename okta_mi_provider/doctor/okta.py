@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from okta_mi_provider.clients.errors import AuthError, RateLimited, RightsMissing
+from okta_mi_provider.clients.errors import ApiError, AuthError, RateLimited, RightsMissing
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.rate_limit import RateLimit
 from okta_mi_provider.doctor.clock import look_at_clock
@@ -19,11 +19,16 @@ _GROUPS = "/api/v1/groups"
 
 def examine_okta(client: OktaClient) -> Iterator[Observation]:
     """Looks at the org (`GET` of its well-known document, of one group, of the built-in groups, of `/users/me`)."""
+    for remark in client.remarks:
+        yield _SECTION.note("connection", remark)
     yield from _organization(client)
     try:
-        _, groups = client.http.get(_GROUPS, {"limit": 1})
-    except (AuthError, RightsMissing) as error:
+        blindness = client.blindness()
+    except AuthError as error:
         yield _SECTION.wrong("credentials", error)
+        return
+    except RightsMissing as error:
+        yield _SECTION.wrong("rights", error)
         return
     except RateLimited as error:
         yield _SECTION.wrong("rate limit", error)
@@ -31,12 +36,11 @@ def examine_okta(client: OktaClient) -> Iterator[Observation]:
     except SyncError as error:
         yield _SECTION.wrong("connection", error)
         return
-    yield _SECTION.fine("credentials", "Accepted.")
+    yield _SECTION.fine("credentials", f"Okta accepts {client.credentials}.")
     yield look_at_clock(_SECTION, client.http.headers)
     yield _rate_limit(client)
-    if groups == []:
-        # Every org has the group Everyone.
-        yield _SECTION.wrong("rights", f"They see no group at all. {client.http.if_not_allowed}")
+    if blindness:
+        yield _SECTION.wrong("rights", blindness)
         return
     yield _SECTION.fine("rights", "May read groups.")
     yield from _SECTION.guarded("rights", lambda: _built_in_groups(client))
@@ -47,8 +51,12 @@ def _organization(client: OktaClient) -> Iterator[Observation]:
     """Okta tells everybody who an org is; what does not tell is probably none."""
     try:
         _, org = client.http.get_anonymously("/.well-known/okta-organization")
+    except ApiError as error:
+        # The next request tells the whole story.
+        yield _SECTION.note("org", f"Does not say which org it is ({error.call}).")
+        return
     except SyncError as error:
-        yield _SECTION.note("org", f"Does not say which org it is. ({error})")
+        yield _SECTION.note("org", f"Does not say which org it is. {error}")
         return
     if not isinstance(org, dict) or not isinstance(org.get("id"), str):
         yield _SECTION.note("org", f"What {client.org} says of itself is not what an Okta org says. Is it one?")

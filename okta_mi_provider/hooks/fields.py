@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,21 +18,28 @@ from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_dialect import Switch
 from okta_mi_provider.kinds import Flag, show
-from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.pauses import Pauses
+from okta_mi_provider.sync.text import one_line, quoted
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 
 log = logging.getLogger(__name__)
 
+_ENDS_IN_PORT = re.compile(r":[0-9]+$")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of one connection. A blank text counts as missing, wherever it stands."""
+    """The fields of one connection. A blank text counts as missing, wherever it stands.
+
+    Attributes:
+        remarks: What is odd about them and does no harm by itself.
+    """
 
     conn_id: str
     connection: Connection
     extra: Mapping[str, Any]
+    remarks: tuple[str, ...]
 
     @classmethod
     def of(cls, conn_id: str, known: Collection[str]) -> Fields:
@@ -55,10 +63,14 @@ class Fields:
         # What is not JSON at all comes back as an empty object.
         if not isinstance(extra, dict) or (not extra and "".join((connection.extra or "").split()) not in {"", "{}"}):
             raise ConfigurationError(f"The extra of Airflow connection {conn_id!r} is not a JSON object.")
-        for key in extra.keys() - set(known):
-            if near := difflib.get_close_matches(key, known, n=1):
-                log.warning("Connection %r: extra %s means nothing here; did you mean %r?", conn_id, show(key), near[0])
-        return cls(conn_id, connection, extra)
+        remarks = tuple(
+            f"Connection {conn_id!r}: extra {show(key)} means nothing here; did you mean {near[0]!r}?"
+            for key in sorted(extra.keys() - set(known))
+            if (near := difflib.get_close_matches(key, known, n=1))
+        )
+        for remark in remarks:
+            log.warning("%s", remark)
+        return cls(conn_id, connection, extra, remarks)
 
     @property
     def name(self) -> str:
@@ -72,14 +84,22 @@ class Fields:
 
     @property
     def host(self) -> str:
-        """Host or URL, with the port if that stands in a field of its own.
+        """Host or URL, with schema and port if they stand in fields of their own.
 
         Raises:
-            ConfigurationError: If there is none.
+            ConfigurationError: If there is none, or two ports.
         """
         host, port = (self.connection.host or "").strip().rstrip("/"), self.connection.port
         if not host:
             raise ConfigurationError(f"The host of {self.name} is missing: the URL of the server, with https://.")
+        if port and _ENDS_IN_PORT.search(host):
+            raise ConfigurationError(
+                f"{self.name} has a port in its host, {quoted(host.rsplit('@', 1)[-1])}, and the port {port} besides. "
+                "Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
+            )
+        schema = (self.connection.schema or "").strip().lower()
+        if schema in {"http", "https"} and "://" not in host:
+            host = f"{schema}://{host}"
         return f"{host}:{port}" if port else host
 
     @property
@@ -163,13 +183,14 @@ class Fields:
         try:
             return switch.kind.parse(value)
         except ValueError as error:
-            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error))}.") from None
+            raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error), 500)}.") from None
 
-    def transport(self, *, read_only: bool, max_wait_s: int | None = None) -> Transport:
+    def transport(self, *, read_only: bool, pauses: Pauses | None, max_wait_s: int | None = None) -> Transport:
         """How to talk to the server: `timeout` and `verify`.
 
         Args:
             read_only: Refuse every request that could change something.
+            pauses: Where to wait, if that can be ended.
             max_wait_s: Longest pause that a rate limit may impose.
         """
         transport = Transport(
@@ -178,6 +199,7 @@ class Fields:
             read_only=read_only,
             caller=f"apache-airflow/{AIRFLOW_VERSION}",
             on_secret=mask_secret,
+            pauses=pauses or Pauses(),
         )
         return transport if max_wait_s is None else replace(transport, max_wait_s=max_wait_s)
 

@@ -13,6 +13,7 @@ from okta_mi_provider.clients.metric_insights_dialect import MIDialect, switches
 from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.pauses import Pauses
 
 #: Keys of the connection's extra: how to get there, and one for each unknown of MI.
 EXTRAS: Final = ("auth_mode", "application_id", *switches(), "max_concurrency", "timeout", "verify", "allow_http")
@@ -38,12 +39,19 @@ class MetricInsightsHook(BaseHook):
         super().__init__()
         self.metric_insights_conn_id = metric_insights_conn_id
 
-    def client(self, *, read_only: bool = False, max_concurrency: int | None = None) -> MetricInsightsClient:
+    def client(
+        self,
+        *,
+        read_only: bool = False,
+        max_concurrency: int | None = None,
+        pauses: Pauses | None = None,
+    ) -> MetricInsightsClient:
         """A client as the connection says. Nothing is sent yet.
 
         Args:
             read_only: Refuse every request that could change something, as in a dry run.
             max_concurrency: Most requests in flight; None for what the connection says.
+            pauses: Where to wait, if that can be ended.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
@@ -54,9 +62,10 @@ class MetricInsightsHook(BaseHook):
             metric_insights_url(fields.host, allow_http=fields.flag("allow_http", default=False)),
             _login(fields, dialect),
             credentials=fields.whereabouts,
-            transport=fields.transport(read_only=read_only),
+            transport=fields.transport(read_only=read_only, pauses=pauses),
             max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, MOST_CONCURRENT),
             dialect=dialect,
+            remarks=fields.remarks,
         )
 
     def get_conn(self) -> MetricInsightsClient:
@@ -66,7 +75,8 @@ class MetricInsightsHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether a sync could manage users, and what to do if not."""
         try:
-            return True, self.client(read_only=True).check()
+            client = self.client(read_only=True)
+            return True, " ".join([client.check(), *client.remarks])
         except SyncError as error:
             return False, str(error)
 

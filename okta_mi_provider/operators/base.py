@@ -17,6 +17,7 @@ from okta_mi_provider.settings import SettingsError, SyncSettings, options, unkn
 from okta_mi_provider.sync.approval import raise_if_not_approved
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import one_line
@@ -196,6 +197,11 @@ class SyncOperator(BaseOperator):
         self.groups = tuple(groups)
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
+        self.pauses = Pauses()
+
+    def on_kill(self) -> None:
+        """Lets the requests in flight end, begins no more writes, and ends every wait."""
+        self.pauses.stop()
 
     @abstractmethod
     def work(self, job: Job) -> dict[str, Any]:
@@ -284,7 +290,7 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers)
+        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client.
@@ -294,7 +300,7 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
-        return MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
+        return MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
 
 
 def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:

@@ -39,10 +39,11 @@ class CreateGroupsOperator(SyncOperator):
             writer = ensuring(self.metric_insights(read_only=False))
             with job.journal(settings).resumed() as journal:
                 journal.planned(plan)
-                for outcome in create_groups(plan, writer, announce=journal.begin):
+                for outcome in create_groups(plan, writer, announce=journal.begin, stopped=lambda: self.pauses.stopped):
                     journal.note(outcome)
                     created += outcome.status is Status.DONE
                     log.info("%s", describe(outcome.change, outcome.status))
+            self.pauses.check("The next try creates what is missing.")
         return {"plan": digest, "created": created}
 
     def _plan_of_now(self, job: Job, settings: SyncSettings) -> Plan:

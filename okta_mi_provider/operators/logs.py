@@ -40,7 +40,9 @@ def log_plan(plan: Plan, digest: str, settings: SyncSettings) -> None:
     """The plan in numbers; in full, if the settings ask for that, with everybody in it."""
     numbers = [plural(plan.count(kind), *nouns) for kind, nouns in _NOUNS.items() if plan.count(kind)]
     log.info("Plan %s: %s.", digest[:12], ", ".join(numbers) or "nothing to do")
-    for sentence in (*plan.refusals, *plan.unusual):
+    for sentence in plan.refusals:
+        log.warning("Not to be written: %s", one_line(sentence, 1000))
+    for sentence in plan.unusual:
         log.warning("Unusual: %s", one_line(sentence, 1000))
     for finding in plan.findings:
         if finding.cls is FindingClass.CONFLICT:

@@ -15,6 +15,7 @@ from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 
@@ -48,8 +49,6 @@ class ProvisionOperator(BaseOperator):
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
     ui_color = "#e8f0fb"
 
-    _killed = False
-
     def __init__(
         self,
         *,
@@ -73,10 +72,11 @@ class ProvisionOperator(BaseOperator):
         self.target_group = target_group
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
+        self.pauses = Pauses()
 
     def on_kill(self) -> None:
-        """Lets the writes in flight end, and begins no more."""
-        self._killed = True
+        """Lets the requests in flight end, begins no more writes, and ends every wait."""
+        self.pauses.stop()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Syncs the group.
@@ -100,7 +100,7 @@ class ProvisionOperator(BaseOperator):
                 [[selector]],
                 settings,
                 journal_of=self._journals(context, store, sides, settings),
-                stopped=lambda: self._killed,
+                stopped=lambda: self.pauses.stopped,
             )
             store.forget_old(keep)
         report, cause = result
@@ -108,7 +108,9 @@ class ProvisionOperator(BaseOperator):
         counts = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
             context["ti"].xcom_push(key="return_value", value=counts)
-            passing = self._killed or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
+            passing = (
+                self.pauses.stopped or (cause is not None and cause.passing) or any(e.passing for e in report.failures)
+            )
             if passing:
                 try_again(failure_of(report), cause, context)
             raise AirflowFailException(failure_of(report)) from cause
@@ -141,6 +143,6 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool))
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only)
+        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
         return Sides(source, target, ensuring(target), target.max_concurrency)

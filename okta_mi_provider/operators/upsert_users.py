@@ -35,12 +35,6 @@ class UpsertUsersOperator(SyncOperator):
     and only that.
     """
 
-    _killed = False
-
-    def on_kill(self) -> None:
-        """Lets the writes in flight end, and begins no more."""
-        self._killed = True
-
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the plan's digest and how many changes were done, found done, and failed."""
         settings = job.settings()
@@ -74,12 +68,12 @@ class UpsertUsersOperator(SyncOperator):
                 client.max_concurrency,
                 settled=settled,
                 announce=journal.begin,
-                stopped=lambda: self._killed,
+                stopped=lambda: self.pauses.stopped,
             ):
                 journal.note(outcome)
                 progress.add(outcome)
                 passing += outcome.passing
-        if self._killed:
+        if self.pauses.stopped:
             raise AirflowException("The task was told to stop; what was not written is left to the next try.")
         if passing:
             raise AirflowException(

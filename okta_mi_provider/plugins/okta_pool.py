@@ -39,7 +39,10 @@ def make_pool() -> None:
     if existing is None:
         try:
             Pool.create_or_update_pool(
-                pool.name, pool.slots, "Tasks that read Okta at the same time ([okta_mi] okta_pool)", False
+                pool.name,
+                pool.slots,
+                "Tasks that read Okta at the same time (okta_pool in section okta_mi of the configuration)",
+                False,
             )
         except IntegrityError:
             # Another process, which starts at the same time, was faster.

@@ -55,14 +55,16 @@ def bring_up_to_date(engine: Engine, where: str) -> None:
 
 def _version(engine: Engine) -> str | None:
     """Which migration was the last one; None if there is no table of versions."""
-    versions = table(VERSION_TABLE, column("version_num"))
+    versions = select(table(VERSION_TABLE, column("version_num")).c.version_num)
     try:
         with engine.connect() as connection:
-            found = connection.scalar(select(versions.c.version_num))
+            found = connection.scalar(versions)
     except DBAPIError:
-        if inspect(engine).has_table(VERSION_TABLE):
-            raise
-        return None
+        if not inspect(engine).has_table(VERSION_TABLE):
+            return None
+        # Another process has made it meanwhile; or there is something else wrong, which then is told.
+        with engine.connect() as connection:
+            found = connection.scalar(versions)
     return None if found is None else str(found)
 
 

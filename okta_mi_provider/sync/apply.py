@@ -10,7 +10,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
-from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 
@@ -71,7 +71,9 @@ class Outcome:
     left: bool = False
 
 
-_Attempt = Future[tuple[Outcome, SyncError | None]]
+_Ended = tuple[Outcome, SyncError | None]
+#: What came of a change; None if it was not begun.
+_Attempt = Future[_Ended | None]
 
 
 class TargetWriter(Protocol):
@@ -124,14 +126,18 @@ def apply(
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer, announce=announce):
+    for outcome in create_groups(plan, writer, announce=announce, stopped=stopped):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
     yield from upsert_users(plan, group, writer, concurrency, announce=announce, stopped=stopped)
 
 
 def create_groups(
-    plan: Plan, writer: TargetWriter, *, announce: Callable[[Sequence[Change]], None] = _nobody
+    plan: Plan,
+    writer: TargetWriter,
+    *,
+    announce: Callable[[Sequence[Change]], None] = _nobody,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
 
@@ -141,7 +147,7 @@ def create_groups(
     # A group of another name is the target of a setting, and perhaps of several groups of Okta.
     source_id = next((group.id for group in plan.source_groups if group.name == plan.target_group.name), None)
     for change in plan.changes:
-        if change.kind is ChangeKind.CREATE_GROUP:
+        if change.kind is ChangeKind.CREATE_GROUP and not stopped():
             announce([change])
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
@@ -213,36 +219,46 @@ def _in_flight(
 ) -> Iterator[Outcome]:
     tried = 0
     failures = _Failures()
+    # Why the rest is not tried: it cannot succeed, or too much has failed.
     fatal: SyncError | None = None
+    braking = False
     running: set[_Attempt] = set()
     ended: SimpleQueue[_Attempt] = SimpleQueue()
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="mi-write") as pool:
         while True:
-            if not fatal and not stopped():
+            if not fatal and not braking and not stopped():
                 # Twice as many as are in flight, so that no thread waits for this one.
                 for change in islice(changes, 2 * concurrency - len(running)):
-                    attempt = pool.submit(_attempt, change, write)
+                    attempt = pool.submit(_unless_stopped, stopped, change, write)
                     running.add(attempt)
                     attempt.add_done_callback(ended.put)
             if not running:
                 break
             running.remove(attempt := ended.get())
-            if attempt.cancelled():
+            if attempt.cancelled() or (result := attempt.result()) is None:
                 continue
-            outcome, error = attempt.result()
+            outcome, error = result
             tried += 1
-            if error:
+            if error and not isinstance(error, Stopped):
                 failures.add(error)
             if error and error.fatal:
                 fatal = error
-            elif not fatal:
-                fatal = failures.brake(tried)
+            elif not stopped():
+                braking = braking or failures.are_too_many(tried)
             yield outcome
-            if fatal or stopped():
+            if fatal or braking or stopped():
                 for each in running:
                     each.cancel()
-    if fatal and (fatal.fatal or tried < total):
+    if fatal:
         raise fatal
+    if braking and tried < total:
+        # Those in flight have ended meanwhile, and are counted too.
+        raise failures.as_error(tried)
+
+
+def _unless_stopped(stopped: Callable[[], bool], change: Change, write: Callable[[Change], Written]) -> _Ended | None:
+    """A write may have waited for its thread while somebody wanted to stop."""
+    return None if stopped() else _attempt(change, write)
 
 
 class _Failures:
@@ -259,13 +275,14 @@ class _Failures:
         self._may_pass = self._may_pass or error.passing
         self._last = error
 
-    def brake(self, tried: int) -> TooManyFailures | None:
-        """Why the rest is not worth trying after so many writes; None if it is."""
-        if self._last is None or tried < BRAKE_FROM or self._number <= BRAKE_SHARE * tried:
-            return None
+    def are_too_many(self, tried: int) -> bool:
+        """Whether after so many writes the rest is not worth trying."""
+        return tried >= BRAKE_FROM and self._number > BRAKE_SHARE * tried
+
+    def as_error(self, tried: int) -> TooManyFailures:
+        """All of them as the reason why the rest was not tried."""
         error = TooManyFailures(
-            f"{self._number} of {tried} writes failed, more than {BRAKE_SHARE:.0%}, so the rest was not tried. The "
-            f"last reason: {self._last}",
+            f"{self._number} of {tried} writes failed, too many to try the rest. The last reason: {self._last}",
             passing=self._may_pass,
         )
         # It may know when the server is worth asking again.
@@ -273,7 +290,7 @@ class _Failures:
         return error
 
 
-def _attempt(change: Change, write: Callable[[Change], Written]) -> tuple[Outcome, SyncError | None]:
+def _attempt(change: Change, write: Callable[[Change], Written]) -> _Ended:
     try:
         written = write(change)
     except SyncError as error:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from okta_mi_provider.sync.text import quoted
+
 
 class SyncError(Exception):
     """A sync, or a part of it, that could not be done. The message says what, to whom, and what to do.
@@ -13,6 +18,33 @@ class SyncError(Exception):
 
     passing = False
     fatal = False
+
+
+@contextmanager
+def about(kind: str, name: str) -> Iterator[None]:
+    """Lets the errors that pass through say what they are about. Arguments as for `naming`."""
+    try:
+        yield
+    except SyncError as error:
+        error.args = (naming(kind, name, str(error)),)
+        raise
+
+
+def naming(kind: str, name: str, sentence: str) -> str:
+    """A sentence that names what it is about, as it does by itself or with "Okta group 'Sales': " in front.
+
+    Args:
+        kind: What it is about, such as "Okta group".
+        name: Its name.
+        sentence: What is said of it.
+    """
+    return sentence if quoted(name) in sentence else f"{kind} {quoted(name)}: {sentence}"
+
+
+class Stopped(SyncError):
+    """Somebody wanted the sync to end. What was not done is left to the next run."""
+
+    passing = True
 
 
 class PlanRefused(SyncError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.errors import about
 from okta_mi_provider.sync.model import (
     Source,
     SourceGroup,
@@ -111,10 +112,12 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
     groups: list[SourceGroup] = []
     users: dict[str, SourceUser] = {}
     for selector in selectors:
-        group = source.find_group(selector)
+        with about("Okta group", str(selector)):
+            group = source.find_group(selector)
         if group.id in {each.id for each in groups}:
             continue
-        members = source.members(group, Attributes.of(settings))
+        with about("Okta group", group.name):
+            members = source.members(group, Attributes.of(settings))
         groups.append(replace(group, listed=len(members)))
         users.update((user.id, user) for user in members)
     return Source(source.org, tuple(groups), tuple(users.values()))
@@ -139,8 +142,12 @@ def with_members(directory: Target, target: TargetReader, source: Source, settin
     wanted = [directory.group_named(target_name(source, settings))]
     if settings.force and not settings.skip_default_group:
         wanted.append(directory.default_group)
-    members = {each.id: target.members(each) for each in wanted if each and each.id not in directory.members}
-    return replace(directory, members={**directory.members, **members})
+    members = dict(directory.members)
+    for each in wanted:
+        if each and each.id not in members:
+            with about("MI group", each.name):
+                members[each.id] = target.members(each)
+    return replace(directory, members=members)
 
 
 def target_name(source: Source, settings: SyncSettings) -> str:

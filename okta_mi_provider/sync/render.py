@@ -135,7 +135,7 @@ def _title(report: Report) -> str:
 def _numbers(report: Report) -> list[tuple[str, int]]:
     counts = report.counts()
     users, would = counts["users"], "would be " if report.dry_run else ""
-    return [
+    numbers = [
         ("users in Okta", users["source"]),
         (f"users {would}created", users["created"]),
         (f"users {would}updated", users["updated"]),
@@ -148,6 +148,8 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
         (f"memberships {would}removed", counts["memberships"]["removed"]),
         (f"users {would}disabled", users["disabled"]),
     ]
+    # So that the numbers of a sync that was cut short add up.
+    return [*numbers, ("changes not tried", report.untried)] if report.untried else numbers
 
 
 def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:

@@ -154,6 +154,13 @@ class Report:
         outcomes = (self.outcomes.get(change.key) for change in self.changes)
         return tuple(each for each in outcomes if each and each.status is Status.FAILED)
 
+    @property
+    def untried(self) -> int:
+        """How many changes of a plan that was to be written were not tried."""
+        if self.dry_run or self.refused:
+            return 0
+        return sum(self.status(change) is Status.PLANNED for change in self.changes)
+
     def status(self, change: Change) -> Status:
         """What became of a change."""
         outcome = self.outcomes.get(change.key)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
 from okta_mi_provider.sync.diff import diff
-from okta_mi_provider.sync.errors import PlanRefused, SyncError
+from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
 from okta_mi_provider.sync.fetch import (
     GroupSelector,
     SourceReader,
@@ -114,12 +114,15 @@ class _Run:
             sources = reading.result()
         refusal = self._refusal([source for source in sources if isinstance(source, Source)])
         for union, source in zip(unions, sources, strict=True):
-            if directory is None:
+            if directory is None and not self.stopped():
                 directory = self._directory()
             name = target_name(source, self.settings) if isinstance(source, Source) else self._guessed_name(union)
             journal = self.journal_of(name)
             if isinstance(source, SyncError):
                 result = self._unplanned(_as_named(union), name, source)
+            elif directory is None:
+                cause = Stopped("Stopped before anything of this group was written. The next run does it.")
+                result = self._unplanned(source.groups, name, cause)
             elif isinstance(directory, SyncError):
                 result = self._unplanned(source.groups, name, directory)
             else:
@@ -209,7 +212,7 @@ class _Run:
             return outcomes, error
         if len(outcomes) < len(plan.changes):
             untried = plural(len(plan.changes) - len(outcomes), "change")
-            return outcomes, SyncError(f"Stopped before the end; {untried} not tried. The next run goes on from here.")
+            return outcomes, Stopped(f"Stopped before the end; {untried} not tried. The next run goes on from here.")
         return outcomes, None
 
     def _source(self, union: Union) -> Source | SyncError:

@@ -129,7 +129,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("okta_mi_provider.operators.retry._RETRY_DELAY", timedelta(0))
     monkeypatch.setattr("okta_mi_provider.operators.retry._MAX_RETRY_DELAY", timedelta(0))
     monkeypatch.setattr("okta_mi_provider.clients.ensure._PAUSE_S", 0.0)
-    monkeypatch.setattr("okta_mi_provider.clients.http._PAUSE_S", 0.001)
+    monkeypatch.setattr("okta_mi_provider.clients.http._BACK_OFF", lambda _: 0.001)
 
 
 @dataclass(frozen=True, slots=True)

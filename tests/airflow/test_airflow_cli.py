@@ -60,3 +60,27 @@ def test_doctor_says_which_connection_is_wrong(
     assert code == 1
     assert "WRONG  credentials" in out
     assert "okta_default" in out
+
+
+def test_doctor_knows_what_is_odd_about_the_connections_and_which_switches_are_set(
+    world: World, airflow: Callable[..., tuple[Any, str]], connection: Callable[..., None]
+) -> None:
+    world.okta.group("Sales", "ana")
+    world.mi.add_user("ana")
+    world.mi.knobs(user_lookup="query", member_list="all", paging_params=True)
+    connection("okta_default", extra={"page_sise": 10})
+    switches = {"user_lookup": "query", "member_list": "all", "list_paging": "offset", "default_group_id": "2"}
+    connection("metric_insights_default", extra={"max_concurency": 2, **switches})
+
+    code, out = airflow("doctor", *CONNECTIONS, "--json", "Sales")
+
+    assert code == 0
+    said = {row["subject"].partition(" = ")[0]: (row["verdict"], row["said"]) for row in json.loads(out)}
+    notes = [row["said"] for row in json.loads(out) if row["subject"] == "connection"]
+    assert [note.partition("did you mean ")[2] for note in notes] == ["'page_size'?", "'max_concurrency'?"]
+    for name, value in switches.items():
+        if name != "default_group_id":
+            assert said[name][0] == "fine"
+            assert said[name][1].endswith(f", as {value} needs.")
+    assert said["default_group_id"][0] == "note"
+    assert "there is a group 'Default Group', with the id '1'" in said["default_group_id"][1]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from okta_mi_provider.store import ArtifactKind, Store
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
@@ -86,6 +87,9 @@ def test_an_approved_plan_is_written(leavers: World, ask: Ask, store: Store) -> 
     assert (report["approval"]["answer"], report["approval"]["by"]) == ("approved", "boss")
     assert report["approval"]["digest"] == digest == report["plan_digest"]
     assert run.returned["approve"] == {"plan": digest, "answer": "approved"}
+    with store.reading() as connection:
+        for table in ("okta_mi_runs", "okta_mi_changes"):
+            assert connection.execute(text(f"SELECT DISTINCT approved_by FROM {table}")).all() == [("boss",)]
 
 
 def test_a_rejected_plan_is_not_written_and_the_report_says_by_whom(leavers: World, ask: Ask, store: Store) -> None:

@@ -29,6 +29,12 @@ def transport(client: Any) -> Any:
     return client._http._http.transport
 
 
+@pytest.fixture(autouse=True)
+def everyone(world: World) -> None:
+    """The group that every org has."""
+    world.okta.group("Everyone", kind="BUILT_IN")
+
+
 def test_test_connection_says_what_works(world: World) -> None:
     assert OktaHook().test_connection() == (True, f"Connected to {world.okta.url}; these credentials may read groups.")
     fine, said = MetricInsightsHook().test_connection()
@@ -242,6 +248,66 @@ def test_a_switch_that_cannot_be_is_refused_with_connection_and_key(
     assert allowed in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"password": "00token", "extra": {"client_id": "0oa1", "private_key": "x"}},
+            "'auth_mode' is missing. Set it to 'private_key_jwt' for the app, or to 'ssws' for an API token",
+        ),
+        ({"password": None, "extra": {"auth_mode": "ssws", "client_id": "0oa1"}}, "its 'auth_mode' is 'ssws'"),
+        (
+            {"password": credentials.OKTA_PRIVATE_KEY},
+            "password of Airflow connection 'okta_default' is a private key, not an API token",
+        ),
+        (
+            {"password": credentials.OKTA_PRIVATE_KEY, "extra": {"auth_mode": "private_key_jwt", "client_id": "0oa1"}},
+            "'private_key' of Airflow connection 'okta_default' is missing.*The password is not looked at",
+        ),
+    ],
+)
+def test_a_service_app_that_is_only_half_chosen_is_explained(
+    world: World, connection: Connection, fields: dict[str, Any], said: str
+) -> None:
+    connection("okta_default", **fields)
+
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        OktaHook().client()
+
+    assert credentials.OKTA_PRIVATE_KEY not in str(caught.value)
+
+
+def test_a_token_that_was_chosen_is_used_beside_a_service_app(world: World, connection: Connection) -> None:
+    connection("okta_default", extra={"auth_mode": "ssws", "client_id": "0oa1", "private_key": "x"})
+
+    assert OktaHook().client().credentials == "the API token in the password of Airflow connection 'okta_default'"
+
+
+@pytest.mark.parametrize(
+    ("fields", "org"),
+    [
+        ({"host": "acme.okta.com", "port": None, "schema": "https"}, "https://acme.okta.com"),
+        ({"host": "127.0.0.1", "port": 8080, "schema": "http"}, "http://127.0.0.1:8080"),
+        ({"host": "http://127.0.0.1", "port": 8080, "schema": "https"}, "http://127.0.0.1:8080"),
+    ],
+)
+def test_schema_and_port_may_have_fields_of_their_own(
+    world: World, connection: Connection, fields: dict[str, Any], org: str
+) -> None:
+    connection("okta_default", **fields)
+
+    assert OktaHook().client().org == org
+
+
+def test_two_ports_are_one_too_many(world: World, connection: Connection) -> None:
+    connection("okta_default", host="http://127.0.0.1:18081", port=18081)
+
+    with pytest.raises(
+        ConfigurationError, match=r"has a port in its host, .http://127\.0\.0\.1:18081., and the port 18081"
+    ):
+        OktaHook().client()
+
+
 def test_blank_is_missing(world: World, connection: Connection) -> None:
     connection("okta_default", extra={"page_size": " ", "verify": "", "allow_http": None})
 
@@ -321,8 +387,21 @@ def test_a_misspelt_extra_is_warned_about_and_any_other_is_not(
 
     OktaHook().client()
 
-    assert "'page_sise' means nothing here; did you mean 'page_size'?" in caplog.text
+    remark = "'page_sise' means nothing here; did you mean 'page_size'?"
+    assert remark in caplog.text
     assert "__note" not in caplog.text
+    fine, said = OktaHook().test_connection()
+    assert fine
+    assert remark in said
+
+
+def test_a_misspelt_extra_of_metric_insights_is_told_by_the_test_button(world: World, connection: Connection) -> None:
+    connection("metric_insights_default", extra={"max_concurency": 2})
+
+    fine, said = MetricInsightsHook().test_connection()
+
+    assert fine
+    assert "'max_concurency' means nothing here; did you mean 'max_concurrency'?" in said
 
 
 @pytest.mark.parametrize("conn_id", ["okta_default", "metric_insights_default"])

@@ -120,6 +120,7 @@ def test_leavers_are_removed_and_the_deactivated_disabled(world: World, provisio
     [
         ({"group": "Sales", "auto_create": "most"}, "auto_create: 'most' is not allowed"),
         ({"auto_create": "all"}, "group: missing"),
+        ({"group": "Sales", "approve": "always"}, "approve: a single task cannot ask anybody"),
     ],
 )
 def test_mistakes_are_told_when_the_dag_is_parsed(

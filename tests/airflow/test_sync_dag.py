@@ -315,7 +315,8 @@ def test_no_secret_is_in_logs_xcom_or_store(
         bodies = [
             zlib.decompress(body).decode() for (body,) in connected.execute(text("SELECT body FROM okta_mi_artifacts"))
         ]
-        rest = [str(connected.execute(text(f"SELECT * FROM okta_mi_{name}")).all()) for name in ("runs", "outcomes")]
+        tables = ("runs", "changes", "memberships", "links")
+        rest = [str(connected.execute(text(f"SELECT * FROM okta_mi_{name}")).all()) for name in tables]
     everything = "\n".join([logged(), *bodies, *rest, json.dumps(dict(broken.returned)), str(refused.returned)])
     assert "ana@acme.example" in everything
     for secret in (credentials.OKTA_API_TOKEN, credentials.MI_APPLICATION_KEY, *world.mi.system.auth._sessions):

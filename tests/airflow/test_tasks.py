@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, MEMBERSHIPS, RUNS
 from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.pauses import Pauses
 from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance
 from tests.integration.world import World, logins
 
@@ -140,7 +141,6 @@ def test_a_killed_task_finishes_what_is_in_flight_and_leaves_the_rest_to_the_nex
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     from okta_mi_provider.clients.ensure import EnsuringWriter
-    from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 
     world.okta.group("Sales")
     world.okta.crowd("Sales", 50)
@@ -151,7 +151,7 @@ def test_a_killed_task_finishes_what_is_in_flight_and_leaves_the_rest_to_the_nex
 
         def create(self: EnsuringWriter, *arguments: Any) -> Any:
             # As when SIGTERM comes in while the first user is written.
-            patch.setattr(UpsertUsersOperator, "_killed", True)
+            self._client.transport.pauses.stop()
             return original(self, *arguments)
 
         patch.setattr(EnsuringWriter, "create_user", create)
@@ -243,7 +243,11 @@ def test_what_a_killed_run_has_left_in_doubt_is_settled_by_the_next_run(
     process.send_signal(signal.SIGKILL)
     process.wait()
     world.mi.knobs(latency_ms=0)
-    there = set(world.mi.members("Sales"))
+    # What was in flight when it died arrives a little later.
+    there: set[str] = set()
+    while there != (now := set(world.mi.members("Sales"))):
+        there = now
+        time.sleep(0.3)
 
     execute("fetch", "run2")
 
@@ -255,12 +259,72 @@ def test_what_a_killed_run_has_left_in_doubt_is_settled_by_the_next_run(
         assert {row.username for row in connection.execute(select(MEMBERSHIPS))} == there
 
 
-def test_on_kill_is_what_stops_it(dags: Callable[[str], Any]) -> None:
-    task = dags(SALES).dags[DAG_ID].get_task("upsert_users")
+@pytest.fixture
+def killed_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits is told to stop meanwhile."""
+    monkeypatch.setattr(Pauses, "sleep", lambda pauses, seconds: pauses.stop())
 
-    assert not task._killed
+
+@pytest.mark.parametrize("task_id", ["fetch", "create_groups", "upsert_users"])
+def test_on_kill_is_what_stops_it(dags: Callable[[str], Any], task_id: str) -> None:
+    task = dags(SALES).dags[DAG_ID].get_task(task_id)
+
+    assert not task.pauses.stopped
     task.on_kill()
-    assert task._killed
+    assert task.pauses.stopped
+
+
+@pytest.mark.usefixtures("killed_while_waiting")
+def test_a_fetch_that_is_killed_while_it_waits_does_not_ask_again(world: World, execute: Execute) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    world.okta.group("Sales", "ana")
+    world.okta.fault("429", route="list_members", seconds=60, count=None)
+
+    with pytest.raises(AirflowException, match="Okta group 'Sales': Told to stop") as caught:
+        execute("fetch", "run1")
+
+    assert not isinstance(caught.value, AirflowFailException), "the next try goes on"
+    assert world.okta.faults_fired() == 1
+
+
+@pytest.mark.usefixtures("killed_while_waiting")
+def test_an_operator_that_is_killed_while_it_waits_writes_nothing(world: World, migrated: None) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    world.okta.group("Sales", "ana")
+    world.okta.fault("429", route="list_members", seconds=60)
+
+    with pytest.raises(AirflowException, match="Told to stop") as caught:
+        ProvisionOperator(task_id="sync", group="Sales", auto_create="all").execute(
+            {"ti": Instance("run1"), "params": {}}
+        )
+
+    assert not isinstance(caught.value, AirflowFailException)
+    assert world.mi.writes() == []
+
+
+def test_a_task_that_is_killed_before_it_has_begun_creates_no_group(
+    world: World, sync: Callable[..., Ended], dags: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    world.okta.group("Sales", "ana")
+    run = sync(dry_run=True)
+    dag = dags(SALES).dags[DAG_ID]
+    context = {"params": dag.params.dump(), "dag_run": SimpleNamespace(run_type="manual")}
+    for task_id in ("fetch", "diff"):
+        run.returned[task_id] = dag.get_task(task_id).execute(
+            {**context, "ti": Instance(run_id=run.run_id, returned=run.returned)}
+        )
+    task = dag.get_task("create_groups")
+    task.on_kill()
+
+    with pytest.raises(AirflowException, match="The next try creates what is missing"):
+        task.execute({**context, "ti": Instance(run_id=run.run_id, returned=run.returned)})
+    assert world.mi.writes() == []
 
 
 def test_a_report_of_a_backfill_says_that_okta_has_no_history(

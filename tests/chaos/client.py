@@ -49,7 +49,10 @@ def run_and_exit(path: Path) -> None:
     _redirect(job.folder)
     code = _CRASHED
     try:
-        job.result.write_text(json.dumps(run(job)), "utf-8")
+        # In one step: a process that is killed leaves a whole result or none.
+        new = job.result.with_suffix(".new")
+        new.write_text(json.dumps(run(job)), "utf-8")
+        new.replace(job.result)
         code = 0
     finally:
         # This process is a copy of the nursery, and must not go on as it.

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.chaos.world import DEFAULT_GROUP, World
 
-_MEMBERS = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
+MEMBERS = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
 #: After so many syncs a world must be at rest.
 _MOST_ROUNDS = 20
 
@@ -183,7 +183,7 @@ class Oracle:
         return [person for person in self._world.people if set(union) & set(person.groups)]
 
     def _in_scope(self, union: Places) -> list[Any]:
-        statuses = self._settings.get("statuses", _MEMBERS)
+        statuses = self._settings.get("statuses", MEMBERS)
         return [person for person in self._listed(union) if person.status in statuses]
 
     def members(self, union: Places) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from okta_mi_provider.sync.pauses import Pauses
 
 #: No pause of a retry loop is longer, in seconds.
 LONGEST_PAUSE_S = 0.004
 
 
 def make_quick() -> None:
-    """Makes every pause short. All retry loops pause by `time.sleep`, whatever their constants are called."""
-    sleep = time.sleep
-    time.sleep = lambda seconds: sleep(min(seconds, LONGEST_PAUSE_S))
+    """Makes every pause short. All retry loops pause in one place, whatever their constants are called."""
+    sleep = Pauses.sleep
+    Pauses.sleep = lambda pauses, seconds: sleep(pauses, min(seconds, LONGEST_PAUSE_S))  # type: ignore[method-assign]

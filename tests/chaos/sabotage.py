@@ -16,6 +16,7 @@ from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
 from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.probes import CreateProbe
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync import run as run_module
 from okta_mi_provider.sync.apply import Written
@@ -129,6 +130,10 @@ def _restless(_: Around) -> Around:
     return always_something
 
 
+def _believe(seen: Around) -> Around:
+    return lambda self, user_id, wanted: frozenset(wanted)
+
+
 def _crash(create: Around) -> Around:
     def crashing(*_: Any) -> Any:
         raise ZeroDivisionError("a bug")
@@ -185,6 +190,7 @@ _KINDS: dict[str, tuple[Any, str, Callable[[Around], Around]]] = {
     "log_password": (MetricInsightsHttp, "send", _log_password),
     "half": (OktaClient, "members", _half),
     "restless": (run_module, "diff", _restless),
+    "believe": (CreateProbe, "_seen", _believe),
     "crash": (EnsuringWriter, "create_user", _crash),
     "hang": (EnsuringWriter, "create_user", _hang),
     "mumble": (MetricInsightsClient, "users", _mumble),

@@ -10,6 +10,9 @@ from typing import Any
 #: How long a request hangs, and how long the client waits for it while things go wrong, in seconds.
 HANG_S, TIMEOUT_S = 0.45, 0.3
 
+#: How many rows of a list come at most while MI cuts lists.
+MOST_ROWS = 3
+
 ANSWERS = ("400", "404", "500", "502", "503", "504", "empty", "login_page", "maintenance", "redirect")
 WIRE = ("reset_before", "reset_after", "truncated", "cut_json", "garbled_headers")
 OKTA_ONLY = (
@@ -139,7 +142,7 @@ def _mi_knobs(chance: random.Random) -> dict[str, Any]:
     return chance.choice(
         (
             {"token_lifetime_s": chance.choice((0.01, 0.05, 0.2))},
-            {"list_paging": 3},
+            {"list_paging": MOST_ROWS},
             {"session_requests": chance.randint(1, 5)},
             {"max_in_flight": 1, "over_in_flight": chance.choice(("deadlock", "429", "503")), "latency_ms": 2},
             {"throttle_per_minute": chance.randint(1, 40)},

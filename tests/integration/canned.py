@@ -46,7 +46,7 @@ def canned(*answers: Answer) -> Iterator[Canned]:
         def reply(self) -> None:
             book.seen.append((self.command, self.path, dict(self.headers)))
             sent = self.content()
-            is_json = self.headers.get("Content-Type") == "application/json"
+            is_json = self.headers.get_content_type() == "application/json"
             book.bodies.append((json.loads(sent) if is_json else dict(parse_qsl(sent))) if sent else None)
             answer = book.take()
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()

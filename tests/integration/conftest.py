@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from okta_mi_provider.simulators.okta_org import OktaOrg
 from okta_mi_provider.simulators.server import serve
 from okta_mi_provider.store import Store
 from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.pauses import Pauses
 from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
 
 Provision = Callable[..., Run]
@@ -82,7 +82,7 @@ def mi(world: World) -> MetricInsights:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the code under test wanted to sleep, in seconds. It never does."""
     wanted: list[float] = []
-    monkeypatch.setattr(time, "sleep", wanted.append)
+    monkeypatch.setattr(Pauses, "sleep", lambda _, seconds: wanted.append(seconds))
     return wanted
 
 

@@ -19,7 +19,7 @@ def dripping(pieces: Sequence[bytes], *, pause_s: float) -> Iterator[str]:
             with connection:
                 connection.recv(2**16)
                 for piece in pieces:
-                    # Not `time.sleep`, which tests take away.
+                    # Cut short when nobody reads any more.
                     if done.wait(pause_s):
                         return
                     connection.sendall(piece)

@@ -74,6 +74,9 @@ def test_two_healthy_servers(doctor: Examine, sales: World) -> None:
     assert seen.wrong == []
     assert "is the Okta org" in seen.said("org")
     assert [verdict for verdict, _ in seen.of("credentials")] == ["fine", "fine"]
+    assert seen.said("credentials", "Okta") == "Okta accepts the API token in OKTA_API_TOKEN."
+    application = f"'{credentials.MI_APPLICATION_ID}' for the user '{credentials.MI_USER}'"
+    assert f"accepts the application {application} with the key in MI_APPLICATION_KEY." in seen.said("credentials")
     assert [verdict for verdict, _ in seen.of("clock")] == ["fine", "fine"]
     assert "requests are left in this minute" in seen.said("rate limit")
     assert "30 days without use" in seen.said("token")
@@ -130,7 +133,9 @@ def test_a_refused_token(doctor: Examine, sales: World, token: str) -> None:
 def test_a_missing_right_and_a_missing_scope(doctor: Examine, sales: World) -> None:
     sales.okta.fault("403_scope", route="list_groups", count=None)
 
-    assert "The scope okta.groups.read is missing" in doctor().wrong[0]
+    seen = doctor()
+    assert "The scope okta.groups.read is missing" in seen.wrong[0]
+    assert seen.verdict("rights", "Okta") == "wrong"
 
 
 def test_an_app_without_a_role_sees_nothing(doctor: Examine, sales: World) -> None:
@@ -139,6 +144,7 @@ def test_an_app_without_a_role_sees_nothing(doctor: Examine, sales: World) -> No
     seen = doctor(*words, env={**ENVIRONMENT, "OKTA_PRIVATE_KEY": credentials.OKTA_PRIVATE_KEY})
 
     assert seen.code == 1
+    assert "shows no group at all to the service app" in seen.said("rights", "Okta")
     assert "admin role" in seen.wrong[0]
 
 
@@ -363,3 +369,12 @@ def test_servers_that_are_not_there(okta_mi: Callable[..., Run], world: World) -
     assert seen.code == 1
     assert len(seen.wrong) == 2
     assert all("right address" in said for said in seen.wrong)
+
+
+def test_what_the_org_does_not_say_is_told_in_few_words(doctor: Examine, sales: World) -> None:
+    sales.okta.fault("503", count=None)
+    seen = doctor()
+
+    assert seen.said("org").startswith("Does not say which org it is (Okta answered 503 to GET ")
+    assert "status.okta.com" not in seen.said("org")
+    assert "status.okta.com" in seen.said("connection", "Okta")

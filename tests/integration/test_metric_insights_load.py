@@ -263,6 +263,8 @@ def _refusing(answer: Any) -> Any:
 class EverNew:
     """A login that always has another token to try."""
 
+    described = "ever new tokens"
+
     def prepare(self, http: HttpSession) -> None:
         """There always is one."""
 

@@ -78,9 +78,17 @@ def test_a_short_list_needs_no_link_header() -> None:
         assert usernames(okta_client(server.url), CANNED_GROUP) == ["ana"]
 
 
-def test_a_later_page_needs_a_link_header_however_short_it_is() -> None:
-    with canned(page("ana", after="1"), Answer([user("bruno")])) as server, pytest.raises(Unavailable):
+def test_where_a_page_says_where_it_is_the_next_one_has_to(naps: list[float]) -> None:
+    path = "/api/v1/groups/00g1/users"
+    link = f'<{path}>; rel="self", <{path}?after=1>; rel="next"'
+    answers = Answer([user("ana")], headers={"Link": link}), Answer([user("bruno")])
+    with canned(*answers) as server, pytest.raises(Unavailable, match="does not tell whether the list goes on"):
         okta_client(server.url).members(CANNED_GROUP, STANDARD)
+
+
+def test_a_server_that_links_only_what_follows_is_read_to_its_end() -> None:
+    with canned(page("ana", after="1"), Answer([user("bruno")])) as server:
+        assert usernames(okta_client(server.url), CANNED_GROUP) == ["ana", "bruno"]
 
 
 @pytest.mark.parametrize(
@@ -308,7 +316,8 @@ def test_one_refused_group_of_several_is_named_with_everything_that_okta_said(
     (error,) = [report["error"] for report in run.reports if report["error"]]
     for part in (f"400 to GET /api/v1/groups/{sales}/users", "request id", "E0000029", "Invalid cursor."):
         assert part in error
-    assert f"'Sales': {error}" in run.err
+    assert error.startswith("Okta group 'Sales': ")
+    assert error in run.err
     assert "E0000029" in run.out
     assert mi.members("Legal") == logins("legal.ana")
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from okta_mi_provider.clients.errors import AuthError, BadAnswer, RateLimited, RightsMissing, Unavailable
+from okta_mi_provider.clients.errors import AuthError, BadAnswer, GroupNotFound, RateLimited, RightsMissing, Unavailable
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.okta_keys import SigningKey
@@ -193,7 +193,38 @@ def test_a_scope_that_is_not_granted_is_named(okta: Okta) -> None:
 def test_a_scope_that_a_call_needs_is_named(okta: Okta) -> None:
     with pytest.raises(RightsMissing, match=r"The scope okta\.groups\.read is missing") as caught:
         service_app(okta.url, scopes=("okta.users.read",)).find_group(FINANCE)
-    assert "admin role" in str(caught.value)
+    assert "it was not asked for. Add it to 'scopes' of the connection, now 'okta.users.read'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "said"),
+    [
+        (("okta.nothing",), "Grant the service app .* the scope 'okta.nothing' under"),
+        (
+            ("okta.groups.read", "okta.nothing"),
+            "At least one of the scopes 'okta.groups.read', 'okta.nothing' is .* a sync needs okta.groups.read only",
+        ),
+    ],
+)
+def test_scopes_that_are_not_granted_are_named(okta: Okta, scopes: tuple[str, ...], said: str) -> None:
+    with pytest.raises(RightsMissing, match=said):
+        service_app(okta.url, scopes=scopes).find_group(FINANCE)
+
+
+def test_an_app_without_a_role_is_told_so_by_the_test_and_by_the_sync(okta: Okta, finance: SourceGroup) -> None:
+    okta.knobs(missing_admin_role="empty")
+    client = service_app(okta.url)
+    with pytest.raises(RightsMissing, match=r"shows no group at all to the service app .*admin role"):
+        client.check()
+    for selector in (FINANCE, GroupSelector(id=finance.id)):
+        with pytest.raises(GroupNotFound, match=r"that these credentials may see.*no group at all.*admin role"):
+            client.find_group(selector)
+
+
+def test_a_group_that_is_not_there_is_no_missing_role(okta: Okta, finance: SourceGroup) -> None:
+    with pytest.raises(GroupNotFound) as caught:
+        service_app(okta.url).find_group(GroupSelector(name="Nobody"))
+    assert "role" not in str(caught.value)
 
 
 def test_a_token_that_is_refused_again_and_again_is_an_error_in_the_end(okta: Okta, naps: list[float]) -> None:

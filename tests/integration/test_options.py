@@ -778,7 +778,11 @@ def test_a_service_app_reads_instead_of_a_token(provision: Provision, world: Wor
     [
         (SERVICE_APP, {**KEYS, "OKTA_PRIVATE_KEY": " "}, "set OKTA_PRIVATE_KEY"),
         (SERVICE_APP, {**KEYS, "OKTA_PRIVATE_KEY": "hunter2hunter2"}, "private key in OKTA_PRIVATE_KEY is neither PEM"),
+        (SERVICE_APP, {**KEYS, "OKTA_PRIVATE_KEY": "/etc/okta.pem"}, "is the name of a file"),
         ([*SERVICE_APP, "--okta-token", "x"], KEYS, "--okta-client-id and --okta-token exclude each other"),
+        (["--okta-client-id", " "], KEYS, "--okta-client-id is empty"),
+        (["--okta-private-key-id", "k"], KEYS, "give --okta-client-id, too"),
+        ([], KEYS, "for the service app whose key is in OKTA_PRIVATE_KEY, give --okta-client-id"),
     ],
 )
 def test_a_service_app_without_its_key_is_a_usage_error(
@@ -789,3 +793,13 @@ def test_a_service_app_without_its_key_is_a_usage_error(
     assert said in run.err
     assert "hunter2" not in run.err
     assert world.requests_sent() == 0
+
+
+def test_secrets_that_are_not_used_are_named(provision: Provision, world: World) -> None:
+    world.okta.group("Sales", "ana")
+    env = {**KEYS, "OKTA_API_TOKEN": "00-another", "MI_API_TOKEN": "mi-another"}
+    run = provision(*SERVICE_APP, "--auto-create", "all", "Sales", env=env)
+    assert run.code == 0, run.err
+    assert "OKTA_API_TOKEN is not used: --okta-client-id names a service app." in run.err
+    assert "MI_API_TOKEN is not used: --mi-application-id names an application." in run.err
+    assert "another" not in run.err

@@ -50,7 +50,7 @@ def test_the_option_goes_before_the_environment(provision: Provision, tmp_path: 
     provision("-a", "all", "Finance", "--store", f"sqlite:///{tmp_path / 'mine.db'}")
 
     assert len(history(tmp_path / "mine.db").runs()) == 1
-    assert not (tmp_path / "store.db").exists()
+    assert history(tmp_path / "store.db").runs() == []
 
 
 @pytest.mark.usefixtures("finance")

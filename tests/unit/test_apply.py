@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,7 @@ def test_the_brake_stops_what_fails_for_everybody(reason: SyncError, passing: bo
     assert error.passing is passing
     assert error.__cause__ is reason
     assert 20 <= len(outcomes) == len(mi.calls) < 40
+    assert str(error).startswith(f"{len(outcomes)} of {len(outcomes)} writes failed"), "those in flight are counted too"
 
 
 def test_one_reason_that_may_pass_is_enough_to_try_again() -> None:
@@ -192,6 +194,28 @@ def test_a_stop_begins_no_new_write() -> None:
     mi = FakeMI()
     outcomes = list(apply(_plan(*(f"u{number}" for number in range(100))), mi, 2, stopped=lambda: len(mi.calls) >= 5))
     assert len(outcomes) == len(mi.calls) < 12
+
+
+def test_a_stop_before_the_group_creates_nothing_at_all() -> None:
+    plan = diff(snapshot([okta_user("ana")], [], group=None), settings(auto_create="all"))
+    mi = FakeMI()
+    assert list(apply(plan, mi, 2, stopped=lambda: True)) == []
+    assert mi.calls == []
+
+
+def test_what_waits_for_a_thread_when_it_is_stopped_is_not_begun() -> None:
+    wanted = threading.Event()
+
+    class Stopping(FakeMI):
+        """Somebody wants to stop while the first user is being written, and others wait for their turn."""
+
+        def create_user(self, *words: Any) -> Written:
+            wanted.set()
+            return super().create_user(*words)
+
+    mi = Stopping()
+    outcomes = list(apply(_plan(*(f"u{number}" for number in range(100))), mi, 1, stopped=wanted.is_set))
+    assert len(outcomes) == len(mi.calls) == 1
 
 
 def test_leaving_in_the_middle_leaves_no_write_running() -> None:

@@ -69,10 +69,10 @@ def test_an_elliptic_key_signs_as_its_curve_demands(curve: ec.EllipticCurve, alg
         assert jwt.decode(token, key.public_key(), algorithms=[algorithm]) == {"iss": "app"}
 
 
-def test_the_parameters_that_openssl_writes_before_a_key_do_no_harm() -> None:
+def test_the_parameters_in_front_of_an_elliptic_key_do_no_harm() -> None:
+    """As `openssl ecparam -name prime256v1 -genkey` writes it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
-    token = parse(parameters + pem(key, PrivateFormat.TraditionalOpenSSL)).sign({"iss": "app"})
+    token = parse(PARAMETERS + pem(key, PrivateFormat.TraditionalOpenSSL)).sign({"iss": "app"})
     assert jwt.decode(token, key.public_key(), algorithms=["ES256"]) == {"iss": "app"}
 
 
@@ -90,6 +90,8 @@ ENCRYPTED = RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEn
 OLD_ENCRYPTED = RSA.private_bytes(
     Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"secret")
 ).decode()
+OPENSSH = RSA.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+PARAMETERS = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
 SHORT = pem(rsa.generate_private_key(public_exponent=65537, key_size=1024))
 ED25519 = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -98,6 +100,13 @@ ED25519 = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, Priva
     ("text", "said"),
     [
         ("hunter2hunter2", "neither PEM"),
+        (pem(RSA)[:800], "a part is missing"),
+        (pem(RSA).replace("\n", " ")[:800], "a part is missing"),
+        ("/etc/keys/okta", "is the name of a file"),
+        ("~/okta.pem", "is the name of a file"),
+        ("okta.pem\n", "is the name of a file"),
+        (OPENSSH, "ssh-keygen -p -m PEM"),
+        (PARAMETERS, "is a ec parameters; the private key is needed"),
         (PUBLIC, "is a public key"),
         (ENCRYPTED, "is encrypted"),
         (OLD_ENCRYPTED, "is encrypted"),

@@ -64,21 +64,33 @@ def test_clients_that_share_a_pool_pause_longer_each(limit: int, percent: int, s
         assert rate_limit.pause_s(Share(percent, sharers)) >= alone
 
 
+def left_at(moment_s: float, limit: int, share: Share, window_s: float) -> int:
+    """Plays a window until some moment, with clients that know of each other only how many they are."""
+    remaining = limit
+    kept = limit - RateLimit(limit, limit, None).ours(share)
+    turns = [(0.0, client) for client in range(share.sharers)]
+    while turns[0][0] < moment_s:
+        at, client = heapq.heappop(turns)
+        remaining -= 1
+        heapq.heappush(turns, (at + RateLimit(limit, remaining, window_s - at).pause_s(share), client))
+    return remaining - kept
+
+
 @given(st.integers(1, 1000), any_percent, st.integers(2, 16), st.integers(1, 60))
 def test_clients_that_share_a_pool_leave_others_their_share_together(
     limit: int, percent: int, sharers: int, window_s: int
 ) -> None:
-    """Plays a window through with clients that know of each other only how many they are."""
-    share = Share(percent, sharers)
-    remaining = limit
-    kept = limit - RateLimit(limit, limit, None).ours(share)
-    turns = [(0.0, client) for client in range(sharers)]
-    while turns[0][0] < window_s:
-        at, client = heapq.heappop(turns)
-        remaining -= 1
-        heapq.heappush(turns, (at + RateLimit(limit, remaining, window_s - at).pause_s(share), client))
     # The others may have been on their way when one of them took the last.
-    assert remaining >= kept - (sharers - 1)
+    assert left_at(window_s, limit, Share(percent, sharers), window_s) >= 1 - sharers
+
+
+@given(st.integers(500, 2000), st.integers(0, 60), st.integers(2, 8), st.integers(10, 60))
+def test_clients_that_share_a_pool_spread_what_is_left_over_the_whole_window(
+    limit: int, percent: int, sharers: int, window_s: int
+) -> None:
+    share = Share(percent, sharers)
+    at_first = RateLimit(limit, limit, None).ours(share) / 2
+    assert left_at(window_s / 2, limit, share, window_s) == pytest.approx(at_first / 2, abs=sharers + 0.1 * at_first)
 
 
 def test_a_short_sync_is_not_slowed_down() -> None:

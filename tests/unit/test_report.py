@@ -116,6 +116,17 @@ def test_a_refused_plan_counts_nothing_as_done() -> None:
     assert {change["status"] for change in report.to_json()["changes"]} == {"planned"}
 
 
+def test_the_numbers_of_a_sync_that_was_cut_short_add_up() -> None:
+    plan = _plan()
+    cut = Report.of_plan(plan, _outcomes(plan)[:2], dry_run=False, error="Stopped.")
+    assert cut.untried == len(plan.changes) - 2
+    (line,) = [line for line in as_text(cut, full=False).splitlines() if "not tried" in line]
+    assert line.split() == ["changes", "not", "tried", str(cut.untried)]
+    assert f"| changes not tried | {cut.untried} |" in as_markdown(cut, full=False)
+    for whole in (_report(), Report.of_plan(plan, dry_run=True), Report.of_plan(plan, dry_run=False, refused=True)):
+        assert "not tried" not in as_text(whole, full=False)
+
+
 def test_without_a_plan_there_is_a_report_too() -> None:
     report = Report("o", (SourceGroup("", "Sales"),), "h", TargetGroup("", "Sales"), dry_run=False, error="401")
     document = report.to_json()

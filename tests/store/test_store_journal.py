@@ -19,7 +19,7 @@ from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
-from tests.unit.fakes import HOST, ORG, Sync
+from tests.store.fakes import HOST, ORG, Sync
 from tests.unit.worlds import okta_user, snapshot
 
 RUN = RunKey("okta_mi__Sales", "manual__1")
@@ -371,7 +371,7 @@ class TestMemory:
                 return found[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tests.unit.fakes.StoreJournal", Listening)
+            patch.setattr("tests.store.fakes.StoreJournal", Listening)
             sync.run(dry_run=True, **values)
         return found[0]
 

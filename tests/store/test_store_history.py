@@ -17,7 +17,7 @@ from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, LINKS, MEMBERSHIPS
 from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
-from tests.unit.fakes import HOST, Sync
+from tests.store.fakes import HOST, Sync
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=500)
 

@@ -14,7 +14,7 @@ from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.schema import METADATA
 from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.plan import ChangeKind
-from tests.unit.fakes import Sync
+from tests.store.fakes import Sync
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "history.md").read_text(encoding="utf-8")
 #: What the page calls a type of PostgreSQL.
