@@ -65,7 +65,7 @@ test: lint postgresql
 	@scripts/need_chromium.sh
 	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
 
-test-unit: setup postgresql
+test-unit: setup
 	$(BIN)/python -m pytest $(UNIT_TESTS)
 
 chaos: setup

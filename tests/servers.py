@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import pwd
@@ -21,6 +22,7 @@ from sqlalchemy.engine import URL
 from demo.processes import LOOPBACK, free_port
 
 _USER = "okta_mi"
+_LIBC, _PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
 #: How long the server may take to answer, in seconds.
 _PATIENCE_S = 60.0
 #: Whom it runs as when we are root, which it refuses.
@@ -82,6 +84,7 @@ def postgres() -> Iterator[Postgres]:
                 [programs / "postgres", "-D", data, "-p", str(port), "-h", LOOPBACK,
                  "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50"],
                 user=servant, cwd=folder, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_end_with_us,  # noqa: PLW1509
             )  # fmt: skip
         try:
             running = Postgres(port, password)
@@ -93,6 +96,11 @@ def postgres() -> Iterator[Postgres]:
             server.wait(_PATIENCE_S)
     finally:
         shutil.rmtree(folder)
+
+
+def _end_with_us() -> None:
+    """Has the system end the server should we be killed. Runs between fork and exec: one call, of what is loaded."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _programs() -> Path:
