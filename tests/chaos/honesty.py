@@ -135,16 +135,37 @@ def _success(record: Record, report: dict[str, Any], sync: Sync) -> Iterator[str
 
 
 def _totals(record: Record) -> Iterator[str]:
-    """All reports together do not claim more than there is; without any trouble, exactly that."""
-    start, end = record.start, record.end
-    made = {
-        ("users", "created"): len(end["users"]) - len(start["users"]),
-        ("groups", "created"): len(end["groups"]) - len(start["groups"]),
-    }
-    reports = [report for sync in record.syncs for report in sync.reports if not report["dry_run"]]
+    """What was created is claimed once; without any trouble, all of it.
+
+    Who has asked for something, was told nothing, and then finds it there, may take it for its own, although an earlier
+    sync has made it in the same way.
+    """
     if record.scenario.mode == "operator":
         return
-    for (part, name), number in made.items():
-        claimed = sum(report["counts"][part][name] for report in reports)
-        if claimed > number or (record.undisturbed and claimed != number):
-            yield f"{claimed} {part} are said to be {name}, of {number}"
+    for kind, part, key in (("create_user", "users", "username"), ("create_group", "groups", "name")):
+        before = {row["id"] for row in record.start[part]}
+        made = Counter(row[key].casefold() for row in record.end[part] if row["id"] not in before)
+        claims = [(name, sync.number) for sync in record.syncs for name in _claimed(sync, kind)]
+        claimed = Counter(name for name, _ in claims)
+        in_doubt = Counter(name for name, number in claims if _is_in_doubt(record, number, key, name))
+        for name, times in (claimed - made - in_doubt).items():
+            yield f"{kind} of {name!r} is claimed {times} times too often"
+        if record.undisturbed and made - claimed:
+            yield f"{kind} is claimed by nobody: {sorted(made - claimed)}"
+
+
+def _claimed(sync: Sync, kind: str) -> Iterator[str]:
+    """Whom or what the reports of a sync say it has created."""
+    for report in sync.reports:
+        for change in report["changes"]:
+            if change["kind"] == kind and change["status"] == "done":
+                yield (change["user"] or change["group"]).casefold()
+
+
+def _is_in_doubt(record: Record, sync: int, key: str, name: str) -> bool:
+    """Whether somebody has tried to create it in this sync, and was not told what became of that."""
+    return any(
+        not write.shown
+        for write in record.writes
+        if write.sync == sync and write.method == "POST" and str((write.body or {}).get(key, "")).casefold() == name
+    )

@@ -23,6 +23,7 @@ class Write:
 
     Attributes:
         status: Of the answer; None if there was none.
+        shown: Whether the answer has shown what was written.
     """
 
     sync: int
@@ -30,6 +31,7 @@ class Write:
     path: str
     body: Any
     status: int | None = None
+    shown: bool = False
 
     def __str__(self) -> str:
         shown = {key: value for key, value in (self.body or {}).items() if key != "password"}
@@ -96,6 +98,8 @@ class Tap:
                 write.status = message["status"]
                 if is_last:
                     self.kill()
+            elif message.get("body", b"").startswith(b'{"user'):
+                write.shown = True
             await send(message)
 
         await self._app(scope, receive, answer)
