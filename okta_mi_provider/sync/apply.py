@@ -282,7 +282,8 @@ class _Failures:
     def as_error(self, tried: int) -> TooManyFailures:
         """All of them as the reason why the rest was not tried."""
         error = TooManyFailures(
-            f"{self._number} of {tried} writes failed, too many to try the rest. The last reason: {self._last}",
+            f"{self._number} of {tried} writes failed, too many, so the rest was not tried. The last reason: "
+            f"{self._last}",
             passing=self._may_pass,
         )
         # It may know when the server is worth asking again.

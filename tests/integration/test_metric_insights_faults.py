@@ -342,7 +342,7 @@ def test_when_mi_refuses_too_many_the_rest_is_not_tried(provision: Provision, ok
     assert run.code == 1
     assert run.users["created"] == 10
     assert sum(status == "planned" for _, _, status in run.changes) > 70
-    assert "writes failed, too many to try the rest. The last reason: " in run.report["error"]
+    assert "writes failed, too many, so the rest was not tried. The last reason: " in run.report["error"]
     mi.heal()
     assert provision("-a", "all", "Finance").users == {"source": 100, "created": 90, "unchanged": 10}
 
