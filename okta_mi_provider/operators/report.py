@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule
@@ -80,14 +81,7 @@ class ReportOperator(SyncOperator):
             return self._without_plan(settings, error, notices)
         plan = readable(Plan.from_json, found.data, job.run)
         outcomes = job.store.outcomes(job.run, plan, found.digest)
-        untried = 0 if settings.only_looks else len(plan.changes) - len(outcomes)
-        if untried and job.is_backfill and (newer := job.store.newer_plan(job.run)):
-            notices += (Finding("superseded", f"Nothing was written: run {quoted(newer)} is newer, and writes."),)
-        elif untried and not error:
-            error = (
-                f"{plural(untried, 'change')} of the plan not tried, although no task has failed. Trigger a new run."
-            )
-        return Report.of_plan(
+        report = Report.of_plan(
             plan,
             outcomes.values(),
             dry_run=settings.dry_run,
@@ -96,6 +90,16 @@ class ReportOperator(SyncOperator):
             notices=notices,
             mode=settings.mode,
             approval=job.approval(),
+        )
+        if not report.untried:
+            return report
+        if job.is_backfill and (newer := job.store.newer_plan(job.run)):
+            superseded = Finding("superseded", f"Nothing was written: run {quoted(newer)} is newer, and writes.")
+            return replace(report, notices=(*notices, superseded))
+        untried = plural(report.untried, "change")
+        return replace(
+            report,
+            error=error or f"{untried} of the plan not tried, although no task has failed. Trigger a new run.",
         )
 
     def _error(self, job: Job, failure: Mapping[str, Any]) -> str | None:

@@ -156,10 +156,10 @@ class Report:
 
     @property
     def untried(self) -> int:
-        """How many changes of a plan that was to be written were not tried."""
-        if self.dry_run or self.refused:
+        """How many changes of a plan that was to be written were not tried, or not to their end."""
+        if self.only_looks or self.refused:
             return 0
-        return sum(self.status(change) is Status.PLANNED for change in self.changes)
+        return sum(self.status(change) in {Status.PLANNED, Status.BEGUN} for change in self.changes)
 
     def status(self, change: Change) -> Status:
         """What became of a change."""

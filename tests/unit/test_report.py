@@ -123,8 +123,22 @@ def test_the_numbers_of_a_sync_that_was_cut_short_add_up() -> None:
     (line,) = [line for line in as_text(cut, full=False).splitlines() if "not tried" in line]
     assert line.split() == ["changes", "not", "tried", str(cut.untried)]
     assert f"| changes not tried | {cut.untried} |" in as_markdown(cut, full=False)
-    for whole in (_report(), Report.of_plan(plan, dry_run=True), Report.of_plan(plan, dry_run=False, refused=True)):
-        assert "not tried" not in as_text(whole, full=False)
+    begun = [Outcome(change, Status.BEGUN) for change in plan.changes[2:]]
+    assert replace(cut, outcomes={**cut.outcomes, **{each.change.key: each for each in begun}}).untried == cut.untried
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        _report(),
+        Report.of_plan(_plan(), dry_run=True),
+        Report.of_plan(_plan(), dry_run=False, mode="drift"),
+        Report.of_plan(_plan(), dry_run=False, refused=True),
+    ],
+)
+def test_where_nothing_was_cut_short_nothing_is_said_of_it(whole: Report) -> None:
+    assert whole.untried == 0
+    assert "not tried" not in as_text(whole, full=False)
 
 
 def test_without_a_plan_there_is_a_report_too() -> None:
