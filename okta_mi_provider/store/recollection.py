@@ -51,6 +51,8 @@ def remembered(
         last=runs.last_complete(
             connection,
             dag_id,
+            org=source.org,
+            host=target.host,
             target_group=target_name(source, settings) if shared else None,
             source_groups=source_groups if shared and settings.prune == "off" else None,
         ),

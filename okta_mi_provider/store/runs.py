@@ -203,20 +203,24 @@ def last_complete(
     connection: Connection,
     dag_id: str,
     *,
+    org: str,
+    host: str,
     target_group: str | None = None,
     source_groups: Collection[str] | None = None,
 ) -> LastSync | None:
-    """The last complete sync of a DAG.
+    """The last complete sync of a DAG between two servers: with others it is another sync.
 
     Args:
         connection: Where to read.
         dag_id: The DAG.
+        org: The Okta org.
+        host: The MI server.
         target_group: Only a sync into the MI group of this name; None for any.
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
     """
     query = (
         select(RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(RUNS.c.dag_id == dag_id, RUNS.c.complete)
+        .where(RUNS.c.dag_id == dag_id, RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
     if target_group is not None:

@@ -392,6 +392,12 @@ class TestMemory:
         sync.run()
         assert self.recalled(sync).last == LastSync(plan.fingerprint, 3)
 
+    def test_the_last_sync_with_another_server_does_not_count(self, sync: Sync) -> None:
+        sync.run()
+        assert self.recalled(sync).last is not None
+        sync.mi.host = "https://other.example.org"
+        assert self.recalled(sync).last is None
+
     def test_the_last_sync_of_another_dag_does_not_count(self, sync: Sync) -> None:
         sync.run(key=RunKey("other", "1"))
         assert self.recalled(sync).last is None
