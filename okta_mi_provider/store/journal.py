@@ -301,7 +301,7 @@ def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, grou
             links.put(connection, host, doubt.org, doubt.run, [link])
         if group is None or doubt.group_name != group.name:
             continue
-        if noted.joined and user:
+        if noted.joined and user and doubt.source_id:
             membership = Membership(
                 host=host,
                 group_id=group.id,

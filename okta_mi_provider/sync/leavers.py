@@ -73,6 +73,8 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
     if settings.deprovision == "keep":
         return Losses(changes, findings)
     accounts = _Accounts(snapshot.target)
+    links = snapshot.memory.links
+    owners = {**snapshot.memory.former, **{user_id: source_id for source_id, user_id in links.items()}}
     fold = str.casefold if snapshot.target.username_casefold else str
     taken = {fold(person.username) for person in snapshot.source.users if in_scope(person, settings)}
     for person in snapshot.source.users:
@@ -81,6 +83,9 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
         user = accounts.of(person, snapshot.memory.links.get(person.id))
         # Somebody else of the group, who is active, may have the account now, or be in conflict about it.
         if user is None or not user.enabled or user.id in matched or fold(user.username) in taken:
+            continue
+        # A login can have been somebody else's: the account of a person who has another one now is not this one's.
+        if owners.get(user.id, person.id) != person.id:
             continue
         if _protected(user, settings):
             findings.append(

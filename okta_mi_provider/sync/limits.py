@@ -61,7 +61,7 @@ def over(limit: int | str | None, number: int, members: int) -> str | None:
     if isinstance(limit, int):
         return f"{limit:,}" if number > limit else None
     percent = int(limit.removesuffix("%"))
-    if members < PERCENT_FROM or number * 100 <= percent * members:
+    if max(members, number) < PERCENT_FROM or number * 100 <= percent * members:
         return None
     return f"{limit}, that is {percent * members // 100:,} of {members:,}"
 

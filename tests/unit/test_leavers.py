@@ -127,6 +127,13 @@ class TestDeprovision:
         (change,) = [each for each in diff(world, settings(deprovision="disable")).changes if each.kind in REMOVALS]
         assert change.user == "ana"
 
+    def test_the_account_of_somebody_whose_login_it_was_stays_enabled(self) -> None:
+        people = [okta_user("ana", status="DEPROVISIONED"), okta_user("bob")]
+        for memory in (Memory(former={ANA.id: "00u-other"}), Memory(links={"00u-other": ANA.id})):
+            world = snapshot(people, [ANA], members={ANA.id}, memory=memory)
+            plan = diff(world, settings(deprovision="disable"))
+            assert not [each for each in plan.changes if each.kind in REMOVALS]
+
 
 class TestDrift:
     def test_what_was_done_by_hand_is_named(self) -> None:

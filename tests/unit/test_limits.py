@@ -76,6 +76,13 @@ def test_disabled_users_count_as_removed() -> None:
     assert "3 users would be removed or disabled" in plan.unusual[0]
 
 
+def test_many_disabled_users_are_too_many_also_where_the_group_has_no_members() -> None:
+    people = [okta_user(f"u{number}", status="DEPROVISIONED") for number in range(12)]
+    accounts = [mi_user(f"u{number}") for number in range(12)]
+    plan = diff(snapshot([*people, okta_user("ana")], accounts), settings(deprovision="disable"))
+    assert "12 users would be removed or disabled" in "".join(plan.unusual)
+
+
 def test_created_and_changed_users_have_limits_of_their_own() -> None:
     users = [okta_user("new"), okta_user("newer"), okta_user("ana", last_name="Other")]
     world = snapshot(users, [mi_user("ana")], members={"id-ana"})
