@@ -60,7 +60,10 @@ def test_a_dry_run_and_a_run_that_is_refused_are_in_it_too(world: World, sync: S
     assert (refused.state, refused.complete) == (State.REFUSED, False)
     assert refused.error is not None
     assert "sync_user_limit" in refused.error
-    assert History(store).changes_of_group("Sales", planned=True) == []
+    # What was refused is kept, as what it is; a dry run leaves nothing.
+    kept = History(store).changes_of_group("Sales", planned=True)
+    assert {(change.run, change.status) for change in kept} == {(refused.id, Status.PLANNED)}
+    assert History(store).changes_of_group("Sales") == []
     assert ours(store) == set()
 
 

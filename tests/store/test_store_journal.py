@@ -106,14 +106,16 @@ class TestOneRun:
         assert History(sync.store).changes_of_run(run.id) == []
         assert sync.mi.writes == 0
 
-    def test_a_refused_plan_is_a_run_without_changes(self, sync: Sync) -> None:
+    def test_a_refused_plan_is_kept_with_changes_that_were_only_planned(self, sync: Sync) -> None:
         sync.run(sync_user_limit=1)
 
         (run,) = History(sync.store).runs()
         assert (run.state, run.complete) == (State.REFUSED, False)
         assert run.error is not None
         assert "sync_user_limit" in run.error
-        assert History(sync.store).changes_of_run(run.id) == []
+        changes = History(sync.store).changes_of_run(run.id)
+        assert changes
+        assert {change.status for change in changes} == {Status.PLANNED}
 
     def test_a_group_that_cannot_be_read_is_a_failed_run(self, sync: Sync) -> None:
         sync.run("Nobody")
