@@ -174,7 +174,7 @@ class Oracle:
         limit = self._settings.get("max_removals", "20%")
         if isinstance(limit, int):
             return removals > limit
-        return members >= 10 and removals * 100 > int(limit[:-1]) * members
+        return max(members, removals) >= 10 and removals * 100 > int(limit[:-1]) * members
 
     def _protected(self, user: dict[str, Any]) -> bool:
         return bool(user["type"] == "administrator" and self._settings["protect_administrators"])
