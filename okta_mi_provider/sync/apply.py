@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.wakeful import taken_from
 
 #: When more than this share of at least so many writes has failed, the rest is not tried: the server is in trouble,
 #: or what is sent to it is.
@@ -234,7 +235,7 @@ def _in_flight(
                     attempt.add_done_callback(ended.put)
             if not running:
                 break
-            running.remove(attempt := ended.get())
+            running.remove(attempt := taken_from(ended))
             if attempt.cancelled() or (result := attempt.result()) is None:
                 continue
             outcome, error = result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from okta_mi_provider.sync.model import (
     TargetUser,
 )
 from okta_mi_provider.sync.snapshot import Snapshot
+from okta_mi_provider.sync.wakeful import beside
 
 
 class Attributes(NamedTuple):
@@ -100,10 +100,9 @@ def fetch(
     Raises:
         SyncError: If a part of either side could not be read.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="okta-read") as beside:
-        okta_side = beside.submit(fetch_source, source, selectors, settings)
+    with beside(lambda: fetch_source(source, selectors, settings), "okta-read") as okta_side:
         directory = fetch_directory(target, settings)
-        found = okta_side.result()
+        found = okta_side()
     return Snapshot(found, with_members(directory, target, found, settings))
 
 

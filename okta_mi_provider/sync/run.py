@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ from okta_mi_provider.sync.report import Report
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
+from okta_mi_provider.sync.wakeful import beside
 
 #: The groups of Okta whose union is synced into one group of MI; mostly there is one.
 Union = Sequence[GroupSelector]
@@ -108,10 +108,9 @@ class _Run:
     stopped: Callable[[], bool]
 
     def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="okta-read") as beside:
-            reading = beside.submit(lambda: [self._source(union) for union in unions])
+        with beside(lambda: [self._source(union) for union in unions], "okta-read") as reading:
             directory: Target | SyncError | None = self._directory()
-            sources = reading.result()
+            sources = reading()
         refusal = self._refusal([source for source in sources if isinstance(source, Source)])
         for union, source in zip(unions, sources, strict=True):
             if directory is None and not self.stopped():
