@@ -9,7 +9,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
-from okta_mi_provider import idle_token
+from okta_mi_provider import idle_token, write_pools
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
@@ -44,21 +44,22 @@ def build_dags(file: str) -> None:
     Raises:
         GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
         OktaPoolError: If `[okta_mi] okta_pool` cannot be used.
+        WritePoolError: If `[okta_mi] write_pools` cannot be used.
     """
     setting = (conf.get("okta_mi", "groups_file", fallback="") or "").strip()
     path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
     groups = read(path)
     only = get_parsing_context().dag_id
-    okta_pool = OktaPool.configured()
+    okta_pool, pools = OktaPool.configured(), write_pools.configured()
     for entry in groups.entries:
         if only in {None, entry.dag_id}:
-            _dag(entry, file, okta_pool)
+            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id))
     for stand_in in groups.broken:
         if only in {None, stand_in.dag_id}:
             _stand_in(stand_in, file, path.name)
 
 
-def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
+def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_pools.WritePool | None) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -86,11 +87,25 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
             FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})}),
             DiffOperator(task_id=DIFF, **common),
             *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
-            CreateGroupsOperator(task_id=CREATE_GROUPS, **common),
-            UpsertUsersOperator(task_id=UPSERT_USERS, **common),
+            create_groups := CreateGroupsOperator(
+                task_id=CREATE_GROUPS,
+                chunk_size=entry.chunk_size,
+                **{**common, **({"pool": write_pool.name} if write_pool else {})},
+            ),
+            UpsertUsersOperator.partial(
+                task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
+            ).expand(chunk=create_groups.output),
             ReportOperator(task_id=REPORT, **common),
         )
     dag.fileloc = file
+
+
+def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
+    """What keeps the instances of `upsert_users` from writing more at once than the server bears."""
+    if write_pool is None:
+        # Each has in flight what the connection allows, so one goes after the other.
+        return {"max_active_tis_per_dagrun": 1}
+    return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
 
 
 def _of_okta(entry: Entry) -> str:

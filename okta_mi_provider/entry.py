@@ -40,6 +40,7 @@ class Entry:
     tags: tuple[str, ...]
     owner: str | None
     retries: int
+    chunk_size: int
     pool: str
     approvers: tuple[str, ...]
     approval_timeout: int

@@ -220,6 +220,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "4",
                     },
+                    "write_pools": {
+                        "description": "Airflow pools that bound the writes in flight on Metric Insights over all "
+                        "workers and DAGs: a JSON object with the pool of each connection of type metric_insights. A "
+                        "slot is a write in flight; slots are at most max_concurrency of the connection, and each "
+                        "task that writes users takes task_slots of them (without it: all). The pools are made when "
+                        "the scheduler starts. Empty: none, and of one run a single task writes at a time.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"metric_insights_default": {"pool": "mi_writes", "slots": 8, "task_slots": 4}}',
+                        "default": "",
+                    },
                     "retention_days": {
                         "description": "Days after which the members, plan and report that the tasks of a run have "
                         "handed each other are deleted, and changes that were planned but never tried.",

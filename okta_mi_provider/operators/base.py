@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
+from okta_mi_provider import write_pools
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.approval import raise_if_not_approved
@@ -148,6 +149,12 @@ class Job:
         """Whether the run belongs to a backfill."""
         return bool(self.context["dag_run"].run_type == "backfill")
 
+    @property
+    def part(self) -> int | None:
+        """Which one of a mapped task this is; None of any other."""
+        index = getattr(self.context["ti"], "map_index", None)
+        return index if index is not None and index >= 0 else None
+
     def _plan(self) -> StoredPlan:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
@@ -203,25 +210,34 @@ class SyncOperator(BaseOperator):
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
         self.pauses.stop()
 
+    @property
+    def part_title(self) -> str | None:
+        """What of the plan this task is about; None if it is about all of it."""
+        return None
+
     @abstractmethod
-    def work(self, job: Job) -> dict[str, Any]:
+    def work(self, job: Job) -> Any:
         """Does this room's part.
 
         Returns:
             What other tasks may know of it: digests and counts, and nobody's name.
         """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> Any:
         """Does the work. A failure is noted in the store, for the report.
 
         Raises:
             AirflowFailException: If trying again cannot help.
             AirflowException: If it can.
+            AirflowRescheduleException: If it has to wait for others.
         """
         with ending_for_airflow(context), self.open_job(context) as job:
             self.note_failure(job, None)
             try:
                 return self.work(job)
+            except AirflowRescheduleException:
+                # It goes on later, and is no failure.
+                raise
             except Exception as error:
                 self.note_failure(job, error)
                 raise
@@ -241,18 +257,19 @@ class SyncOperator(BaseOperator):
             yield Job(context, store, RunKey(instance.dag_id, instance.run_id))
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
-        """Leaves a sentence for the report, or takes back the one of an earlier try."""
+        """Leaves a sentence for the report, or takes back the one of an earlier try; each part of a task its own."""
         from okta_mi_provider.store import ArtifactKind, StoreError  # noqa: PLC0415
 
         if error is None:
-            job.store.forget(job.run, ArtifactKind.FAILURE)
+            job.store.forget(job.run, ArtifactKind.FAILURE, part=job.part)
             return
         said = isinstance(error, SyncError | SettingsError | AirflowException)
         sentence = str(error) if said else one_line(f"{type(error).__name__}: {error}", 500)
         refused = isinstance(error, PlanRefused)
-        failure = {"task": self.task_id, "error": sentence, "refused": refused}
+        task = self.task_id if job.part is None else f"{self.task_id}_{job.part}"
+        failure = {"task": task, "part": self.part_title, "error": sentence, "refused": refused}
         try:
-            job.store.save(job.run, ArtifactKind.FAILURE, failure)
+            job.store.save(job.run, ArtifactKind.FAILURE, failure, part=job.part)
         except StoreError as trouble:
             # The failure itself is worth more than the note about it.
             log.warning("The reason of this failure could not be noted for the report: %s", trouble)
@@ -293,14 +310,16 @@ class SyncOperator(BaseOperator):
         return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
-        """A client.
+        """A client. In a pool for writes it has only its part of the requests in flight.
 
         Raises:
             ConfigurationError: If the connection cannot work.
+            WritePoolError: If it does not go with the pool.
         """
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
-        return MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
+        hook = MetricInsightsHook(self.metric_insights_conn_id)
+        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
 
 
 def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
@@ -325,6 +344,23 @@ def triggered_by(context: Context) -> str:
     dag_run: Any = context.get("dag_run")
     kind = getattr(dag_run, "run_type", None)
     return getattr(dag_run, "triggering_user_name", None) or str(getattr(kind, "value", kind) or "unknown")
+
+
+def write_share(pool: str, slots: int) -> Callable[[int], int]:
+    """How many requests a task may have in flight, of those that its MI connection allows.
+
+    All of them, unless its pool is one for writes.
+
+    Args:
+        pool: The task's pool.
+        slots: How many slots of it the task takes.
+    """
+
+    def share(most: int) -> int:
+        found = write_pools.of(pool)
+        return found.in_flight(most, slots) if found else most
+
+    return share
 
 
 def ensuring(client: MetricInsightsClient) -> TargetWriter:

@@ -6,11 +6,14 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from airflow.sdk import conf
+
 from okta_mi_provider.operators.base import Job, SyncOperator, ensuring
 from okta_mi_provider.operators.logs import log_dry_run
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Status, create_groups
 from okta_mi_provider.sync.approval import raise_if_stale
+from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
 from okta_mi_provider.sync.plan import ChangeKind, Plan
@@ -18,16 +21,30 @@ from okta_mi_provider.sync.render import describe
 
 log = logging.getLogger(__name__)
 
+#: What Airflow allows unless `[core] max_map_length` says otherwise.
+_MOST_CHUNKS = 1024
+
 
 class CreateGroupsOperator(SyncOperator):
     """Creates the MI group if the plan says so. Doing it twice does no harm.
 
     It is the first task that writes. Where a person was asked, hours may have passed: MI is read again, and unless it
     makes the very plan that was approved, nothing is written.
+
+    Args:
+        chunk_size: How many changes each of the tasks after this one shall write.
+        kwargs: As for every task of the DAG.
     """
 
-    def work(self, job: Job) -> dict[str, Any]:
-        """Returns the plan's digest and how many groups were created."""
+    def __init__(self, *, chunk_size: int = CHUNK_SIZE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.chunk_size = chunk_size
+
+    def work(self, job: Job) -> list[dict[str, int]]:
+        """Returns the parts of the plan over which `upsert_users` is mapped: places of changes, and nobody's name.
+
+        The plan's digest and how many groups were created are in the XCom `result`.
+        """
         settings = job.settings()
         plan, digest, superseded = job.plan_to_write()
         created = 0
@@ -44,7 +61,10 @@ class CreateGroupsOperator(SyncOperator):
                     created += outcome.status is Status.DONE
                     log.info("%s", describe(outcome.change, outcome.status))
             self.pauses.check("The next try creates what is missing.")
-        return {"plan": digest, "created": created}
+        job.context["ti"].xcom_push(key="result", value={"plan": digest, "created": created})
+        # Airflow refuses a longer list.
+        most = conf.getint("core", "max_map_length", fallback=_MOST_CHUNKS)
+        return [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
 
     def _plan_of_now(self, job: Job, settings: SyncSettings) -> Plan:
         """What Okta as it was read, and MI as it is now, make."""

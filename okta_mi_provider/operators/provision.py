@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
@@ -144,5 +144,7 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
         source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(
+            read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots)
+        )
         return Sides(source, target, ensuring(target), target.max_concurrency)

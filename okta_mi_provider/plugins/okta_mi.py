@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from okta_mi_provider.plugins import okta_pool
+from okta_mi_provider.plugins import pools
 
 
 class OktaMiPlugin(AirflowPlugin):
-    """Makes the pool that `[okta_mi] okta_pool` names, when Airflow starts."""
+    """Makes the pools that `[okta_mi] okta_pool` and `write_pools` name, when Airflow starts."""
 
     name = "okta_mi"
-    listeners = [okta_pool]  # noqa: RUF012 - as Airflow declares it
+    listeners = [pools]  # noqa: RUF012 - as Airflow declares it

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from okta_mi_provider.store.errors import ArtifactMissing
 from okta_mi_provider.store.runs import RunKey
@@ -52,9 +52,17 @@ def pack(data: Any) -> Packed:
     return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL))
 
 
-def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed) -> None:
-    """Stores data in place of what there was."""
-    row = {**run._asdict(), "kind": kind.value, **packed._asdict(), "created_at": datetime.now(UTC)}
+def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed, part: int | None = None) -> None:
+    """Stores data in place of what there was.
+
+    Args:
+        connection: Where to write.
+        run: Which run.
+        kind: What.
+        packed: The data.
+        part: Which one, where each of several tasks leaves its own.
+    """
+    row = {**run._asdict(), "kind": _name(kind, part), **packed._asdict(), "created_at": datetime.now(UTC)}
     upsert(connection, ARTIFACTS, [row])
 
 
@@ -63,6 +71,13 @@ def find(connection: Connection, run: RunKey, kind: ArtifactKind) -> Packed | No
     query = select(ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), ARTIFACTS.c.kind == kind.value)
     row = connection.execute(query).one_or_none()
     return None if row is None else Packed(row.digest, row.body)
+
+
+def find_all(connection: Connection, run: RunKey, kind: ArtifactKind) -> list[Packed]:
+    """What was stored last by itself, and then by parts, in their order."""
+    query = select(ARTIFACTS.c.kind, ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), _any_part(kind))
+    rows = sorted(connection.execute(query), key=lambda row: (len(row.kind), row.kind))
+    return [Packed(row.digest, row.body) for row in rows]
 
 
 def unpack(packed: Packed, what: str) -> Artifact:
@@ -84,14 +99,23 @@ def unpack(packed: Packed, what: str) -> Artifact:
     return Artifact(packed.digest, json.loads(text))
 
 
-def forget(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:
-    """Deletes what was stored, if anything was."""
-    connection.execute(delete(ARTIFACTS).where(*_of(run), ARTIFACTS.c.kind == kind.value))
+def forget(connection: Connection, run: RunKey, kind: ArtifactKind, part: int | None = None) -> None:
+    """Deletes what was stored, if anything was: with all its parts, or a single one."""
+    these = _any_part(kind) if part is None else ARTIFACTS.c.kind == _name(kind, part)
+    connection.execute(delete(ARTIFACTS).where(*_of(run), these))
 
 
 def forget_all_but(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:
     """Deletes whatever was stored of another kind."""
     connection.execute(delete(ARTIFACTS).where(*_of(run), ARTIFACTS.c.kind != kind.value))
+
+
+def _name(kind: ArtifactKind, part: int | None) -> str:
+    return kind.value if part is None else f"{kind.value}:{part}"
+
+
+def _any_part(kind: ArtifactKind) -> ColumnElement[bool]:
+    return or_(ARTIFACTS.c.kind == kind.value, ARTIFACTS.c.kind.startswith(f"{kind.value}:"))
 
 
 def _of(run: RunKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
 from okta_mi_provider.store import ledger, links, runs
-from okta_mi_provider.store.changes import Noted
+from okta_mi_provider.store.changes import Noted, Tally
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.ledger import Membership
 from okta_mi_provider.store.recollection import remembered
@@ -140,6 +140,7 @@ class StoreJournal:
         self._positions = {change.key: position for position, change in enumerate(plan.changes)}
         approved_by, approved_at = self._approved(plan)
         with self._store.writing() as connection:
+            runs.lock(connection, run)
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
@@ -152,6 +153,11 @@ class StoreJournal:
             runs.planned(connection, run, plan, digest, approved_by=approved_by, approved_at=approved_at)
             account.plan(connection, run, plan, triggered_by=self._beginning.triggered_by, approved_by=approved_by)
             links.put(connection, plan.host, plan.org, run, plan.matched)
+
+    @property
+    def group(self) -> TargetGroup:
+        """The MI group of the plan, with its id as soon as any process has noted it."""
+        return self._group
 
     def found_group(self, group: TargetGroup) -> None:
         """Notes the MI group of the plan where its creation was not noted, but it is there."""
@@ -187,14 +193,36 @@ class StoreJournal:
             self._waiting = []
         self._written_at = time.monotonic()
 
-    def outcomes(self, plan: Plan) -> dict[str, Outcome]:
+    def outcomes(self, plan: Plan, among: range | None = None) -> dict[str, Outcome]:
         """What became of the changes of a plan that `planned` was told of, by their keys.
+
+        Args:
+            plan: The plan.
+            among: Only changes at these places in it; None for all.
 
         Raises:
             StoreError: If the store cannot be read.
         """
         with self._store.reading() as connection:
-            return account.outcomes(connection, self.run, plan)
+            return account.outcomes(connection, self.run, plan, among)
+
+    def tally(self) -> Tally:
+        """What became of the run's changes of users, in numbers, also of those that others have tried.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return account.tally(connection, self.run)
+
+    def untried(self, *, before: int) -> int:
+        """How many changes before a place in the plan have no outcome yet.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return account.untried(connection, self.run, before=before)
 
     def close(self, report: Report) -> None:
         """See `Journal`."""

@@ -133,6 +133,13 @@ def by_id(connection: Connection, run: int) -> Row[Any]:
     return row
 
 
+def lock(connection: Connection, run: int) -> None:
+    """Makes other transactions that lock this run wait until this one ends. SQLite has one writer at a time anyway."""
+    if connection.dialect.name != "sqlite":
+        # Rows that refer to the run may be inserted all the same.
+        connection.execute(select(RUNS.c.id).where(RUNS.c.id == run).with_for_update(key_share=True))
+
+
 def read_sides(connection: Connection, run: int, source: Source, target: Target, name: str) -> None:
     """Notes what a run is between, once that was read.
 
@@ -170,6 +177,7 @@ def planned(
 
 def group_is(connection: Connection, run: int, group: TargetGroup) -> None:
     """Notes the MI group of a run that has just been created, or found."""
+    lock(connection, run)
     _set(connection, run, target_group_id=group.id)
     connection.execute(
         update(CHANGES).where(CHANGES.c.run == run, CHANGES.c.group_name == group.name).values(group_id=group.id)

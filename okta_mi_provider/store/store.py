@@ -58,15 +58,21 @@ class Store(Database):
                 return {}
             return changes.outcomes(connection, row.id, plan)
 
-    def save(self, run: RunKey, kind: ArtifactKind, data: Any) -> str:
+    def save(self, run: RunKey, kind: ArtifactKind, data: Any, *, part: int | None = None) -> str:
         """Stores JSON data in place of what there was.
+
+        Args:
+            run: Which run.
+            kind: What.
+            data: The data.
+            part: Which one, where each of several tasks leaves its own.
 
         Returns:
             Its digest: the sha256 of its canonical JSON, in hex.
         """
         packed = artifacts.pack(data)
         with self.writing() as connection:
-            artifacts.save(connection, run, kind, packed)
+            artifacts.save(connection, run, kind, packed, part)
         return packed.digest
 
     def find(self, run: RunKey, kind: ArtifactKind) -> Artifact | None:
@@ -78,6 +84,16 @@ class Store(Database):
         with self.reading() as connection:
             packed = artifacts.find(connection, run, kind)
         return None if packed is None else artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}")
+
+    def find_all(self, run: RunKey, kind: ArtifactKind) -> list[Any]:
+        """The data that was stored last: by itself, and then by parts, in their order.
+
+        Raises:
+            ArtifactMissing: If any of it is not what was stored.
+        """
+        with self.reading() as connection:
+            found = artifacts.find_all(connection, run, kind)
+        return [artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}").data for packed in found]
 
     def load(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None = None) -> Artifact:
         """What a task has stored for the ones after it.
@@ -111,10 +127,10 @@ class Store(Database):
             )
         return found
 
-    def forget(self, run: RunKey, kind: ArtifactKind) -> None:
-        """Deletes what was stored, if anything was."""
+    def forget(self, run: RunKey, kind: ArtifactKind, *, part: int | None = None) -> None:
+        """Deletes what was stored, if anything was: with all its parts, or a single one."""
         with self.writing() as connection:
-            artifacts.forget(connection, run, kind)
+            artifacts.forget(connection, run, kind, part)
 
     def forget_old(self, keep: Retention) -> None:
         """Deletes what is too old, of all syncs; see `retention.forget`.

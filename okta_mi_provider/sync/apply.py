@@ -262,6 +262,29 @@ def _unless_stopped(stopped: Callable[[], bool], change: Change, write: Callable
     return None if stopped() else _attempt(change, write)
 
 
+def raise_if_too_many_failed(tried: int, failed: int, passing: int) -> None:
+    """For somebody who is about to begin where others, who write the same plan, have failed.
+
+    Args:
+        tried: How many writes they have tried.
+        failed: How many of them failed.
+        passing: How many of those for a reason that may pass.
+
+    Raises:
+        TooManyFailures: If the rest is not worth trying.
+    """
+    if _are_too_many(failed, tried):
+        raise TooManyFailures(
+            f"{failed} of {tried} writes of other parts of the plan failed, more than {BRAKE_SHARE:.0%}, so this part "
+            "was not tried.",
+            passing=passing > 0,
+        )
+
+
+def _are_too_many(failed: int, tried: int) -> bool:
+    return tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried
+
+
 class _Failures:
     """Counts failures, and says when they are too many."""
 
@@ -278,7 +301,7 @@ class _Failures:
 
     def are_too_many(self, tried: int) -> bool:
         """Whether after so many writes the rest is not worth trying."""
-        return tried >= BRAKE_FROM and self._number > BRAKE_SHARE * tried
+        return _are_too_many(self._number, tried)
 
     def as_error(self, tried: int) -> TooManyFailures:
         """All of them as the reason why the rest was not tried."""
