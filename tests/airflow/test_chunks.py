@@ -52,8 +52,9 @@ def test_without_changes_there_is_no_chunk_and_the_report_is_right(world: World,
 
     assert run.state == "success"
     assert run.tasks == {
-        "fetch": "success", "diff": "success", "create_groups": "success", "upsert_users": "skipped", "report": "success",
-    }  # fmt: skip
+        **dict.fromkeys(["fetch", "diff", "create_groups", "report"], "success"),
+        "upsert_users": "skipped",
+    }
     assert run.returned["create_groups"] == []
     assert (run.report["state"], run.report["users"]["unchanged"]) == ("done", 2)
     assert world.mi.writes() == []
@@ -298,9 +299,7 @@ def leaver(world: World, sync: Sync, planned: Callable[..., Any]) -> dict[int, M
     for name in ("cy", "dan", "eve"):
         world.okta.user(name, "Sales")
     parts: dict[int, Mapping[str, int]] = planned(MANAGED, "run2")
-    assert parts == {
-        0: {"start": 0, "end": 2, "total": 4}, 1: {"start": 2, "end": 3, "total": 4}, 2: {"start": 3, "end": 4, "total": 4},
-    }  # fmt: skip
+    assert [(part["start"], part["end"]) for part in parts.values()] == [(0, 2), (2, 3), (3, 4)]
     world.mi.forget_requests()
     return parts
 
