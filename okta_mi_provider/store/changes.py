@@ -159,11 +159,11 @@ def tally(connection: Connection, run: int) -> Tally:
     )
 
 
-def begin(connection: Connection, run: int, positions: Collection[int]) -> set[int]:
+def begin(connection: Connection, run: int, positions: Collection[int]) -> tuple[set[int], set[int]]:
     """Notes that changes are about to be sent, unless another try has settled them.
 
     Returns:
-        Those that another try has begun, and perhaps sent.
+        Those that another try has begun, and perhaps sent; and those that it has settled.
 
     Raises:
         StoreError: If they were not planned. What is not noted is not sent.
@@ -175,12 +175,13 @@ def begin(connection: Connection, run: int, positions: Collection[int]) -> set[i
     if len(statuses) < len(positions):
         raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
+    settled = {position for position, status in statuses.items() if status in SETTLED}
     connection.execute(
         update(CHANGES)
         .where(*these, CHANGES.c.status.in_(_OPEN))
         .values(status=Status.BEGUN.value, at=datetime.now(UTC))
     )
-    return begun
+    return begun, settled
 
 
 def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -166,12 +166,14 @@ class StoreJournal:
             with self._store.writing() as connection:
                 runs.group_is(connection, self.run, group)
 
-    def begin(self, changes: Sequence[Change]) -> None:
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:
         """See `Journal`."""
         self.flush()
-        positions = [self._positions[change.key] for change in changes]
+        keys = {self._positions[change.key]: change.key for change in changes}
         with self._store.writing() as connection:
-            self._in_doubt |= account.begin(connection, self.run, positions)
+            begun, settled = account.begin(connection, self.run, keys)
+        self._in_doubt |= begun
+        return {keys[position] for position in settled}
 
     def note(self, outcome: Outcome) -> None:
         """See `Journal`. A few are gathered for each transaction."""

@@ -102,6 +102,10 @@ class TargetWriter(Protocol):
         """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
 
 
+#: Is told of changes that are about to be sent; may name the keys of those that are settled meanwhile.
+Announce = Callable[[Sequence[Change]], Collection[str] | None]
+
+
 def _nobody(changes: Sequence[Change]) -> None:
     """Announces nothing."""
 
@@ -111,7 +115,7 @@ def apply(
     writer: TargetWriter,
     concurrency: int,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    announce: Announce = _nobody,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
@@ -137,7 +141,7 @@ def create_groups(
     plan: Plan,
     writer: TargetWriter,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    announce: Announce = _nobody,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
@@ -163,7 +167,7 @@ def upsert_users(
     concurrency: int,
     *,
     settled: Collection[str] = (),
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    announce: Announce = _nobody,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates and updates the users of a plan, puts them into the group, and takes leavers out of it.
@@ -174,7 +178,8 @@ def upsert_users(
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
         settled: Keys of changes that need not be tried again.
-        announce: Is told of changes before they are sent, some at a time. What it raises ends the whole.
+        announce: Is told of changes before they are sent, some at a time. Those whose keys it names are not sent:
+            another try has settled them. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
 
     Raises:
@@ -200,25 +205,37 @@ def upsert_users(
     todo = [
         change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
     ]
-    yield from _in_flight(_announced(todo, announce), len(todo), write, concurrency, stopped)
+    yield from _in_flight(_Todo(todo, announce), write, concurrency, stopped)
 
 
-def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]], None]) -> Iterator[Change]:
-    """The changes, each batch of them after it was announced."""
-    for start in range(0, len(changes), _BATCH):
-        batch = changes[start : start + _BATCH]
-        announce(batch)
-        yield from batch
+class _Todo:
+    """Changes, each batch of them after it was announced.
+
+    Attributes:
+        total: How many there are to send, as far as that is known.
+    """
+
+    def __init__(self, changes: Sequence[Change], announce: Announce) -> None:
+        self.total = len(changes)
+        self._changes = changes
+        self._announce = announce
+
+    def __iter__(self) -> Iterator[Change]:
+        for start in range(0, len(self._changes), _BATCH):
+            batch = self._changes[start : start + _BATCH]
+            settled = self._announce(batch) or ()
+            left = [change for change in batch if change.key not in settled]
+            self.total -= len(batch) - len(left)
+            yield from left
 
 
 def _in_flight(
-    changes: Iterator[Change],
-    total: int,
+    todo: _Todo,
     write: Callable[[Change], Written],
     concurrency: int,
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    tried = 0
+    changes, tried = iter(todo), 0
     failures = _Failures()
     # Why the rest is not tried: it cannot succeed, or too much has failed.
     fatal: SyncError | None = None
@@ -252,7 +269,7 @@ def _in_flight(
                     each.cancel()
     if fatal:
         raise fatal
-    if braking and tried < total:
+    if braking and tried < todo.total:
         # Those in flight have ended meanwhile, and are counted too.
         raise failures.as_error(tried)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from okta_mi_provider.sync.memory import Memory
@@ -32,8 +32,12 @@ class Journal(Protocol):
     def planned(self, plan: Plan) -> None:
         """Notes every change of a plan that is going to be written. Doing it twice does no harm."""
 
-    def begin(self, changes: Sequence[Change]) -> None:
-        """Notes that these are about to be sent: from now on their fate is in doubt."""
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:
+        """Notes that these are about to be sent: from now on their fate is in doubt.
+
+        Returns:
+            The keys of those that another try has settled meanwhile. They need not be sent.
+        """
 
     def note(self, outcome: Outcome) -> None:
         """Notes what became of a change."""
@@ -52,8 +56,9 @@ class NoJournal:
     def planned(self, plan: Plan) -> None:
         """Nothing is noted."""
 
-    def begin(self, changes: Sequence[Change]) -> None:
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:  # noqa: ARG002
         """Nothing is noted."""
+        return ()
 
     def note(self, outcome: Outcome) -> None:
         """Nothing is noted."""

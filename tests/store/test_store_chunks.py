@@ -103,6 +103,21 @@ def test_two_tries_of_a_chunk_that_take_turns_lose_nothing(
     assert ours == set(NAMES[:50])
 
 
+def test_a_try_leaves_out_what_another_one_has_settled_since_it_began(
+    store: Store, plan: Plan, another: Callable[[], StoreJournal]
+) -> None:
+    orphan, next_try = another(), another()
+    for journal in (orphan, next_try):
+        journal.planned(plan)
+    assert list(orphan.begin(plan.changes[:4])) == []
+    orphan.note(done(plan.changes[0]))
+    orphan.note(Outcome(plan.changes[1], Status.ALREADY, target_id="7"))
+    orphan.note(failed(plan.changes[2]))
+    orphan.flush()
+
+    assert set(next_try.begin(plan.changes[:6])) == {change.key for change in plan.changes[:2]}
+
+
 def test_two_tries_that_note_the_same_in_different_orders_do_not_lock_each_other_out(
     store: Store, plan: Plan, another: Callable[[], StoreJournal]
 ) -> None:

@@ -190,6 +190,27 @@ def test_what_is_settled_is_not_tried_again() -> None:
     assert [user for _, user, _ in mi.calls] == ["bob"]
 
 
+def test_what_another_try_has_settled_meanwhile_is_not_sent() -> None:
+    names = [f"u{number:03}" for number in range(120)]
+    plan, mi = _plan(*names), FakeMI()
+    settled = {change.key for change in plan.changes if change.user and change.user.endswith("0")}
+    outcomes = list(
+        upsert_users(plan, MI_SALES, mi, 2, announce=lambda batch: {change.key for change in batch} & settled)
+    )
+    assert sorted(user for _, user, _ in mi.calls) == [name for name in names if not name.endswith("0")]
+    assert len(outcomes) == 108
+
+
+def test_where_all_but_what_is_settled_was_tried_there_is_nothing_to_stop() -> None:
+    names = [f"u{number:03}" for number in range(60)]
+    plan, mi = _plan(*names), FakeMI(failing=dict.fromkeys(names, Refused("no")))
+    settled = {change.key for change in plan.changes if change.user not in names[:20]}
+    outcomes, error = _all(
+        upsert_users(plan, MI_SALES, mi, 1, announce=lambda batch: {change.key for change in batch} & settled)
+    )
+    assert (len(outcomes), error) == (20, None)
+
+
 def test_a_stop_begins_no_new_write() -> None:
     mi = FakeMI()
     outcomes = list(apply(_plan(*(f"u{number}" for number in range(100))), mi, 2, stopped=lambda: len(mi.calls) >= 5))
