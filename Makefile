@@ -4,6 +4,7 @@
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
+#   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make bench      the figures of docs/performance.md
 #   make format     puts the code into the form that `make test` demands
@@ -20,6 +21,7 @@ KEEP    ?= 1
 USERS   ?=
 SEED    ?=
 RUNS    ?= 500
+MACHINES ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -29,11 +31,11 @@ HAVE_UV := $(VENV)/.have-uv
 # Fast ones first.
 UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
 SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
-NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
+NO_TESTS    := tests/benchmarks tests/data tests/machines tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos demo bench format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo bench format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +72,10 @@ test-unit: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
+
+machines: setup postgresql
+	@scripts/need_redis.sh
+	$(if $(MACHINES),MACHINES=$(MACHINES) )$(BIN)/python -m pytest tests/machines
 
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
