@@ -123,9 +123,10 @@ class Runs:
             return {}
         return {each["id"]: each for each in instances if each["task_id"] == "upsert_users" and each["map_index"] >= 0}
 
-    def chunk(self, number: int) -> dict[str, Any]:
-        """One of them."""
-        return next((each for each in self.chunks().values() if each["map_index"] == number), {})
+    def running_try(self, number: int) -> int:
+        """Number of the try of a chunk that runs; 0 if none does."""
+        these = (each for each in self.chunks().values() if each["map_index"] == number)
+        return next((each["try_number"] for each in these if each["state"] == "running"), 0)
 
     def states(self) -> dict[str, str]:
         """State of each run."""
@@ -205,12 +206,8 @@ def test_workers_and_the_database_fail_and_everything_ends_right(world: World, a
     airflow.forget(worker)
     airflow.main_process(worker).send_signal(signal.SIGKILL)
     airflow.start_worker("w3")
-    tried = runs.chunk(number)["try_number"]
-    wait_until(
-        lambda: runs.chunk(number).get("try_number", 0) > tried and runs.chunk(number)["state"] == "running",
-        what="the next try of the chunk",
-        timeout=PATIENCE_S,
-    )
+    tried = runs.running_try(number)
+    wait_until(lambda: runs.running_try(number) > tried, what="the next try of the chunk", timeout=PATIENCE_S)
     assert orphan.is_running(), "both tries write at the same time"
     world.mi.knobs(latency_ms=QUICK_MS)
 
