@@ -132,7 +132,7 @@ def _write(plan: Plan, client: MetricInsightsClient, store: Store, pauses: Pause
                 plan.target_group,
                 writer,
                 client.max_concurrency,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: pauses.stopped,
             ):
                 outcomes.append(outcome)

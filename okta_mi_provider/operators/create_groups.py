@@ -39,7 +39,7 @@ class CreateGroupsOperator(SyncOperator):
             writer = ensuring(self.metric_insights(read_only=False))
             with job.journal(settings).resumed() as journal:
                 journal.planned(plan)
-                for outcome in create_groups(plan, writer, announce=journal.begin, stopped=lambda: self.pauses.stopped):
+                for outcome in create_groups(plan, writer, journal=journal, stopped=lambda: self.pauses.stopped):
                     journal.note(outcome)
                     created += outcome.status is Status.DONE
                     log.info("%s", describe(outcome.change, outcome.status))

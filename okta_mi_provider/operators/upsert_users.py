@@ -67,7 +67,7 @@ class UpsertUsersOperator(SyncOperator):
                 ensuring(client),
                 client.max_concurrency,
                 settled=settled,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: self.pauses.stopped,
             ):
                 journal.note(outcome)

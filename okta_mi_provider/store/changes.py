@@ -118,8 +118,14 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
-def begin(connection: Connection, run: int, positions: Collection[int]) -> set[int]:
+def begin(connection: Connection, run: int, positions: Collection[int], *, at: datetime) -> set[int]:
     """Notes that changes are about to be sent, unless another try has settled them.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        at: When.
 
     Returns:
         Those that another try has begun, and perhaps sent.
@@ -134,11 +140,30 @@ def begin(connection: Connection, run: int, positions: Collection[int]) -> set[i
         raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
     connection.execute(
-        update(CHANGES)
-        .where(*these, CHANGES.c.status.in_(_OPEN))
-        .values(status=Status.BEGUN.value, at=datetime.now(UTC))
+        update(CHANGES).where(*these, CHANGES.c.status.in_(_OPEN)).values(status=Status.BEGUN.value, at=at)
     )
     return begun
+
+
+def withdraw(connection: Connection, run: int, positions: Collection[int], *, begun_at: datetime) -> None:
+    """Notes that changes were begun and not sent: they are again what they were.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        begun_at: What was begun at another time was begun by another try, which may have sent it.
+    """
+    connection.execute(
+        update(CHANGES)
+        .where(CHANGES.c.run == run, CHANGES.c.position.in_(positions))
+        .where(CHANGES.c.status == Status.BEGUN.value, CHANGES.c.at == begun_at)
+        # Only a failure of an earlier try has left an error.
+        .values(
+            status=case((CHANGES.c.error.is_not(None), Status.FAILED.value), else_=Status.PLANNED.value),
+            at=datetime.now(UTC),
+        )
+    )
 
 
 def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,6 +28,9 @@ from okta_mi_provider.sync.memory import Link, Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
+from okta_mi_provider.sync.text import plural
+
+log = logging.getLogger(__name__)
 
 #: A killed process leaves at most so many outcomes unwritten, and at most those of so many seconds.
 _MOST_WAITING, _LONGEST_WAIT_S = 20, 0.5
@@ -68,6 +72,7 @@ class StoreJournal:
         self._plan: Plan | None = None
         self._group = TargetGroup("", beginning.target_group)
         self._positions: dict[str, int] = {}
+        self._begun_at: dict[int, datetime] = {}
         self._in_doubt: set[int] = set()
         self._waiting: list[Outcome] = []
         self._written_at = time.monotonic()
@@ -164,8 +169,22 @@ class StoreJournal:
         """See `Journal`."""
         self.flush()
         positions = [self._positions[change.key] for change in changes]
+        now = datetime.now(UTC)
         with self._store.writing() as connection:
-            self._in_doubt |= account.begin(connection, self.run, positions)
+            self._in_doubt |= account.begin(connection, self.run, positions, at=now)
+        self._begun_at.update(dict.fromkeys(positions, now))
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """See `Journal`. What an earlier try had begun stays in doubt: it may have sent it."""
+        batches: dict[datetime, list[int]] = {}
+        for position in {self._positions[change.key] for change in changes} - self._in_doubt:
+            batches.setdefault(self._begun_at[position], []).append(position)
+        try:
+            with self._store.writing() as connection:
+                for begun_at, positions in batches.items():
+                    account.withdraw(connection, self.run, positions, begun_at=begun_at)
+        except StoreError as error:
+            log.warning("%s not sent, and that could not be noted: %s", plural(len(changes), "change"), error)
 
     def note(self, outcome: Outcome) -> None:
         """See `Journal`. A few are gathered for each transaction."""
