@@ -203,7 +203,7 @@ class _Back:
         if (gone := self._gone(done)) or self._groups.get(name) == done.group:
             return gone
         why = f"{quoted(name)} was the Default Group then, and is not now"
-        return _conflict(done, "other_group", f"cannot be taken out, or put back: {why}. Do it in MI.")
+        return _conflict(done, "other_group", f"{_not_moved(done)}: {why}. Do it in MI.")
 
     def _gone(self, done: Done) -> Finding | None:
         """A conflict if a group is not there any more. A server that was restored gives its id to others."""
@@ -215,7 +215,7 @@ class _Back:
             + [f"; that id has {quoted(each.name)} now" for each in groups if each.id == group.id]
             + [f"; that name has the id {quoted(each.id)} now" for each in groups if each.name == group.name]
         )
-        return _conflict(done, "group_gone", f"cannot be taken out, or put back: {why}. Do it in MI.")
+        return _conflict(done, "group_gone", f"{_not_moved(done)}: {why}. Do it in MI.")
 
     def _account(self, done: Done, user: TargetUser) -> Iterator[Change | Finding]:
         """What is of the user itself."""
@@ -267,7 +267,9 @@ class _Back:
         if run is None:
             return None
         return _conflict(
-            done, "changed_later", f"{looks}, but run {run}, a later one, was about that too. Decide in MI."
+            done,
+            "changed_later",
+            f"{looks}, but run {run}, a later one, was about that too. Undo that one first, or decide in MI.",
         )
 
     def _is_member(self, done: Done, user: TargetUser) -> bool:
@@ -276,6 +278,10 @@ class _Back:
 
 def _membership_of(done: Done, *, is_member: bool) -> str:
     return f"is {'a' if is_member else 'no'} member of {quoted(done.group.name)}"
+
+
+def _not_moved(done: Done) -> str:
+    return "cannot be put back" if done.kind is ChangeKind.REMOVE_MEMBER else "cannot be taken out"
 
 
 def _access(user: TargetUser) -> str:
