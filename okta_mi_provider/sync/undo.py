@@ -69,8 +69,8 @@ class Thing(NamedTuple):
 
 
 _ENABLED = "enabled"
-#: Changes after which somebody is a member of the group, or is not.
 _MOVES = frozenset({ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER})
+#: Changes after which somebody is a member of the group, or is not.
 _MEMBERSHIPS = _MOVES | {ChangeKind.CREATE_USER}
 #: Changes after which somebody may sign in, or may not.
 _ACCESS = frozenset({ChangeKind.CREATE_USER, ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER})
@@ -132,7 +132,7 @@ class _Back:
         self._fold = str.casefold if target.username_casefold else str
         self._users = {user.id: user for user in target.users}
         self._by_name = {self._fold(user.username): user for user in target.users}
-        self._touched_by = {thing: each.run for each in later for thing in each.things}
+        self._touched_by = {thing: each.run for each in later if self._may_be_so_by(each) for thing in each.things}
         self._disable_created = disable_created
 
     def of(self, done: Done) -> Iterator[Change | Finding]:
@@ -155,6 +155,11 @@ class _Back:
                 yield from self._membership(done, user)
             if done.status is Status.DONE:
                 yield from self._account(done, user)
+
+    def _may_be_so_by(self, later: Done) -> bool:
+        """Whether MI may be as it is by a later change. One that is in doubt and does not look done was not done."""
+        user = self._user(later)
+        return later.status is not Status.BEGUN or (user is not None and self._as_wanted(later, user) is not None)
 
     def _user(self, done: Done) -> TargetUser | None:
         """The user it is about. The id of one that was about to be created is not known."""

@@ -119,6 +119,16 @@ def test_what_later_runs_have_done_to_something_else_is_no_conflict() -> None:
     assert kinds(undone(mi(), UPDATED, later=[ADDED, DISABLED])) == [ChangeKind.UPDATE_USER]
 
 
+def test_what_a_later_run_was_about_to_do_counts_only_if_it_looks_done() -> None:
+    """An undo that was killed can be begun again."""
+    killed = [replace(each, status=Status.BEGUN, moved=False, run=2) for each in (REMOVED, UPDATED)]
+    killed[1] = replace(killed[1], old=UPDATED.new, new=UPDATED.old)
+    assert kinds(undone(mi(), ADDED, UPDATED, later=killed)) == [ChangeKind.UPDATE_USER, ChangeKind.REMOVE_MEMBER]
+    again = [replace(each, status=Status.BEGUN, run=2) for each in (ADDED, DISABLED)]
+    conflicts(undone(mi(), ADDED, later=again), "is a member of 'Sales', but run 2")
+    conflicts(undone(mi(enabled=False), DISABLED, later=again), "is disabled, but run 2")
+
+
 def test_what_is_as_before_is_no_conflict_whoever_has_seen_to_it() -> None:
     plan = undone(mi(), DISABLED, replace(REMOVED), later=[replace(DISABLED, kind=ChangeKind.ENABLE_USER), ADDED])
     assert (plan.changes, plan.findings) == ((), ())
