@@ -52,9 +52,13 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     if now - (look.at or begun_at) < _YOUNG and (look.at or not approval):
         return
     tried = job.store.outcomes(job.run, plan, stored.digest)
-    if any(each.change.kind is not ChangeKind.CREATE_GROUP for each in tried.values()):
+    if _is_begun(tried):
         return
-    raise_if_stale(plan, _plan_of_now(job, tried, target()), approved=approval is not None, advice=advice)
+    found = _plan_of_now(job, tried, target())
+    if found.digest != plan.digest and _is_begun(job.store.outcomes(job.run, plan, stored.digest)):
+        # Another try has looked as well, and written while this one was reading.
+        return
+    raise_if_stale(plan, found, approved=approval is not None, advice=advice)
     look.note()
 
 
@@ -83,6 +87,11 @@ class _Look:
 def _approved(job: Job) -> Approval | None:
     approval = job.approval()
     return approval if approval and approval.answer == APPROVED else None
+
+
+def _is_begun(tried: Mapping[str, Outcome]) -> bool:
+    """Whether a user was written, or was about to be."""
+    return any(each.change.kind is not ChangeKind.CREATE_GROUP for each in tried.values())
 
 
 def _plan_of_now(job: Job, tried: Mapping[str, Outcome], client: TargetReader) -> Plan:

@@ -207,6 +207,28 @@ def test_what_was_begun_is_finished_hours_later(world: World, dags: Callable[[st
     assert world.mi.members("Sales") == logins("ana", "bo")
 
 
+def test_what_another_try_writes_while_mi_is_read_again_makes_no_plan_stale(
+    world: World, silent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from okta_mi_provider.operators import freshness
+
+    silent.wait(2)
+    read, readers = freshness.fetch_directory, []
+
+    def read_late(*arguments: Any) -> Any:
+        readers.append(arguments)
+        if len(readers) == 1:
+            silent("upsert_users")
+        return read(*arguments)
+
+    monkeypatch.setattr(freshness, "fetch_directory", read_late)
+
+    silent("upsert_users")
+
+    assert len(readers) == 2
+    assert world.mi.members("Sales") == logins("ana")
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_week_later_nothing_is_written_of_what_okta_has_said_then(
     world: World, silent: Run, failing: Failing, begun: bool
