@@ -109,6 +109,12 @@ def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | 
         connection.execute(insert(CHANGES), rows)
 
 
+def approved(connection: Connection, run: int, *, approved_by: str | None) -> None:
+    """Notes who else has approved those changes that were not tried yet."""
+    planned = (CHANGES.c.run == run, is_(Status.PLANNED))
+    connection.execute(update(CHANGES).where(*planned).values(approved_by=approved_by))
+
+
 def count(connection: Connection, run: int) -> int:
     """How many changes of a run are noted."""
     return connection.scalar(select(func.count()).where(CHANGES.c.run == run)) or 0

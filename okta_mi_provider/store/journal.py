@@ -22,6 +22,7 @@ from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Link, Memory, Unfinished
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
@@ -143,6 +144,10 @@ class StoreJournal:
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                if approved_by != row.approved_by:
+                    # The question was asked again, and somebody else has answered.
+                    runs.approved(connection, run, approved_by=approved_by, approved_at=approved_at)
+                    account.approved(connection, run, approved_by=approved_by)
                 return
             if account.any_tried(connection, run):
                 raise StoreError(
@@ -225,7 +230,7 @@ class StoreJournal:
         answer = self._approval
         if answer and answer.answer == "approved":
             return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
-        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+        if is_let_through(plan, self._settings):
             return self._beginning.triggered_by, self._beginning.started_at
         return None, None
 

@@ -138,7 +138,7 @@ ARTIFACTS = Table(
     METADATA,
     Column("dag_id", SafeString(250), primary_key=True),
     Column("run_id", SafeString(250), primary_key=True),
-    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, report or failure"),
+    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, checked, report or failure"),
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
     Column("created_at", Moment, nullable=False),

@@ -181,6 +181,33 @@ class TestOneRun:
         assert run.approved_at is not None
         assert {change.approved_by for change in History(sync.store).changes_of_run(run.id)} == {"eve"}
 
+    def test_of_two_who_have_approved_one_plan_each_is_named_for_what_was_written_with_it(self, sync: Sync) -> None:
+        """The question was asked again in the middle, and somebody else has answered."""
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+        key, first = RunKey("dag", "1"), plan.changes[0]
+        for name, tried in (("eve", [first]), ("bob", []), ("cy", [])):
+            approval = Approval("approved", name, "2026-11-24T10:00:00+00:00", plan.digest)
+            beginning = Beginning(SyncSettings(approve="always"), "cron")
+            journal = StoreJournal(sync.store, key, beginning, approval=approval).resumed()
+            journal.planned(plan)
+            journal.begin(tried)
+
+        run = History(sync.store).runs()[0]
+        assert run.approved_by == "cy"
+        assert [change.approved_by for change in History(sync.store).changes_of_run(run.id)] == [
+            "eve" if change == first else "cy" for change in plan.changes
+        ]
+
+    def test_whoever_names_the_digest_of_a_plan_that_needs_no_approval_has_not_approved_it(self, sync: Sync) -> None:
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+
+        sync.run(approve_plan=plan.digest, by="eve")
+
+        run = History(sync.store).runs()[0]
+        assert (run.plan_digest, run.triggered_by, run.approved_by) == (plan.digest, "eve", None)
+
     def test_that_the_end_cannot_be_noted_is_told_and_loses_no_report(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
