@@ -251,7 +251,7 @@ class SyncSettings:
         Text(),
         "Approved plan",
         "Digest, or at least its first 12 digits, of a plan that was refused: if the plan is still the same, it is "
-        "written although it is unusual.",
+        "written although it is unusual. Only where nobody is asked (approve: never).",
         "--approve",
         in_form=True,
         per_run=True,
@@ -290,6 +290,14 @@ class SyncSettings:
             problems.append(
                 Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
             )
+        approve = values.get("approve", "never")
+        if approve != "never" and values.get("approve_plan") is not None:
+            # Whoever may trigger a run is not for that reason one of those who may approve.
+            problem = (
+                f"a person is asked here (approve: {approve}), and only the answer to the task approve lets a plan be "
+                "written: trigger the run without it, and have the plan approved there"
+            )
+            problems.append(Problem("approve_plan", problem))
         if problems:
             raise SettingsError(problems)
         return cls(**values)

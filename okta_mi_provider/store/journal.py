@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store import ledger, links, runs
+from okta_mi_provider.store import ledger, links, runs, unfinished
 from okta_mi_provider.store.changes import Noted
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.ledger import Membership
@@ -23,8 +23,9 @@ from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory
+from okta_mi_provider.sync.memory import Link, Memory, Unfinished
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
@@ -148,6 +149,10 @@ class StoreJournal:
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                if approved_by != row.approved_by:
+                    # The question was asked again, and somebody else has answered.
+                    runs.approved(connection, run, approved_by=approved_by, approved_at=approved_at)
+                    account.approved(connection, run, approved_by=approved_by)
                 return
             if account.any_tried(connection, run):
                 raise StoreError(
@@ -244,7 +249,7 @@ class StoreJournal:
         answer = self._approval
         if answer and answer.answer == "approved":
             return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
-        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+        if is_let_through(plan, self._settings):
             return self._beginning.triggered_by, self._beginning.started_at
         return None, None
 
@@ -281,6 +286,25 @@ class StoreJournal:
             if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
         ]
         links.put(connection, plan.host, plan.org, run, created)
+        self._finish(connection, outcomes)
+
+    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Notes who may have been created and is not in the Default Group, and who is in it now."""
+        assert self._plan is not None, "what is noted was planned"  # noqa: S101
+        plan = self._plan
+        default_group = plan.default_group
+        if default_group is None or default_group.id == self._group.id:
+            return
+        failed, inside = [], []
+        for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
+            creates = change.kind is ChangeKind.CREATE_USER
+            joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
+            if status in account.SETTLED and (creates or joins):
+                inside.append(change.source_id or "")
+            elif creates and change.after:
+                failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))
+        unfinished.put(connection, plan.host, plan.org, self.run, failed)
+        unfinished.drop(connection, plan.host, plan.org, inside)
 
     def _noted(self, outcome: Outcome) -> Noted:
         of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
@@ -318,6 +342,9 @@ def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, grou
         if created and user and doubt.source_id:
             link = Link(doubt.source_id, user.id, user.username)
             links.put(connection, host, doubt.org, doubt.run, [link])
+            if doubt.default_group:
+                half_made = Unfinished(doubt.source_id, user.username, user.email)
+                unfinished.put(connection, host, doubt.org, doubt.run, [half_made])
         if group is None or doubt.group_name != group.name:
             continue
         if noted.joined and user and doubt.source_id:

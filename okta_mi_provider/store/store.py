@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from okta_mi_provider.store import artifacts, changes, retention, runs
@@ -41,6 +42,12 @@ class Store(Database):
         with self.reading() as connection:
             row = runs.latest(connection, run)
         return None if row is None else dict(row.settings)
+
+    def begun_at(self, run: RunKey) -> datetime | None:
+        """When a run has begun, the last time that it did; None if it has not."""
+        with self.reading() as connection:
+            row = runs.latest(connection, run)
+        return None if row is None else row.started_at
 
     def newer_plan(self, run: RunKey) -> str | None:
         """The id of a run of the same DAG that began after this one and came to a plan."""
