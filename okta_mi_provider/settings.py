@@ -230,6 +230,13 @@ class SyncSettings:
         "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
         "plan with changes does.",
     )
+    incremental: bool = _option(
+        False,
+        Flag(),
+        "Incremental",
+        "In a DAG: the members of an Okta group are read again only if Okta says that somebody has joined or left, and "
+        "at least daily. Changes that Okta does not tell of, as of profiles, are found by the daily reading.",
+    )
     mode: str = _option(
         "sync",
         Choice(("sync", "drift")),

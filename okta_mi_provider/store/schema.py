@@ -132,6 +132,17 @@ UNFINISHED = Table(
     Index("okta_mi_unfinished_by_time", "at"),
 )
 
+#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute.
+CHANGED_GROUPS = Table(
+    "okta_mi_changed_groups",
+    METADATA,
+    Column("org", SafeText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("stamps", SafeJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
