@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
 from okta_mi_provider.operators.base import CREATE_GROUPS, FETCH, Job, SyncOperator, ensuring
+from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
 from okta_mi_provider.sync.apply import Outcome, Status, raise_if_too_many_failed, upsert_users
 from okta_mi_provider.sync.chunks import Chunk, first_removal
@@ -77,6 +78,7 @@ class UpsertUsersOperator(SyncOperator):
             positions = () if stored.superseded else self._positions(stored.plan)
             log_dry_run(stored.plan.changes[position] for position in positions)
         elif not stored.superseded:
+            raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
             counts = self._write(job, stored.plan, settings)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
@@ -118,7 +120,7 @@ class UpsertUsersOperator(SyncOperator):
                 ensuring(client),
                 client.max_concurrency,
                 settled=settled,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: self.pauses.stopped,
             ):
                 journal.note(outcome)

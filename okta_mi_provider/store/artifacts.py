@@ -27,29 +27,33 @@ class ArtifactKind(StrEnum):
     PLAN = "plan"
     APPROVAL = "approval"
     """What a person has said of the plan."""
+    CHECKED = "checked"
+    """That MI, read again, still made this plan."""
     REPORT = "report"
     FAILURE = "failure"
     """Why a task failed."""
 
 
 class Artifact(NamedTuple):
-    """What was stored, and the sha256 of its canonical JSON."""
+    """What was stored, the sha256 of its canonical JSON, and when it was stored."""
 
     digest: str
     data: Any
+    at: datetime
 
 
 class Packed(NamedTuple):
-    """Data as it is stored."""
+    """Data as it is stored, and when."""
 
     digest: str
     body: bytes
+    created_at: datetime
 
 
 def pack(data: Any) -> Packed:
     """Makes JSON data ready to be stored. The digest is the sha256 of its canonical JSON, in hex."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
-    return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL))
+    return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL), datetime.now(UTC))
 
 
 def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed, part: int | None = None) -> None:
@@ -62,22 +66,24 @@ def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed
         packed: The data.
         part: Which one, where each of several tasks leaves its own.
     """
-    row = {**run._asdict(), "kind": _name(kind, part), **packed._asdict(), "created_at": datetime.now(UTC)}
+    row = {**run._asdict(), "kind": _name(kind, part), **packed._asdict()}
     upsert(connection, ARTIFACTS, [row])
 
 
 def find(connection: Connection, run: RunKey, kind: ArtifactKind) -> Packed | None:
     """What was stored last; None if nothing was."""
-    query = select(ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), ARTIFACTS.c.kind == kind.value)
+    columns = ARTIFACTS.c
+    query = select(columns.digest, columns.body, columns.created_at).where(*_of(run), columns.kind == kind.value)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Packed(row.digest, row.body)
+    return None if row is None else Packed(*row)
 
 
 def find_all(connection: Connection, run: RunKey, kind: ArtifactKind) -> list[Packed]:
     """What was stored last by itself, and then by parts, in their order."""
-    query = select(ARTIFACTS.c.kind, ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), _any_part(kind))
+    columns = ARTIFACTS.c
+    query = select(columns.kind, columns.digest, columns.body, columns.created_at).where(*_of(run), _any_part(kind))
     rows = sorted(connection.execute(query), key=lambda row: (len(row.kind), row.kind))
-    return [Packed(row.digest, row.body) for row in rows]
+    return [Packed(row.digest, row.body, row.created_at) for row in rows]
 
 
 def unpack(packed: Packed, what: str) -> Artifact:
@@ -96,7 +102,7 @@ def unpack(packed: Packed, what: str) -> Artifact:
         text = b""
     if hashlib.sha256(text).hexdigest() != packed.digest:
         raise ArtifactMissing(f"{what} is damaged in the store. Trigger a new run.")
-    return Artifact(packed.digest, json.loads(text))
+    return Artifact(packed.digest, json.loads(text), packed.created_at)
 
 
 def forget(connection: Connection, run: RunKey, kind: ArtifactKind, part: int | None = None) -> None:

@@ -82,6 +82,7 @@ class Doubt(NamedTuple):
         run: Id of the run that has announced it.
         source_group_id: Okta id of the first group of that run.
         new: The attributes that were to be written.
+        default_group: Whether that run was to put those that it creates into the Default Group.
     """
 
     run: int
@@ -96,6 +97,7 @@ class Doubt(NamedTuple):
     user_id: str | None
     username: str | None
     new: dict[str, Any] | None
+    default_group: bool = True
 
 
 def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | None, approved_by: str | None) -> None:
@@ -122,6 +124,13 @@ def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | 
     ]
     if rows:
         connection.execute(insert(CHANGES), rows)
+
+
+def approved(connection: Connection, run: int, *, approved_by: str | None) -> None:
+    """Notes who else has approved those changes that were not tried yet."""
+    runs.lock(connection, run)
+    planned = (CHANGES.c.run == run, is_(Status.PLANNED))
+    connection.execute(update(CHANGES).where(*planned).values(approved_by=approved_by))
 
 
 def count(connection: Connection, run: int) -> int:
@@ -159,8 +168,16 @@ def tally(connection: Connection, run: int) -> Tally:
     )
 
 
-def begin(connection: Connection, run: int, positions: Collection[int]) -> tuple[set[int], set[int]]:
+def begin(
+    connection: Connection, run: int, positions: Collection[int], *, at: datetime
+) -> tuple[set[int], set[int]]:
     """Notes that changes are about to be sent, unless another try has settled them.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        at: When.
 
     Returns:
         Those that another try has begun, and perhaps sent; and those that it has settled.
@@ -177,11 +194,31 @@ def begin(connection: Connection, run: int, positions: Collection[int]) -> tuple
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
     settled = {position for position, status in statuses.items() if status in SETTLED}
     connection.execute(
-        update(CHANGES)
-        .where(*these, CHANGES.c.status.in_(_OPEN))
-        .values(status=Status.BEGUN.value, at=datetime.now(UTC))
+        update(CHANGES).where(*these, CHANGES.c.status.in_(_OPEN)).values(status=Status.BEGUN.value, at=at)
     )
     return begun, settled
+
+
+def withdraw(connection: Connection, run: int, positions: Collection[int], *, begun_at: datetime) -> None:
+    """Notes that changes were begun and not sent: they are again what they were.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        begun_at: What was begun at another time was begun by another try, which may have sent it.
+    """
+    runs.lock(connection, run)
+    connection.execute(
+        update(CHANGES)
+        .where(CHANGES.c.run == run, CHANGES.c.position.in_(positions))
+        .where(CHANGES.c.status == Status.BEGUN.value, CHANGES.c.at == begun_at)
+        # Only a failure of an earlier try has left an error.
+        .values(
+            status=case((CHANGES.c.error.is_not(None), Status.FAILED.value), else_=Status.PLANNED.value),
+            at=datetime.now(UTC),
+        )
+    )
 
 
 def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:
@@ -230,7 +267,7 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
     if group_id is not None:
         same_group = or_(same_group, RUNS.c.target_group_id == group_id)
     query = (
-        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups)
+        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups, RUNS.c.settings)
         .join(RUNS)
         .where(is_(Status.BEGUN))
         .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
@@ -251,6 +288,7 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
             row.user_id,
             row.username,
             row.new,
+            not row.settings.get("skip_default_group"),
         )
         for row in rows
     ]

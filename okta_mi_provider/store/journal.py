@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store import ledger, links, runs
+from okta_mi_provider.store import ledger, links, runs, unfinished
 from okta_mi_provider.store.changes import Noted, Tally
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.ledger import Membership
@@ -22,11 +23,15 @@ from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory
+from okta_mi_provider.sync.memory import Link, Memory, Unfinished
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
+from okta_mi_provider.sync.text import plural
+
+log = logging.getLogger(__name__)
 
 #: A killed process leaves at most so many outcomes unwritten, and at most those of so many seconds.
 _MOST_WAITING, _LONGEST_WAIT_S = 20, 0.5
@@ -68,6 +73,7 @@ class StoreJournal:
         self._plan: Plan | None = None
         self._group = TargetGroup("", beginning.target_group)
         self._positions: dict[str, int] = {}
+        self._begun_at: dict[int, datetime] = {}
         self._in_doubt: set[int] = set()
         self._waiting: list[Outcome] = []
         self._written_at = time.monotonic()
@@ -144,6 +150,10 @@ class StoreJournal:
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                if approved_by != row.approved_by:
+                    # The question was asked again, and somebody else has answered.
+                    runs.approved(connection, run, approved_by=approved_by, approved_at=approved_at)
+                    account.approved(connection, run, approved_by=approved_by)
                 return
             if account.any_tried(connection, run):
                 raise StoreError(
@@ -169,11 +179,24 @@ class StoreJournal:
     def begin(self, changes: Sequence[Change]) -> Collection[str]:
         """See `Journal`."""
         self.flush()
-        keys = {self._positions[change.key]: change.key for change in changes}
+        keys, now = {self._positions[change.key]: change.key for change in changes}, datetime.now(UTC)
         with self._store.writing() as connection:
-            begun, settled = account.begin(connection, self.run, keys)
+            begun, settled = account.begin(connection, self.run, keys, at=now)
         self._in_doubt |= begun
+        self._begun_at.update(dict.fromkeys(keys, now))
         return {keys[position] for position in settled}
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """See `Journal`. What an earlier try had begun stays in doubt: it may have sent it."""
+        batches: dict[datetime, list[int]] = {}
+        for position in {self._positions[change.key] for change in changes} - self._in_doubt:
+            batches.setdefault(self._begun_at[position], []).append(position)
+        try:
+            with self._store.writing() as connection:
+                for begun_at, positions in batches.items():
+                    account.withdraw(connection, self.run, positions, begun_at=begun_at)
+        except StoreError as error:
+            log.warning("%s not sent, and that could not be noted: %s", plural(len(changes), "change"), error)
 
     def note(self, outcome: Outcome) -> None:
         """See `Journal`. A few are gathered for each transaction."""
@@ -255,7 +278,7 @@ class StoreJournal:
         answer = self._approval
         if answer and answer.answer == "approved":
             return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
-        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+        if is_let_through(plan, self._settings):
             return self._beginning.triggered_by, self._beginning.started_at
         return None, None
 
@@ -292,6 +315,25 @@ class StoreJournal:
             if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
         ]
         links.put(connection, plan.host, plan.org, run, created)
+        self._finish(connection, outcomes)
+
+    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Notes who may have been created and is not in the Default Group, and who is in it now."""
+        assert self._plan is not None, "what is noted was planned"  # noqa: S101
+        plan = self._plan
+        default_group = plan.default_group
+        if default_group is None or default_group.id == self._group.id:
+            return
+        failed, inside = [], []
+        for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
+            creates = change.kind is ChangeKind.CREATE_USER
+            joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
+            if status in account.SETTLED and (creates or joins):
+                inside.append(change.source_id or "")
+            elif creates and change.after:
+                failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))
+        unfinished.put(connection, plan.host, plan.org, self.run, failed)
+        unfinished.drop(connection, plan.host, plan.org, inside)
 
     def _noted(self, outcome: Outcome) -> Noted:
         of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
@@ -329,6 +371,9 @@ def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, grou
         if created and user and doubt.source_id:
             link = Link(doubt.source_id, user.id, user.username)
             links.put(connection, host, doubt.org, doubt.run, [link])
+            if doubt.default_group:
+                half_made = Unfinished(doubt.source_id, user.username, user.email)
+                unfinished.put(connection, host, doubt.org, doubt.run, [half_made])
         if group is None or doubt.group_name != group.name:
             continue
         if noted.joined and user and doubt.source_id:

@@ -118,13 +118,38 @@ LINKS = Table(
     Index("okta_mi_links_of_user", "host", "org", "user_id"),
 )
 
+#: Users whose creation came to grief: they may be there, and not in the Default Group.
+UNFINISHED = Table(
+    "okta_mi_unfinished",
+    METADATA,
+    Column("host", SafeText, primary_key=True),
+    Column("org", SafeText, primary_key=True),
+    Column("source_id", SafeText, primary_key=True),
+    Column("username", SafeText, nullable=False),
+    Column("email", SafeText, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("okta_mi_unfinished_by_time", "at"),
+)
+
+#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute.
+CHANGED_GROUPS = Table(
+    "okta_mi_changed_groups",
+    METADATA,
+    Column("org", SafeText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("stamps", SafeJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
     METADATA,
     Column("dag_id", SafeString(250), primary_key=True),
     Column("run_id", SafeString(250), primary_key=True),
-    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, report or failure"),
+    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, checked, report or failure"),
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
     Column("created_at", Moment, nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
+from okta_mi_provider.sync.journal import Announcements, NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.wakeful import taken_from
@@ -102,12 +103,8 @@ class TargetWriter(Protocol):
         """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
 
 
-#: Is told of changes that are about to be sent; may name the keys of those that are settled meanwhile.
-Announce = Callable[[Sequence[Change]], Collection[str] | None]
-
-
-def _nobody(changes: Sequence[Change]) -> None:
-    """Announces nothing."""
+#: Whom nothing is announced to.
+_NOBODY = NoJournal()
 
 
 def apply(
@@ -115,7 +112,7 @@ def apply(
     writer: TargetWriter,
     concurrency: int,
     *,
-    announce: Announce = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
@@ -124,24 +121,24 @@ def apply(
         plan: What to write.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
-        announce: As for `upsert_users`.
+        journal: As for `upsert_users`.
         stopped: As for `upsert_users`.
 
     Raises:
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer, announce=announce, stopped=stopped):
+    for outcome in create_groups(plan, writer, journal=journal, stopped=stopped):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
-    yield from upsert_users(plan, group, writer, concurrency, announce=announce, stopped=stopped)
+    yield from upsert_users(plan, group, writer, concurrency, journal=journal, stopped=stopped)
 
 
 def create_groups(
     plan: Plan,
     writer: TargetWriter,
     *,
-    announce: Announce = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
@@ -153,7 +150,7 @@ def create_groups(
     source_id = next((group.id for group in plan.source_groups if group.name == plan.target_group.name), None)
     for change in plan.changes:
         if change.kind is ChangeKind.CREATE_GROUP and not stopped():
-            announce([change])
+            journal.begin([change])
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
@@ -167,7 +164,7 @@ def upsert_users(
     concurrency: int,
     *,
     settled: Collection[str] = (),
-    announce: Announce = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates and updates the users of a plan, puts them into the group, and takes leavers out of it.
@@ -178,8 +175,8 @@ def upsert_users(
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
         settled: Keys of changes that need not be tried again.
-        announce: Is told of changes before they are sent, some at a time. Those whose keys it names are not sent:
-            another try has settled them. What it raises ends the whole.
+        journal: Is told of changes before they are sent, some at a time, and at the end of those that were not sent
+            after all. Those that another try has settled, as it says, are not sent. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
 
     Raises:
@@ -202,10 +199,19 @@ def upsert_users(
             return writer.remove_member(user, groups[change.group])
         return writer.add_member(user, groups[change.group])
 
-    todo = [
-        change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
-    ]
-    yield from _in_flight(_Todo(todo, announce), write, concurrency, stopped)
+    users = (change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP)
+    todo = _Todo([change for change in users if change.key not in settled], journal)
+
+    def send(change: Change) -> Written:
+        del todo.unsent[change.key]
+        return write(change)
+
+    try:
+        yield from _in_flight(todo, send, concurrency, stopped)
+    finally:
+        # However it has ended, nothing is in flight any more.
+        if todo.unsent:
+            journal.withdraw(list(todo.unsent.values()))
 
 
 class _Todo:
@@ -213,19 +219,22 @@ class _Todo:
 
     Attributes:
         total: How many there are to send, as far as that is known.
+        unsent: Those that were announced and not sent yet, by their keys.
     """
 
-    def __init__(self, changes: Sequence[Change], announce: Announce) -> None:
+    def __init__(self, changes: Sequence[Change], journal: Announcements) -> None:
         self.total = len(changes)
+        self.unsent: dict[str, Change] = {}
         self._changes = changes
-        self._announce = announce
+        self._journal = journal
 
     def __iter__(self) -> Iterator[Change]:
         for start in range(0, len(self._changes), _BATCH):
             batch = self._changes[start : start + _BATCH]
-            settled = self._announce(batch) or ()
+            settled = self._journal.begin(batch)
             left = [change for change in batch if change.key not in settled]
             self.total -= len(batch) - len(left)
+            self.unsent.update((change.key, change) for change in left)
             yield from left
 
 
