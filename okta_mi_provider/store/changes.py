@@ -168,9 +168,7 @@ def tally(connection: Connection, run: int) -> Tally:
     )
 
 
-def begin(
-    connection: Connection, run: int, positions: Collection[int], *, at: datetime
-) -> tuple[set[int], set[int]]:
+def begin(connection: Connection, run: int, positions: Collection[int], *, at: datetime) -> tuple[set[int], set[int]]:
     """Notes that changes are about to be sent, unless another try has settled them.
 
     Args:

@@ -184,7 +184,7 @@ def test_two_tries_and_two_chunks_write_at_the_same_time(
         }
         with journal:
             changes = replace(wanted, changes=part.of(wanted))
-            for outcome in upsert_users(changes, group, shared, 4, settled=settled, announce=journal.begin):
+            for outcome in upsert_users(changes, group, shared, 4, settled=settled, journal=journal):
                 journal.note(outcome)
 
     with ThreadPoolExecutor(4) as pool:

@@ -193,13 +193,21 @@ def test_what_is_settled_is_not_tried_again() -> None:
     assert [user for _, user, _ in mi.calls] == ["bob"]
 
 
+class AnotherTry(NoJournal):
+    """Hears from another try that some changes are settled."""
+
+    def __init__(self, settled: set[str]) -> None:
+        self.settled = settled
+
+    def begin(self, changes: Sequence[Change]) -> set[str]:
+        return {change.key for change in changes} & self.settled
+
+
 def test_what_another_try_has_settled_meanwhile_is_not_sent() -> None:
     names = [f"u{number:03}" for number in range(120)]
     plan, mi = _plan(*names), FakeMI()
     settled = {change.key for change in plan.changes if change.user and change.user.endswith("0")}
-    outcomes = list(
-        upsert_users(plan, MI_SALES, mi, 2, announce=lambda batch: {change.key for change in batch} & settled)
-    )
+    outcomes = list(upsert_users(plan, MI_SALES, mi, 2, journal=AnotherTry(settled)))
     assert sorted(user for _, user, _ in mi.calls) == [name for name in names if not name.endswith("0")]
     assert len(outcomes) == 108
 
@@ -208,9 +216,7 @@ def test_where_all_but_what_is_settled_was_tried_there_is_nothing_to_stop() -> N
     names = [f"u{number:03}" for number in range(60)]
     plan, mi = _plan(*names), FakeMI(failing=dict.fromkeys(names, Refused("no")))
     settled = {change.key for change in plan.changes if change.user not in names[:20]}
-    outcomes, error = _all(
-        upsert_users(plan, MI_SALES, mi, 1, announce=lambda batch: {change.key for change in batch} & settled)
-    )
+    outcomes, error = _all(upsert_users(plan, MI_SALES, mi, 1, journal=AnotherTry(settled)))
     assert (len(outcomes), error) == (20, None)
 
 
@@ -290,10 +296,11 @@ class Notes(NoJournal):
     def announced(self) -> list[str]:
         return [change.key for batch in self.batches for change in batch]
 
-    def begin(self, changes: Sequence[Change]) -> None:
+    def begin(self, changes: Sequence[Change]) -> tuple[str, ...]:
         sent = {user for _, user, _ in self.mi.calls}
         assert not sent & {change.user for change in changes}
         self.batches.append(list(changes))
+        return ()
 
     def withdraw(self, changes: Sequence[Change]) -> None:
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("mi-write")]
@@ -315,7 +322,7 @@ def test_what_is_not_announced_is_not_sent() -> None:
     mi = FakeMI()
 
     class Full(Notes):
-        def begin(self, changes: Sequence[Change]) -> None:
+        def begin(self, changes: Sequence[Change]) -> tuple[str, ...]:
             raise Away("the store is full")
 
     notes = Full(mi)
