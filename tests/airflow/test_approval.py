@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from okta_mi_provider.store import ArtifactKind, History, Store
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
-from tests.airflow.conftest import DAG_ID, Ended, Failing, Instance, run_dag
+from tests.airflow.conftest import DAG_ID, Ended, Failing, Instance, run_dag, runnable
 from tests.airflow.person import Person, clear, let_time_pass, mark_success
 from tests.integration.world import World, logins
 
@@ -46,7 +46,7 @@ def execute(bag: DagBag, task_id: str, run: Ended) -> Any:
         "params": dag.params.dump(),
         "dag_run": SimpleNamespace(run_type="manual"),
     }
-    return dag.get_task(task_id).execute(context)
+    return runnable(dag, task_id).execute(context)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, RUNS
 from okta_mi_provider.sync.report import Approval
-from tests.airflow.conftest import DAG_ID, SALES, Failing, Instance
+from tests.airflow.conftest import DAG_ID, SALES, Failing, Instance, runnable
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
@@ -38,7 +38,7 @@ class Run:
                 "params": self.dag.params.dump(),
                 "dag_run": SimpleNamespace(run_type="manual"),
             }
-            self.returned[task_id] = self.dag.get_task(task_id).execute(context)
+            self.returned[task_id] = runnable(self.dag, task_id).execute(context)
 
     def approved(self, by: str = "boss") -> None:
         """A person says yes, just now."""
@@ -227,6 +227,30 @@ def test_what_another_try_writes_while_mi_is_read_again_makes_no_plan_stale(
 
     assert len(readers) == 2
     assert world.mi.members("Sales") == logins("ana")
+
+
+def test_of_several_chunks_the_first_one_looks_and_the_others_go_on(
+    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+) -> None:
+    from okta_mi_provider.sync.chunks import Chunk
+
+    world.okta.group("Sales", "ana", "bo")
+    world.mi.add_group("Sales")
+    run = _planned(dags(SALES), world, store)
+    run.wait(2)
+
+    def write(chunk: Chunk) -> Any:
+        task: Any = run.dag.get_task("upsert_users").unmap({"chunk": chunk.to_json()})
+        instance = Instance(KEY.run_id, run.returned, map_index=chunk.start)
+        return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})
+
+    world.mi.add_user("bo")
+    with failing("MI has changed since plan"):
+        write(Chunk(1, 2, 2))
+    world.mi.delete_user("bo")
+    assert write(Chunk(0, 1, 2))["done"] == 1
+    assert write(Chunk(1, 2, 2))["done"] == 1, "what the first one has written makes nothing stale"
+    assert world.mi.members("Sales") == logins("ana", "bo")
 
 
 @pytest.mark.parametrize("begun", [False, True])
