@@ -56,7 +56,7 @@ def drop(connection: Connection, host: str, group_id: str, user_ids: Collection[
 
 
 def made(
-    connection: Connection, host: str, group_id: str, *, source_groups: Sequence[str], dag_id: str
+    connection: Connection, host: str, group_id: str, *, source_groups: Sequence[str], dag_id: str | None
 ) -> Iterator[Link]:
     """The memberships of a group that are of a sync's making: made for its groups of Okta, or by itself.
 
@@ -65,12 +65,13 @@ def made(
         host: The MI server.
         group_id: The MI group.
         source_groups: Okta ids of the groups that the sync is for.
-        dag_id: The sync.
+        dag_id: The sync; None if others have the same id, who may have made them for other groups of Okta.
     """
+    of_it = MEMBERSHIPS.c.source_group_id.in_(source_groups)
     query = select(MEMBERSHIPS.c.source_id, MEMBERSHIPS.c.user_id, MEMBERSHIPS.c.username).where(
         MEMBERSHIPS.c.host == host,
         MEMBERSHIPS.c.group_id == group_id,
-        or_(MEMBERSHIPS.c.source_group_id.in_(source_groups), MEMBERSHIPS.c.dag_id == dag_id),
+        of_it if dag_id is None else or_(of_it, MEMBERSHIPS.c.dag_id == dag_id),
     )
     for row in connection.execute(query):
         yield Link(*row)
