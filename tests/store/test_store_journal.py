@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -292,6 +293,27 @@ class TestLedger:
         sync.run(prune="managed")
 
         assert set(ledger(sync)) == {"ana", "bob"}
+
+    def test_what_a_run_has_made_that_was_killed_and_never_repeated_is_forgotten_all_the_same(self, sync: Sync) -> None:
+        sync.okta.join("Sales", "cy")
+        assert sync.crash(at=4, after=True, target_group="T")
+        killed = History(sync.store).runs()[0]
+        # What has become of its changes is found out by another sync into the group, which does not end it.
+        sync.run(key=RunKey("other", "1"), target_group="T")
+        assert History(sync.store).run(killed.id).state is None  # type: ignore[union-attr]
+        made = {name for name, row in ledger(sync, "T").items() if row.run == killed.id}
+        assert made == {"ana", "bob", "cy"}
+        for name in ("bob", "cy"):
+            sync.mi.take_out(name, "T")
+            sync.okta.leave("Sales", name)
+        with sync.store.writing() as connection:
+            noted = datetime.now(UTC) - timedelta(days=2)
+            connection.execute(update(MEMBERSHIPS).where(MEMBERSHIPS.c.username == "bob").values(at=noted))
+
+        sync.run(key=RunKey("other", "2"), target_group="T")
+
+        # Whoever is put in by hand from now on is nobody's but who has done so; of cy that will be known tomorrow.
+        assert set(ledger(sync, "T")) == {"ana", "cy"}
 
     def test_another_sync_into_the_group_does_not_manage_our_members(self, sync: Sync) -> None:
         sync.okta.join("Marketing", "cy")
