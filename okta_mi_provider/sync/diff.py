@@ -115,7 +115,7 @@ class _Room:
             yield self._notice(
                 "relinked",
                 source,
-                f"has in MI the account that was that of the Okta user {one_line(other)} until now.",
+                f"has in MI the account, and the e-mail address, that were those of the Okta user {one_line(other)}.",
             )
         yield from self._changed_by_hand(source, existing)
         if not existing.enabled:
@@ -187,7 +187,12 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
         found.findings.append(_empty_source(source))
     valid, invalid = by_profile(inside, settings)
     matching = match(
-        valid, target.users, settings.match_by, links=memory.links, fold_usernames=target.username_casefold
+        valid,
+        target.users,
+        settings.match_by,
+        links=memory.links,
+        former=memory.former,
+        fold_usernames=target.username_casefold,
     )
     found.findings += [*invalid, *matching.conflicts]
     found.conflicts |= matching.in_conflict

@@ -432,6 +432,24 @@ class TestLinks:
         assert {each.kind for each in result.report.findings} == {"renamed"}
         assert links(sync) == {"00u-ana": "ana", "00u-bob": "bob"}
 
+    def test_a_new_user_with_the_login_of_a_former_one_gets_nothing_of_theirs(self, sync: Sync) -> None:
+        sync.run()
+        sync.okta.leave("Sales", "ana")
+        sync.run()
+        sync.okta.join("Sales", "ana", id="00u-new", email="new@example.com")
+
+        for _ in range(2):
+            report = sync.run().report
+            assert (report.state, report.changes) == (State.FAILED, ())
+            assert [(each.kind, each.user) for each in report.conflicts] == [("account_inherited", "ana")]
+        assert "00u-new" not in links(sync)
+        # Somebody gives the former account another name.
+        former = sync.mi.id_of("ana")
+        sync.mi.accounts[former] = replace(sync.mi.accounts[former], username="ana-former")
+        assert sync.run().report.state is State.DONE
+        assert sync.mi.id_of("ana") != former
+        assert links(sync)["00u-new"] == "ana"
+
     def test_those_who_are_found_by_name_are_linked_when_the_plan_is_written(self, sync: Sync) -> None:
         sync.mi.add_group("Sales")
         sync.mi.add_user("ana", "Sales")

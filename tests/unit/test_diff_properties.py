@@ -146,6 +146,21 @@ def test_nobody_gets_an_address_that_belongs_to_somebody_else(world: Snapshot, s
 
 
 @given(worlds(), any_settings())
+def test_nobody_is_given_the_account_of_a_former_user_with_another_address(
+    world: Snapshot, settings: SyncSettings
+) -> None:
+    accounts = {user.id: user for user in world.target.users}
+    people = {user.id: user for user in world.source.users}
+    plan = diff(world, settings)
+    taken = {(each.after.id, each.source_id) for each in plan.changes if each.after and each.kind not in REMOVALS}
+    taken |= {(each.user_id, each.source_id) for each in plan.matched}
+    for user_id, source_id in taken:
+        if user_id in world.memory.former:
+            assert source_id is not None
+            assert accounts[user_id].email.casefold() == people[source_id].email.casefold()
+
+
+@given(worlds(), any_settings())
 def test_a_plan_survives_the_store(world: Snapshot, settings: SyncSettings) -> None:
     plan = diff(world, settings)
     assert Plan.from_json(plan.to_json()) == plan
