@@ -66,6 +66,7 @@ class FakeMI:
     failing: set[str] = field(default_factory=set)
     host: str = HOST
     username_casefold: bool = True
+    acts_for: str | None = None
     writes: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
 

@@ -62,6 +62,7 @@ class MI:
 
     host = "https://mi.example.org"
     username_casefold = True
+    acts_for = None
 
     def __init__(self) -> None:
         self.people: dict[str, TargetUser] = {}

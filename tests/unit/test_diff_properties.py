@@ -108,6 +108,18 @@ def test_a_protected_administrator_stays_one(world: Snapshot, settings: SyncSett
 
 
 @given(worlds(), any_settings())
+def test_the_account_that_the_sync_acts_for_is_neither_disabled_nor_given_another_type(
+    world: Snapshot, settings: SyncSettings
+) -> None:
+    after = project(world.target, diff(world, replace(settings, protect_administrators=False)))
+    now = {user.id: (user.type, user.enabled) for user in after.users}
+    own = (world.target.acts_for or "").casefold()
+    assert all(
+        now[each.id] == (each.type, each.enabled) for each in world.target.users if each.username.casefold() == own
+    )
+
+
+@given(worlds(), any_settings())
 def test_types_of_existing_users_change_only_with_force(world: Snapshot, settings: SyncSettings) -> None:
     plan = diff(world, replace(settings, force=False))
     assert not [each for each in plan.changes if each.before and "type" in each.fields]
