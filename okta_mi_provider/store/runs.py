@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
@@ -225,12 +225,13 @@ def last_complete(
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
         of_dag: Or any of this DAG.
     """
-    of_it = [RUNS.c.dag_id == dag_id, *([] if target_group is None else [RUNS.c.target_group == target_group])]
     query = (
         select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(or_(and_(*of_it), RUNS.c.dag_id == of_dag), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
+        .where(RUNS.c.dag_id.in_({dag_id, of_dag or dag_id}), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
+    if target_group is not None:
+        query = query.where(or_(RUNS.c.target_group == target_group, RUNS.c.dag_id == of_dag))
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):
