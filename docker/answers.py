@@ -1,6 +1,7 @@
 """Healthcheck of a server in its own container: ``answers.py 8080/health ...`` asks 127.0.0.1 for each of them.
 
-Exits with 0 if all answer with 200, else says who does not, and exits with 1. The image has no curl, and no proxy is asked.
+Exits with 0 if all answer with 200, else says who does not, and exits with 1. The image has no curl, and
+no proxy is asked.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ volumes = [$(volumes)]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+[network]
+network_backend = "netavark"
 END
   cat >"$DIRECTORY/storage.conf" <<END
 [storage]

@@ -185,7 +185,9 @@ def _bind_or_explain(host: str, port: int, option: str) -> socket.socket:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno == errno.EADDRNOTAVAIL:
-            raise PortUnavailableError(f"cannot listen on {host} ({reason}); name another address with --host") from error
+            raise PortUnavailableError(
+                f"cannot listen on {host} ({reason}); choose an address of this machine with --host"
+            ) from error
         raise PortUnavailableError(
             f"cannot listen on {host}:{port} ({reason}); choose another port with {option}, or 0 for a free one"
         ) from error

@@ -80,9 +80,7 @@ def _settings() -> dict[str, str]:
 
 
 def _check(project: Project, settings: dict[str, str]) -> bool:
-    api = AirflowApi(
-        f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", ("airflow", settings["AIRFLOW_ADMIN_PASSWORD"])
-    )
+    api = AirflowApi(f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", ("airflow", settings["AIRFLOW_ADMIN_PASSWORD"]))
     wait_until(api.is_up, what="an answer of Airflow's API server", timeout=START_TIMEOUT_S)
     api.login()
     wait_until(lambda: _is_healthy(api), what=f"health of {', '.join(_PARTS)}", timeout=START_TIMEOUT_S)
@@ -120,8 +118,7 @@ def _sync(api: AirflowApi) -> tuple[list[GroupRun], list[dict[str, Any]]]:
         started.append((dag_id, api.trigger(dag_id)))
     states = api.wait_for_runs(started, timeout=RUN_TIMEOUT_S)
     runs = [
-        GroupRun(group, *ids, states[ids], api.xcom(*ids, "report"))
-        for group, ids in zip(GROUPS, started, strict=True)
+        GroupRun(group, *ids, states[ids], api.xcom(*ids, "report")) for group, ids in zip(GROUPS, started, strict=True)
     ]
     say(f"\nSynced in {time.monotonic() - begin:.0f} s:\n\n{table(runs)}\n")
     for run in runs:

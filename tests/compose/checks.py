@@ -17,7 +17,7 @@ _STATE = "import sys, urllib.request as r; sys.stdout.buffer.write(r.urlopen(sys
 
 
 def missing_secrets(project: Project, settings: Mapping[str, str], folder: Path) -> list[str]:
-    """Leaves out each required variable in turn; returns those that nobody misses, or whose error does not name them."""
+    """Leaves out each required variable in turn; returns those whose absence is no error that names them."""
     required = dict.fromkeys(_REQUIRED.findall((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")))
     unnoticed = []
     for name in required:
