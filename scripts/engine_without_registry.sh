@@ -102,11 +102,13 @@ END
   podman build --quiet --tag "$STAND_IN/postgres" "$DIRECTORY/postgres" >/dev/null
 }
 
-# Podman leaves it to systemd to run them, and there need be none.
+# Podman leaves it to systemd to run them, and there may be none. One at a time for each container.
 run_healthchecks() {
+  mkdir -p "$DIRECTORY/locks"
   while sleep 3; do
-    podman ps --quiet | while read -r container; do
-      timeout 60 podman healthcheck run "$container" &>/dev/null || true
+    for container in $(podman ps --quiet); do
+      flock --nonblock "$DIRECTORY/locks/$container" \
+        timeout 60 podman healthcheck run "$container" </dev/null &>/dev/null &
     done
   done
 }

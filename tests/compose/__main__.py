@@ -116,7 +116,7 @@ def _sync(api: AirflowApi) -> tuple[list[GroupRun], list[dict[str, Any]]]:
         )
         api.unpause(dag_id)
         started.append((dag_id, api.trigger(dag_id)))
-    states = api.wait_for_runs(started, timeout=RUN_TIMEOUT_S)
+    states = api.wait_for_runs(started, timeout=RUN_TIMEOUT_S, pause=3)
     runs = [
         GroupRun(group, *ids, states[ids], api.xcom(*ids, "report")) for group, ids in zip(GROUPS, started, strict=True)
     ]
