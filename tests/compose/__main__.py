@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.airflow_api import AirflowApi
+import requests
+
+from demo.airflow_api import AirflowApi, ApiError
 from demo.processes import StartError, free_port, wait_until
 from demo.simulators import compare_states
 from demo.summary import GroupRun, explain_failure, table
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="okta-mi-compose-") as folder:
             return _test(choose(options.compose), Path(folder))
-    except StartError as error:
+    except (ApiError, StartError, requests.RequestException) as error:
         say(f"\n{error}", file=sys.stderr)
     except KeyboardInterrupt:
         say("Stopped.", file=sys.stderr)
@@ -80,7 +82,9 @@ def _settings() -> dict[str, str]:
 
 
 def _check(project: Project, settings: dict[str, str]) -> bool:
-    api = AirflowApi(f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", ("airflow", settings["AIRFLOW_ADMIN_PASSWORD"]))
+    api = AirflowApi(
+        f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", ("airflow", settings["AIRFLOW_ADMIN_PASSWORD"]), timeout=120
+    )
     wait_until(api.is_up, what="an answer of Airflow's API server", timeout=START_TIMEOUT_S)
     api.login()
     wait_until(lambda: _is_healthy(api), what=f"health of {', '.join(_PARTS)}", timeout=START_TIMEOUT_S)
