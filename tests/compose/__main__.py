@@ -20,7 +20,7 @@ from demo.airflow_api import AirflowApi, ApiError
 from demo.processes import StartError, free_port, wait_until
 from demo.simulators import compare_states
 from demo.summary import GroupRun, explain_failure, table
-from tests.compose.checks import missing_secrets, shares, simulator_state, workers, write_settings
+from tests.compose.checks import all_are_healthy, missing_secrets, shares, simulator_state, workers, write_settings
 from tests.compose.engine import REPOSITORY, Project, choose
 
 GROUPS = ("my_new_group", "MI - Finance", "MI - All Staff")
@@ -99,6 +99,8 @@ def _check(project: Project, settings: dict[str, str]) -> bool:
         say(comparison)
     count = shares(instances + more, hosts)
     say("\nTasks of each worker: " + ", ".join(f"{host} {count[host]}" for host in hosts))
+    wait_until(lambda: all_are_healthy(project), what="health of all containers", timeout=START_TIMEOUT_S)
+    say("All containers are healthy.")
     wrote = [run.group for run in second if run.report is None or _has_written(run.report)]
     if wrote:
         say(f"The second sync has written: {', '.join(wrote)}")

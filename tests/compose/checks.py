@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from demo.processes import StartError
 from tests.compose.engine import REPOSITORY, Project
 
@@ -38,6 +40,17 @@ def write_settings(file: Path, settings: Mapping[str, str]) -> None:
 def workers(project: Project) -> list[str]:
     """Host names of the worker containers, which are their short ids."""
     return [line[:12] for line in project.ask("ps", "--quiet", "airflow-worker").split()]
+
+
+def all_are_healthy(project: Project) -> bool:
+    """Whether every container that stays is healthy by its own check; all of them but `airflow-init` stay."""
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))["services"]
+    staying = sum(
+        service.get("deploy", {}).get("replicas", 1) for name, service in services.items() if name != "airflow-init"
+    )
+    # No format of this list is common to all compose commands; these words are.
+    lines = project.ask("ps").splitlines()
+    return sum("(healthy)" in line for line in lines if "airflow-init" not in line) == staying
 
 
 def simulator_state(project: Project, url: str) -> Any:
