@@ -44,11 +44,15 @@ def provision_arguments() -> Iterator[Argument]:
     yield group_names_argument("exact name or id of an Okta group to sync")
     yield from okta_arguments()
     yield from mi_arguments()
+    yield groups_file_argument()
     for name, option in options().items():
         yield from option_arguments(name, option)
     yield store_argument()
     yield from common_arguments()
-    yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
+    yield Argument(
+        ("--report",),
+        {"metavar": "FILE", "help": "write the report to FILE, as JSON; -: to stdout, and everything else to stderr"},
+    )
 
 
 def doctor_arguments() -> Iterator[Argument]:
@@ -92,7 +96,7 @@ def okta_arguments() -> Iterator[Argument]:
 def mi_arguments() -> Iterator[Argument]:
     """How to get at Metric Insights."""
     yield _text("HOST", "Metric Insights server, such as https://mi.example.org", "--mi-host")
-    yield _text("USER", "administrator of MI that the application acts for", "--mi-user")
+    yield _text("USER", "administrator of MI that the application acts for, or whose token it is", "--mi-user")
     yield _text(
         "ID",
         f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
@@ -100,6 +104,15 @@ def mi_arguments() -> Iterator[Argument]:
     )
     yield _text("ID", "Airflow connection to take MI's host and credentials from", "--mi-conn-id")
     yield Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def groups_file_argument() -> Argument:
+    """Where settings and connections of a group are, as its DAG has them."""
+    text = (
+        "take settings and Airflow connections of the group from its entry in this okta_groups.yaml; options that are "
+        "given go first"
+    )
+    return Argument(("--groups-file",), {"metavar": "FILE", "help": text})
 
 
 def store_argument() -> Argument:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
@@ -220,6 +220,7 @@ def last_complete(
     host: str,
     target_group: str | None = None,
     source_groups: Collection[str] | None = None,
+    of_dag: str | None = None,
 ) -> LastSync | None:
     """The last complete sync of a DAG between two servers: with others it is another sync.
 
@@ -230,18 +231,20 @@ def last_complete(
         host: The MI server.
         target_group: Only a sync into the MI group of this name; None for any.
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
+        of_dag: Or any of this DAG.
     """
     query = (
-        select(RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(RUNS.c.dag_id == dag_id, RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
+        select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
+        .where(RUNS.c.dag_id.in_({dag_id, of_dag or dag_id}), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
     if target_group is not None:
-        query = query.where(RUNS.c.target_group == target_group)
+        query = query.where(or_(RUNS.c.target_group == target_group, RUNS.c.dag_id == of_dag))
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):
-        if source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups):
+        same = source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups)
+        if same or row.dag_id == of_dag:
             return LastSync(row.fingerprint or {}, row.users_in_scope or 0)
     return None
 
