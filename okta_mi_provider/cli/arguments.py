@@ -28,6 +28,9 @@ MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
 AUTO_CREATE = ("all", "groups")
 
 
+#: Options of newer versions of the script that MI's REST interface has nothing for.
+CUSTOM_ATTRIBUTES = ("--custom-user-attribute", "--custom-group-attribute")
+
 #: The settings that say who a user of Okta is in MI.
 _MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
 
@@ -46,6 +49,8 @@ def provision_arguments() -> Iterator[Argument]:
     yield from mi_arguments()
     for name, option in options().items():
         yield from option_arguments(name, option)
+    for flag in CUSTOM_ATTRIBUTES:
+        yield _impossible(flag)
     yield store_argument()
     yield from common_arguments()
     yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
@@ -99,7 +104,12 @@ def mi_arguments() -> Iterator[Argument]:
         "--mi-application-id",
     )
     yield _text("ID", "Airflow connection to take MI's host and credentials from", "--mi-conn-id")
-    yield Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+    yield allow_http_argument()
+
+
+def allow_http_argument() -> Argument:
+    """Servers without encryption."""
+    return Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
 
 
 def store_argument() -> Argument:
@@ -114,11 +124,16 @@ def store_argument() -> Argument:
 
 def common_arguments() -> Iterator[Argument]:
     """What every command takes that talks to a server."""
-    yield Argument(("--verbose", "-v"), constant_flag("verbose", "diagnostics on stderr, besides the normal output"))
+    yield verbose_argument()
     yield Argument(
         ("--max-concurrency",),
         {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
     )
+
+
+def verbose_argument() -> Argument:
+    """More to read."""
+    return Argument(("--verbose", "-v"), constant_flag("verbose", "diagnostics on stderr, besides the normal output"))
 
 
 def _text(metavar: str, text: str, *flags: str) -> Argument:
@@ -183,6 +198,21 @@ def _constant(dest: str, value: object) -> dict[str, Any]:
             setattr(namespace, self.dest, value)
 
     return {"action": Constant, "dest": dest}
+
+
+def _impossible(flag: str) -> Argument:
+    """An option of the script that is known, so that it can be said why it cannot be done."""
+    said = (
+        "not possible. The script writes custom attributes inside of the MI server; MI's REST interface, which this "
+        "command uses, has no field for them. Leave the option out, and keep these attributes in MI by hand"
+    )
+
+    class Impossible(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+            parser.error(f"{flag}: {said}. --map-attr-to-group, which puts users into groups, works.")
+
+    text = "of newer versions of the script: MI's REST interface does not offer it; ends with exit code 2"
+    return Argument((flag,), {"nargs": "?", "metavar": "ATTR", "action": Impossible, "help": text})
 
 
 class _Prompted(argparse.Action):

@@ -196,8 +196,9 @@ def user_of(row: Row, attributes: Attributes) -> SourceUser:
     """A user as a sync sees it. It has an id, whatever else may be missing."""
     # A user without a profile is told of as one who lacks a username.
     profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
-    username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes)
-    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name)
+    username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes[:4])
+    groups = _texts(profile.get(attributes.groups)) if attributes.groups else ()
+    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name, groups)
 
 
 def _text(value: object) -> str:
@@ -205,6 +206,12 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """An attribute that may be a list, as texts that are not blank, each once."""
+    texts = map(_text, value if isinstance(value, list) else [value])
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def _group(row: object) -> SourceGroup | None:

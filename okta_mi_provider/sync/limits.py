@@ -29,6 +29,7 @@ def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_gr
         "groups": sorted(group.id for group in groups),
         "target_group": target_group,
         **{name: values[name] for name in _MAPPING},
+        **({"map_attr_to_group": settings.map_attr_to_group} if settings.map_attr_to_group else {}),
     }
 
 

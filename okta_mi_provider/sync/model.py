@@ -30,6 +30,9 @@ class SourceUser:
     """A member of an Okta group, with the profile attributes that were asked for, as texts.
 
     An attribute that Okta does not have, or that is not a text or a number, is "".
+
+    Attributes:
+        groups: What the attribute says that names the user's MI groups, if one does; see `by_attribute`.
     """
 
     id: str
@@ -38,6 +41,7 @@ class SourceUser:
     email: str
     first_name: str
     last_name: str
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,16 @@ class TargetUser:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One or several groups of an Okta org with all of their members, each once, whatever their status."""
+    """One or several groups of an Okta org with all of their members, each once, whatever their status.
+
+    Attributes:
+        named: The MI group that an attribute of these users names, where they are only those; see `by_attribute`.
+    """
 
     org: str
     groups: tuple[SourceGroup, ...]
     users: tuple[SourceUser, ...]
+    named: str | None = None
 
     @property
     def name(self) -> str:
