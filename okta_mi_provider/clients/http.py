@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from os import environ
 from pathlib import Path
@@ -17,19 +16,13 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
-from urllib3.exceptions import HTTPError, LocationValueError
+from urllib3.exceptions import HTTPError
 
 from okta_mi_provider import __version__
-from okta_mi_provider.clients.advice import SOMETHING_BETWEEN
 from okta_mi_provider.clients.body import read_body
-from okta_mi_provider.clients.errors import (
-    ApiError,
-    Call,
-    ConfigurationError,
-    RateLimited,
-    Unavailable,
-    WriteInDryRun,
-)
+from okta_mi_provider.clients.credentials import Credentials
+from okta_mi_provider.clients.errors import Call, ConfigurationError, RateLimited, WriteInDryRun
+from okta_mi_provider.clients.unanswered import no_answer
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
@@ -42,8 +35,6 @@ _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _CONNECT_TIMEOUT_S = 10.0
 #: How often as long as the longest silence a whole answer may take.
 _SLOWEST = 10
-#: How OpenSSL puts it that the other side answers in another protocol.
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 #: What is shorter than this is no secret, and hiding it would make nonsense of a message.
 _SHORTEST_SECRET = 5
 #: First and longest pause before a request is tried again, in seconds.
@@ -82,34 +73,6 @@ class Transport:
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
     pauses: Pauses = field(default_factory=Pauses)
-
-
-class Credentials(AuthBase):
-    """What proves to a server who asks.
-
-    Attributes:
-        secret: Never to be shown.
-    """
-
-    secret: str
-
-
-class HeaderAuth(Credentials):
-    """Sends a secret in a header.
-
-    Args:
-        header: Name of the header.
-        secret: The token.
-        scheme: What stands in front of it, such as "Bearer".
-    """
-
-    def __init__(self, header: str, secret: str, scheme: str = "") -> None:
-        self._header, self.secret = header, secret
-        self._value = f"{scheme} {secret}" if scheme else secret
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers[self._header] = self._value
-        return request
 
 
 class _NoRedirects(requests.Session):
@@ -219,40 +182,8 @@ class HttpSession:
                 stream=True,
             )
             read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
-        except ApiError:
-            raise
-        except requests.exceptions.SSLError as error:
-            inner = _innermost(error)
-            if isinstance(inner, ssl.SSLError) and inner.reason in _NOT_TLS:
-                raise ConfigurationError(
-                    f"{self.system} at {self.base} does not speak https. Is the port right? A server on this "
-                    "machine may be meant with http://."
-                ) from None
-            if not isinstance(inner, ssl.SSLCertVerificationError):
-                raise Unavailable(call, _reason(error)) from None
-            raise ConfigurationError(
-                f"{self.system} at {self.base} did not get through the check of its certificate ({_reason(error)}). "
-                "If its authority is your own, set 'verify' to the path of its certificate."
-            ) from None
-        except requests.exceptions.Timeout:
-            raise Unavailable(call, f"nothing came for {self.transport.timeout_s:g} s") from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, LocationValueError) as error:
-            if self._session.proxies:
-                # The reason would show the proxy's password.
-                raise ConfigurationError(
-                    f"{self.system} at {self.base} cannot be asked: the proxy in HTTP_PROXY or HTTPS_PROXY is not a "
-                    "URL that can be used, such as http://proxy.example.org:3128."
-                ) from None
-            raise ConfigurationError(
-                f"The {self.system} host of {self.base} can be none: {_reason(error).rstrip('.')}. Correct it."
-            ) from None
-        except HTTPError as error:
-            # Requests has put its own errors in place of urllib3's, except while the body was read.
-            part = replace(call, broke_off=True)
-            raise Unavailable(part, _reason(error), SOMETHING_BETWEEN.format(base=self.base)) from None
-        except (OSError, ValueError) as error:
-            # Requests' own errors for broken connections, and what is no HTTP at all.
-            raise Unavailable(call, _reason(error), f"Is {self.base} the right address, and is it up?") from None
+        except (OSError, ValueError, HTTPError) as error:
+            raise no_answer(error, call, self.base, self.transport.timeout_s, bool(self._session.proxies)) from None
         self.headers = response.headers
         return response
 
@@ -342,30 +273,3 @@ class HttpSession:
 
 def _already_waited(seconds: float) -> None:
     """Nothing: the pause before an attempt is made where it is told why, and where it can be ended."""
-
-
-def secret(value: str | None, what: str) -> str:
-    """A token or key as it can be sent in a header. Blanks around it come from copying, and are dropped.
-
-    Raises:
-        ConfigurationError: If there is none, or it has characters that no token has. It is not shown.
-    """
-    text = (value or "").strip()
-    if not text:
-        raise ConfigurationError(f"{what} is missing.")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigurationError(
-            f"{what} has characters that no token has, such as blanks in the middle; copy it again."
-        )
-    return text
-
-
-def _innermost(error: BaseException) -> BaseException:
-    inner = error.__context__ if error.__cause__ is None else error.__cause__
-    return error if inner is None else _innermost(inner)
-
-
-def _reason(error: BaseException) -> str:
-    """Why a connection failed, in the words of the operating system."""
-    inner = _innermost(error)
-    return one_line(str(getattr(inner, "strerror", None) or inner or type(inner).__name__))

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from okta_mi_provider.clients.advice import about_mi_trouble
 from okta_mi_provider.clients.body import json_body, redirect_error
+from okta_mi_provider.clients.credentials import HeaderAuth, secret
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, SessionExpired, Unavailable
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, secret
+from okta_mi_provider.clients.http import HttpSession
 from okta_mi_provider.clients.metric_insights_answers import asked_pause, message_of
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.text import quoted

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import requests
 
-from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, secret
+from okta_mi_provider.clients.credentials import Credentials, HeaderAuth, secret
+from okta_mi_provider.clients.http import HttpSession
 
 #: Days after which an API token dies that nobody uses.
 _TOKEN_LIVES_DAYS = 30

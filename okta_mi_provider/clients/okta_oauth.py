@@ -16,8 +16,9 @@ from requests.auth import AuthBase
 
 from okta_mi_provider.clients.advice import OKTA_TROUBLE
 from okta_mi_provider.clients.body import json_body, json_of, redirect_error
+from okta_mi_provider.clients.credentials import Credentials, HeaderAuth, secret
 from okta_mi_provider.clients.errors import ApiError, AuthError, BadAnswer, RateLimited, RightsMissing, Unavailable
-from okta_mi_provider.clients.http import Credentials, HeaderAuth, HttpSession, secret
+from okta_mi_provider.clients.http import HttpSession
 from okta_mi_provider.clients.okta_keys import ProofKey, SigningKey
 from okta_mi_provider.clients.rate_limit import server_time, wait_after_429
 from okta_mi_provider.sync.text import quoted

@@ -36,7 +36,7 @@ _DEFAULT_GROUP = frozenset({Wish.DEFAULT_GROUP})
 _ONE_AT_A_TIME = (
     "Metric Insights takes only one group along with a user that it creates, so users are created in the Default Group "
     "and put into theirs then. Set 'default_group_method' of the connection to 'indicator': no run tries the other way "
-    "again, and none that dies at its first user leaves that one out of the Default Group."
+    "again."
 )
 
 
@@ -50,9 +50,9 @@ class CreateProbe:
     What is asked for is the dialect's `default_group_method`. What is learnt is about wishes, not about groups, and so
     holds for every group of a run.
 
-    Somebody in the group who is not in the Default Group is, to the next run, one whom a person has made so. So both
-    are asked for at once only while that is seen to work, and a single time to see it. Otherwise users are created in
-    the Default Group and put into the group last: who is not there yet is missed by the next run.
+    Somebody in the group who is not in the Default Group is, to a run that knows of no earlier one, one whom a person
+    has made so. So both are asked for at once only while that is seen to work, and a single time to see it. Otherwise
+    users are created in the Default Group and put into the group last: who is not there yet is missed by the next run.
 
     Args:
         client: Sends the requests.

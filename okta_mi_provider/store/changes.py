@@ -66,6 +66,7 @@ class Doubt(NamedTuple):
         run: Id of the run that has announced it.
         source_group_id: Okta id of the first group of that run.
         new: The attributes that were to be written.
+        default_group: Whether that run was to put those that it creates into the Default Group.
     """
 
     run: int
@@ -80,6 +81,7 @@ class Doubt(NamedTuple):
     user_id: str | None
     username: str | None
     new: dict[str, Any] | None
+    default_group: bool = True
 
 
 def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | None, approved_by: str | None) -> None:
@@ -184,7 +186,7 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
     if group_id is not None:
         same_group = or_(same_group, RUNS.c.target_group_id == group_id)
     query = (
-        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups)
+        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups, RUNS.c.settings)
         .join(RUNS)
         .where(is_(Status.BEGUN))
         .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
@@ -205,6 +207,7 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
             row.user_id,
             row.username,
             row.new,
+            not row.settings.get("skip_default_group"),
         )
         for row in rows
     ]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store import ledger, links, runs
+from okta_mi_provider.store import ledger, links, runs, unfinished
 from okta_mi_provider.store.changes import Noted
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.ledger import Membership
@@ -23,7 +23,7 @@ from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory
+from okta_mi_provider.sync.memory import Link, Memory, Unfinished
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
@@ -262,6 +262,25 @@ class StoreJournal:
             if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
         ]
         links.put(connection, plan.host, plan.org, run, created)
+        self._finish(connection, outcomes)
+
+    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Notes who may have been created and is not in the Default Group, and who is in it now."""
+        assert self._plan is not None, "what is noted was planned"  # noqa: S101
+        plan = self._plan
+        default_group = plan.default_group
+        if default_group is None or default_group.id == self._group.id:
+            return
+        failed, inside = [], []
+        for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
+            creates = change.kind is ChangeKind.CREATE_USER
+            joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
+            if status in account.SETTLED and (creates or joins):
+                inside.append(change.source_id or "")
+            elif creates and change.after:
+                failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))
+        unfinished.put(connection, plan.host, plan.org, self.run, failed)
+        unfinished.drop(connection, plan.host, plan.org, inside)
 
     def _noted(self, outcome: Outcome) -> Noted:
         of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
@@ -299,6 +318,9 @@ def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, grou
         if created and user and doubt.source_id:
             link = Link(doubt.source_id, user.id, user.username)
             links.put(connection, host, doubt.org, doubt.run, [link])
+            if doubt.default_group:
+                half_made = Unfinished(doubt.source_id, user.username, user.email)
+                unfinished.put(connection, host, doubt.org, doubt.run, [half_made])
         if group is None or doubt.group_name != group.name:
             continue
         if noted.joined and user and doubt.source_id:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store import ledger, links, runs
+from okta_mi_provider.store import ledger, links, runs, unfinished
 from okta_mi_provider.store.history import last_written
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Memory, recollect
@@ -46,6 +46,7 @@ def remembered(
         group,
         links=links.between(connection, target.host, source.org),
         made=made,
+        unfinished=unfinished.between(connection, target.host, source.org),
         disabled=account.disabled(connection, target.host),
         written=last_written(connection, target.host, members) if settings.mode == "drift" else {},
         last=runs.last_complete(

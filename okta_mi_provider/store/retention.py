@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, exists, func, select
 
 from okta_mi_provider.store.changes import is_
 from okta_mi_provider.store.errors import StoreError
-from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS
+from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS, UNFINISHED
 from okta_mi_provider.sync.apply import Status
 
 #: How many ids fit into one query.
@@ -25,7 +25,7 @@ class Retention(NamedTuple):
 
     Attributes:
         days: Artifacts, and changes that were only planned.
-        history_days: Runs and changes.
+        history_days: Runs and changes, and users whose creation came to grief.
     """
 
     days: int = 30
@@ -64,6 +64,7 @@ def forget(connection: Connection, retention: Retention) -> None:
     connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.created_at < artifacts_before))
     began_before = exists().where(RUNS.c.id == CHANGES.c.run, RUNS.c.started_at < artifacts_before)
     connection.execute(delete(CHANGES).where(is_(Status.PLANNED), began_before))
+    connection.execute(delete(UNFINISHED).where(UNFINISHED.c.at < history_before))
     old = list(
         connection.scalars(
             select(RUNS.c.id).where(

@@ -118,6 +118,20 @@ LINKS = Table(
     Index("okta_mi_links_of_user", "host", "org", "user_id"),
 )
 
+#: Users whose creation came to grief: they may be there, and not in the Default Group.
+UNFINISHED = Table(
+    "okta_mi_unfinished",
+    METADATA,
+    Column("host", SafeText, primary_key=True),
+    Column("org", SafeText, primary_key=True),
+    Column("source_id", SafeText, primary_key=True),
+    Column("username", SafeText, nullable=False),
+    Column("email", SafeText, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("okta_mi_unfinished_by_time", "at"),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",

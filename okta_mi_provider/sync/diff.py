@@ -90,7 +90,8 @@ class _Room:
         if existing.id not in self.members:
             yield Change(ChangeKind.ADD_MEMBER, self.group.name, source.id, wanted, wanted)
         default = self.default_group
-        if self.settings.force and default and default != self.group and existing.id not in self.default_members:
+        into_default = self.settings.force or existing.id in self.snapshot.memory.half_made
+        if into_default and default and default != self.group and existing.id not in self.default_members:
             yield Change(ChangeKind.ADD_MEMBER, default.name, source.id, wanted, wanted)
 
     def notices(self, pair: Pair) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 
@@ -21,6 +21,20 @@ class Link:
     source_id: str
     user_id: str
     username: str
+
+
+class Unfinished(NamedTuple):
+    """A user whose creation came to grief, and who may be in MI all the same.
+
+    Attributes:
+        source_id: Okta id.
+        username: What the MI user was to be called.
+        email: Its address.
+    """
+
+    source_id: str
+    username: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Memory:
         links: MI ids by Okta id, of those whom their username would not find.
         unlinked: Okta ids of the source that are not linked yet.
         former: Okta ids by MI id, of MI users that are linked with somebody else than their username says.
+        half_made: MI ids of users whose creation came to grief: they may not be in the Default Group.
         made: Memberships of our making that differ from Okta: the member is not listed there, or is listed and no
             member any more.
         disabled: MI ids of the users whom a sync has disabled, and who still are.
@@ -55,6 +70,7 @@ class Memory:
     links: Mapping[str, str] = field(default_factory=dict)
     unlinked: frozenset[str] = frozenset()
     former: Mapping[str, str] = field(default_factory=dict)
+    half_made: frozenset[str] = frozenset()
     made: tuple[Link, ...] = ()
     disabled: frozenset[str] = frozenset()
     written: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -67,6 +83,7 @@ def recollect(
     group: TargetGroup | None,
     *,
     links: Iterable[Link] = (),
+    unfinished: Iterable[Unfinished] = (),
     made: Iterable[Link] = (),
     disabled: Iterable[Link] = (),
     written: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
@@ -82,6 +99,7 @@ def recollect(
         target: MI as it was read.
         group: The target group; None if it does not exist.
         links: All links between this org and this server.
+        unfinished: All users whose creation came to grief.
         made: All memberships of the target group of our making, for this source.
         disabled: All users of this server whom a sync has disabled.
         written: What syncs have written last, by MI id and attribute.
@@ -112,6 +130,7 @@ def recollect(
         links=found,
         unlinked=frozenset(unlinked),
         former=former,
+        half_made=_half_made(unfinished, target),
         made=tuple(
             each
             for each in made
@@ -124,3 +143,12 @@ def recollect(
         written={user_id: values for user_id, values in written.items() if user_id in users},
         last=last,
     )
+
+
+def _half_made(unfinished: Iterable[Unfinished], target: Target) -> frozenset[str]:
+    """MI ids of those who are there, and not as somebody else."""
+    fold = str.casefold if target.username_casefold else str
+    addresses = {fold(each.username): each.email.casefold() for each in unfinished}
+    if not addresses:
+        return frozenset()
+    return frozenset(user.id for user in target.users if addresses.get(fold(user.username)) == user.email.casefold())

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tests.chaos.checks import violations
 from tests.chaos.describe import describe
-from tests.chaos.known import part
 from tests.chaos.nursery import Nursery
 from tests.chaos.play import Player
 from tests.chaos.record import Record
@@ -36,12 +35,12 @@ def open_player() -> Iterator[Player]:
         shutil.rmtree(home)
 
 
-def run_one(player: Player, seed: int) -> tuple[Record, list[str], list[str]]:
-    """Plays the run of a seed; returns what happened, what is broken, and what is known."""
+def run_one(player: Player, seed: int) -> tuple[Record, list[str]]:
+    """Plays the run of a seed; returns what happened, and what is broken."""
     record = player.play(make(seed))
-    broken, known = part(record, violations(record))
+    broken = violations(record)
     shutil.rmtree(record.folder)
-    return record, broken, known
+    return record, broken
 
 
 class Summary:
@@ -84,13 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     first = args.seed if args.seed is not None else int(time.time() * 1000) % 10**9
     print(f"SEED={first} RUNS={args.runs}", flush=True)
     began, broken_runs, summary = time.monotonic(), [], Summary()
-    seeds_of_known: dict[str, list[int]] = {}
     with open_player() as player:
         for seed in range(first, first + args.runs):
-            record, broken, known = run_one(player, seed)
+            record, broken = run_one(player, seed)
             summary.add(record)
-            for what in known:
-                seeds_of_known.setdefault(what, []).append(seed)
             if broken:
                 broken_runs.append(seed)
                 print(describe(record, broken), flush=True)
@@ -102,8 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.stdout.isatty():
                 print(f"\r{summary.runs} of {args.runs}", end="", flush=True)
     print(f"\n{summary}\n{time.monotonic() - began:.0f} s")
-    for what, seeds in seeds_of_known.items():
-        print(f"Known: {what} Seeds: {', '.join(map(str, seeds))}")
     if broken_runs:
         print(
             f"BROKEN: {len(broken_runs)} runs. Again: " + ", ".join(f"make chaos SEED={s} RUNS=1" for s in broken_runs)

@@ -10,9 +10,11 @@ import pickle
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from okta_mi_provider.cli.provision import journal_of
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient, MIDialect
@@ -24,6 +26,7 @@ from okta_mi_provider.clients.okta_oauth import ServiceApp
 from okta_mi_provider.clients.urls import metric_insights_url, okta_url
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.simulators import credentials
+from okta_mi_provider.store import Store
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.render import as_csv, as_markdown, as_text
@@ -169,10 +172,12 @@ def _provision(job: Job) -> dict[str, Any]:
     source, target = okta(job), metric_insights(job, read_only=settings.dry_run)
     sides = Sides(source, target, EnsuringWriter(target), job.concurrency)
     reports, texts = [], []
-    for report, cause in provision(sides, _unions(job), settings, watcher=Notebook(job)):
-        reports.append({**report.to_json(), "passing": bool(cause and cause.passing)})
-        texts += told(report)
-        texts += said_by(cause) if cause else []
+    with closing(Store(f"sqlite:///{job.store}")) as store:
+        journal = journal_of(store, sides, settings)
+        for report, cause in provision(sides, _unions(job), settings, journal_of=journal, watcher=Notebook(job)):
+            reports.append({**report.to_json(), "passing": bool(cause and cause.passing)})
+            texts += told(report)
+            texts += said_by(cause) if cause else []
     return {"reports": reports, "texts": texts + shown(sides), "errors": []}
 
 

@@ -43,7 +43,7 @@ class Job:
 
     @property
     def store(self) -> Path:
-        """The store of the syncs that have one."""
+        """The store of all syncs of the run."""
         return self.kept / "store.db"
 
     @property

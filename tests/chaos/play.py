@@ -110,7 +110,7 @@ class Player:
             nonlocal timer
             tap.pid = pid
             if trouble.kill and trouble.kill.seconds is not None:
-                timer = threading.Timer(trouble.kill.seconds, tap.kill)
+                timer = threading.Timer(trouble.kill.seconds, lambda: tap.kill(pid))
                 timer.start()
 
         try:

@@ -85,9 +85,11 @@ class Tap:
         if isinstance(body, dict) and body.get("password"):
             self.secrets[body["password"]] = "password"
         self._seen += 1
-        is_last = self._kill is not None and self._seen == self._kill.writes
-        if is_last and self._kill and not self._kill.after_effect:
-            self.kill()
+        kill = self._kill if self._kill and self._seen == self._kill.writes else None
+        # Once the answer begins, another process may be the one to kill.
+        victim = self.pid
+        if kill and not kill.after_effect:
+            self.kill(victim)
         if self._chance.random() < self._echo:
             self.echoed += 1
             await _repeat(scope, content, send, self._chance.choice((400, 500)))
@@ -96,20 +98,20 @@ class Tap:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 write.status = message["status"]
-                if is_last:
-                    self.kill()
+                if kill and kill.after_effect:
+                    self.kill(victim)
             elif message.get("body", b"").startswith(b'{"user'):
                 write.shown = True
             await send(message)
 
         await self._app(scope, receive, answer)
 
-    def kill(self) -> None:
-        """Kills the process without a word, as the machine does when it runs out of memory."""
-        if self.pid is not None:
+    def kill(self, pid: int | None) -> None:
+        """Kills a process without a word, as the machine does when it runs out of memory; not one that has ended."""
+        if pid is not None and pid == self.pid:
             # It may have ended at this very moment.
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             self.pid = None
 
     def _noting_token(self, send: Send) -> Send:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from okta_mi_provider.clients.credentials import HeaderAuth
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import AuthError, RateLimited, Unavailable
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, Transport
+from okta_mi_provider.clients.http import HttpSession, Transport
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, PersonalToken
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect

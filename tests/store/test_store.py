@@ -45,6 +45,7 @@ MEMORIES = st.builds(
     links=st.dictionaries(TEXTS, TEXTS, max_size=3),
     unlinked=st.frozensets(TEXTS, max_size=3),
     former=st.dictionaries(TEXTS, TEXTS, max_size=3),
+    half_made=st.frozensets(TEXTS, max_size=3),
     made=st.lists(st.builds(Link, TEXTS, TEXTS, TEXTS), max_size=3).map(tuple),
     disabled=st.frozensets(TEXTS, max_size=3),
     last=st.none() | st.builds(LastSync, st.dictionaries(TEXTS, TEXTS, max_size=3), st.integers(0, 9)),

@@ -20,7 +20,7 @@ from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
 from tests.store.fakes import HOST, ORG, Sync
-from tests.unit.worlds import okta_user, snapshot
+from tests.unit.worlds import DEFAULT_GROUP, okta_user, snapshot
 
 RUN = RunKey("okta_mi__Sales", "manual__1")
 SALES = SourceGroup("00g-Sales", "Sales")
@@ -476,7 +476,8 @@ class TestCrash:
         _, ana, bob = History(sync.store).changes_of_run(1)
         assert (ana.status, ana.joined, ana.user_id) == (Status.DONE, True, sync.mi.id_of("ana"))
         assert (bob.status, bob.error, bob.passing) == (Status.FAILED, NOT_DONE, True)
-        assert statuses(sync, 2) == {"bob": Status.DONE}
+        # Whether Ana has come into the Default Group as well was not known.
+        assert statuses(sync, 2) == {"bob": Status.DONE, "ana": Status.ALREADY}
         row = ledger(sync)["ana"]
         assert (row.run, row.dag_id, row.source_id, row.source_group_id) == (1, "cli:Sales", "00u-ana", "00g-Sales")
         assert links(sync) == {"00u-ana": "ana", "00u-bob": "bob"}
@@ -514,6 +515,39 @@ class TestCrash:
         assert (ana.status, ana.joined) == (Status.DONE, False)
         again = {each.username: each for each in History(sync.store).changes_of_run(2)}["ana"]
         assert (again.kind, again.joined) == (ChangeKind.ADD_MEMBER, True)
+
+    @pytest.mark.parametrize("skips", [False, True])
+    def test_a_user_who_was_created_but_is_not_in_the_default_group_gets_there_once(
+        self, sync: Sync, skips: bool
+    ) -> None:
+        assert sync.crash(at=2, after=True, skip_default_group=skips)
+        sync.mi.memberships[DEFAULT_GROUP.id].clear()
+
+        # What only looks has no consequences.
+        sync.run(dry_run=True)
+        sync.run(max_creates=0)
+        sync.run()
+        inside = set() if skips else {"ana"}
+        assert sync.mi.names_in(DEFAULT_GROUP.name) == {"bob", *inside}
+        sync.mi.take_out("bob", DEFAULT_GROUP.name)
+        sync.mi.memberships[DEFAULT_GROUP.id].clear()
+        assert sync.run().report.changes == ()
+
+    def test_a_user_whose_creation_has_failed_and_who_is_there_gets_into_the_default_group(self, sync: Sync) -> None:
+        sync.mi.failing = {"ana"}
+        sync.run()
+        sync.mi.failing = set()
+        sync.mi.add_user("ana")
+        sync.run()
+        assert sync.mi.names_in(DEFAULT_GROUP.name) == {"ana", "bob"}
+
+    def test_somebody_else_of_that_name_does_not(self, sync: Sync) -> None:
+        sync.mi.failing = {"ana"}
+        sync.run()
+        sync.mi.failing = set()
+        sync.mi.add_user("ana", email="other@example.com")
+        sync.run()
+        assert sync.mi.names_in(DEFAULT_GROUP.name) == {"bob"}
 
     def test_a_member_of_a_crashed_run_who_was_taken_out_and_put_in_by_hand_is_not_ours(self, sync: Sync) -> None:
         sync.okta.join("Sales", *(f"user{number:03}" for number in range(60)))

@@ -8,8 +8,9 @@ import pytest
 import requests
 import urllib3
 
+from okta_mi_provider.clients.credentials import HeaderAuth, secret
 from okta_mi_provider.clients.errors import ConfigurationError, WriteInDryRun
-from okta_mi_provider.clients.http import HeaderAuth, HttpSession, Transport, secret
+from okta_mi_provider.clients.http import HttpSession, Transport
 from okta_mi_provider.clients.urls import BaseUrl
 
 BASE = BaseUrl("https://mi.example.org")
