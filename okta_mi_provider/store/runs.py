@@ -50,6 +50,12 @@ class RunKey(NamedTuple):
         mapped = map_index is not None and map_index >= 0
         return cls(_id(f"{dag_id}:{task_id}"), _id(f"{run_id}:{map_index}") if mapped else run_id)
 
+    @classmethod
+    def of_group(cls, dag_id: str, run_id: str, target_group: str) -> Self:
+        """The key of the sync into one MI group, of a run that syncs into several."""
+        digest = hashlib.sha256(target_group.encode(errors="surrogatepass")).hexdigest()[:16]
+        return cls(dag_id, _id(f"{run_id}:{digest}"))
+
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
