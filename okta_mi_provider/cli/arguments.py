@@ -225,6 +225,9 @@ class _Prompted(argparse.Action):
 class _Groups(argparse.Action):
     """Group names, wherever they stand."""
 
+    #: Asked by argcomplete: groups are no files.
+    completer = staticmethod(lambda **_: ())
+
     def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, *_: object) -> None:  # noqa: ARG002
         add_groups(namespace, values or [])
 
@@ -238,6 +241,9 @@ def _choice_or_group(name: str, bare: str) -> type[argparse.Action]:
     """An option whose value may be left out right before a group name: what is no value is a group."""
 
     class ChoiceOrGroup(argparse.Action):
+        #: Asked by argcomplete.
+        completer = staticmethod(lambda **_: AUTO_CREATE)
+
         def __call__(self, parser: object, namespace: argparse.Namespace, word: Any, *_: object) -> None:  # noqa: ARG002
             setattr(namespace, name, word if word in AUTO_CREATE else bare)
             if word is None or word in AUTO_CREATE:

@@ -16,7 +16,10 @@ from tests.integration.conftest import OKTA_MI, Provision
 from tests.integration.world import ENVIRONMENT, Run, World, logins
 
 #: As the vendor documents it, but for the host and the token.
-VENDOR = "mi-okta-usersync provision --okta-host {host} --okta-token {token} --auto-create all --full-summary -v my_new_group"
+VENDOR = (
+    "mi-okta-usersync provision --okta-host {host} "
+    "--okta-token {token} --auto-create all --full-summary -v my_new_group"
+)
 
 
 def variables(commands: str, **passwords: str) -> dict[str, str]:
