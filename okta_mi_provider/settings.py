@@ -238,6 +238,13 @@ class SyncSettings:
         "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
         "plan with changes does.",
     )
+    incremental: bool = _option(
+        False,
+        Flag(),
+        "Incremental",
+        "In a DAG: the members of an Okta group are read again only if Okta says that somebody has joined or left, and "
+        "at least daily. Changes that Okta does not tell of, as of profiles, are found by the daily reading.",
+    )
     mode: str = _option(
         "sync",
         Choice(("sync", "drift")),
@@ -259,7 +266,7 @@ class SyncSettings:
         Text(),
         "Approved plan",
         "Digest, or at least its first 12 digits, of a plan that was refused: if the plan is still the same, it is "
-        "written although it is unusual.",
+        "written although it is unusual. Only where nobody is asked (approve: never).",
         "--approve",
         in_form=True,
         per_run=True,
@@ -300,6 +307,14 @@ class SyncSettings:
             )
         if values.get("map_attr_to_group") is not None:
             problems += [Problem(key, f"{said} when map_attr_to_group is set") for key, said in _not_mapped(values)]
+        approve = values.get("approve", "never")
+        if approve != "never" and values.get("approve_plan") is not None:
+            # Whoever may trigger a run is not for that reason one of those who may approve.
+            problem = (
+                f"a person is asked here (approve: {approve}), and only the answer to the task approve lets a plan be "
+                "written: trigger the run without it, and have the plan approved there"
+            )
+            problems.append(Problem("approve_plan", problem))
         if problems:
             raise SettingsError(problems)
         return cls(**values)
@@ -319,6 +334,8 @@ def _not_mapped(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "prune",
             "must be off: a group that nobody's attribute names any more is not seen, and would keep its people,",
         )
+    if values.get("incremental", False):
+        yield "incremental", "must be false: which groups there are depends on profiles, whose changes it does not see,"
     if values.get("match_by", ("username",)) != ("username",):
         yield "match_by", "must be username: who else has an address is seen in each group by itself only,"
     if values.get("approve", "never") != "never":

@@ -98,7 +98,12 @@ class TargetReader(Protocol):
 
 
 def fetch(
-    source: SourceReader, target: TargetReader, selectors: Sequence[GroupSelector], settings: SyncSettings
+    source: SourceReader,
+    target: TargetReader,
+    selectors: Sequence[GroupSelector],
+    settings: SyncSettings,
+    *,
+    known: Source | None = None,
 ) -> Snapshot:
     """Reads both sides of one sync completely.
 
@@ -107,11 +112,12 @@ def fetch(
         target: MI.
         selectors: The groups of Okta whose union is synced, at least one.
         settings: How to sync.
+        known: The groups with their members, if they need not be read.
 
     Raises:
         SyncError: If a part of either side could not be read.
     """
-    with beside(lambda: fetch_source(source, selectors, settings), "okta-read") as okta_side:
+    with beside(lambda: known or fetch_source(source, selectors, settings), "okta-read") as okta_side:
         directory = fetch_directory(target, settings)
         found = okta_side()
     return Snapshot(found, with_members(directory, target, found, settings))
@@ -130,7 +136,9 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
             members = source.members(group, Attributes.of(settings))
         groups.append(replace(group, listed=len(members)))
         users.update((user.id, user) for user in members)
-    return Source(source.org, tuple(groups), tuple(users.values()))
+    stamps = [group.stamp for group in groups if group.stamp]
+    checked_at = max(stamp.seen_at for stamp in stamps) if stamps else None
+    return Source(source.org, tuple(groups), tuple(users.values()), checked_at)
 
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:

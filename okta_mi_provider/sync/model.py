@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 #: The type of an MI user who may do everything.
 ADMINISTRATOR = "administrator"
+
+
+class Stamp(NamedTuple):
+    """When a group has changed, by Okta's clock.
+
+    Attributes:
+        members: When somebody has joined or left last, as far as Okta tells; it is late with that.
+        group: When the group itself was changed.
+        seen_at: When Okta said so.
+    """
+
+    members: datetime
+    group: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +33,14 @@ class SourceGroup:
         id: Never changes.
         user_count: How many users Okta says it has, some time ago; None if it does not say.
         listed: How many members its list has had; None as long as it was not read.
+        stamp: When it has changed; None if Okta has not said so, or in a way that nobody understands.
     """
 
     id: str
     name: str
     user_count: int | None = None
     listed: int | None = None
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +89,13 @@ class Source:
 
     Attributes:
         named: The MI group that an attribute of these users names, where they are only those; see `by_attribute`.
+        checked_at: When Okta was asked last whether they have changed, by its clock; None if that is not known.
     """
 
     org: str
     groups: tuple[SourceGroup, ...]
     users: tuple[SourceUser, ...]
+    checked_at: datetime | None = None
     named: str | None = None
 
     @property

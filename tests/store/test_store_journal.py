@@ -19,7 +19,7 @@ from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
-from tests.store.fakes import HOST, ORG, Sync
+from tests.store.fakes import HOST, ORG, Mortal, Sync
 from tests.unit.worlds import DEFAULT_GROUP, okta_user, snapshot
 
 RUN = RunKey("okta_mi__Sales", "manual__1")
@@ -180,6 +180,33 @@ class TestOneRun:
         assert (run.state, run.approved_by, run.triggered_by) == (State.DONE, "eve", "eve")
         assert run.approved_at is not None
         assert {change.approved_by for change in History(sync.store).changes_of_run(run.id)} == {"eve"}
+
+    def test_of_two_who_have_approved_one_plan_each_is_named_for_what_was_written_with_it(self, sync: Sync) -> None:
+        """The question was asked again in the middle, and somebody else has answered."""
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+        key, first = RunKey("dag", "1"), plan.changes[0]
+        for name, tried in (("eve", [first]), ("bob", []), ("cy", [])):
+            approval = Approval("approved", name, "2026-11-24T10:00:00+00:00", plan.digest)
+            beginning = Beginning(SyncSettings(approve="always"), "cron")
+            journal = StoreJournal(sync.store, key, beginning, approval=approval).resumed()
+            journal.planned(plan)
+            journal.begin(tried)
+
+        run = History(sync.store).runs()[0]
+        assert run.approved_by == "cy"
+        assert [change.approved_by for change in History(sync.store).changes_of_run(run.id)] == [
+            "eve" if change == first else "cy" for change in plan.changes
+        ]
+
+    def test_whoever_names_the_digest_of_a_plan_that_needs_no_approval_has_not_approved_it(self, sync: Sync) -> None:
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+
+        sync.run(approve_plan=plan.digest, by="eve")
+
+        run = History(sync.store).runs()[0]
+        assert (run.plan_digest, run.triggered_by, run.approved_by) == (plan.digest, "eve", None)
 
     def test_that_the_end_cannot_be_noted_is_told_and_loses_no_report(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -367,13 +394,13 @@ class TestMemory:
         """What a sync would remember now."""
         found: list[Memory] = []
 
-        class Listening(StoreJournal):
+        class Listening(Mortal):
             def recall(self, *arguments: Any) -> Memory:
                 found.append(super().recall(*arguments))
                 return found[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tests.store.fakes.StoreJournal", Listening)
+            patch.setattr("tests.store.fakes.Mortal", Listening)
             sync.run(dry_run=True, **values)
         return found[0]
 
@@ -609,6 +636,44 @@ class TestCrash:
         assert len(sync.mi.names_in("Sales")) == len(ledger(sync)) == 102
 
 
+class TestOrderlyEnd:
+    """A sync ends before its plan does, and knows what it has not sent."""
+
+    def test_what_was_announced_and_not_sent_is_planned_again(self, sync: Sync) -> None:
+        sync.mi.stops_at = 2
+        assert "Stopped before the end; 1 change" in str(sync.run().cause)
+
+        assert statuses(sync, 1) == {None: Status.DONE, "ana": Status.DONE, "bob": Status.PLANNED}
+
+    def test_who_is_put_there_by_hand_after_the_brake_has_kept_a_sync_from_it_is_hand_made(self, sync: Sync) -> None:
+        names = [f"u{number:03}" for number in range(40)]
+        sync.okta.join("Sales", *names)
+        sync.mi.failing = {"ana", "bob", *names}
+        assert "the rest was not tried" in str(sync.run().cause)
+        assert statuses(sync, 1)["u039"] is Status.PLANNED
+        sync.mi.failing = set()
+        sync.mi.add_user("u039", "Sales")
+        sync.okta.leave("Sales", "u039")
+
+        sync.run(prune="managed")
+
+        assert "u039" in sync.mi.names_in("Sales")
+        assert "u039" not in ledger(sync)
+
+    def test_that_it_cannot_be_noted_hides_no_other_reason(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise StoreError("The disk is full.")
+
+        monkeypatch.setattr("okta_mi_provider.store.changes.withdraw", fail)
+        sync.mi.stops_at = 2
+
+        assert str(sync.run().cause).startswith("Stopped before the end")
+        assert "1 change not sent, and that could not be noted: The disk is full." in caplog.text
+        assert statuses(sync, 1)["bob"] is Status.BEGUN
+
+
 class TestTries:
     """The tasks of one run, each a process, some of them twice or at the same time."""
 
@@ -677,6 +742,38 @@ class TestTries:
         assert journal.outcomes(plan)[ana.key].status is Status.ALREADY
         assert ledger(sync) == {}
         assert links(sync) == {"00u-ana": "ana"}
+
+    def test_what_is_withdrawn_is_again_what_it_was(self, sync: Sync, plan: Plan) -> None:
+        group, ana, bob = plan.changes
+        journal = self.journal(sync)
+        journal.planned(plan)
+        self.tried(journal, group, Status.DONE, target_id="7")
+        self.tried(journal, ana, Status.FAILED, error="busy", passing=True)
+        before = journal.outcomes(plan)
+        journal.begin([ana, bob])
+        journal.withdraw([ana, bob])
+
+        assert journal.outcomes(plan) == before
+        assert statuses(sync, journal.run) == {None: Status.DONE, "ana": Status.FAILED, "bob": Status.PLANNED}
+
+    def test_what_another_try_may_have_sent_stays_in_doubt(self, sync: Sync, plan: Plan) -> None:
+        _, ana, bob = plan.changes
+        first = self.journal(sync)
+        first.start()
+        second = self.journal(sync)
+        for journal in (first, second):
+            journal.planned(plan)
+        first.begin([ana])
+        second.begin([ana])
+        first.begin([bob])
+        second.begin([bob])
+        second.withdraw([ana])
+        first.withdraw([bob])
+
+        assert {name: status for name, status in statuses(sync, first.run).items() if name} == {
+            "ana": Status.BEGUN,
+            "bob": Status.BEGUN,
+        }
 
     @pytest.mark.parametrize("late", [Status.ALREADY, Status.FAILED])
     def test_what_one_try_has_done_is_done_whatever_the_other_one_says(
