@@ -265,6 +265,23 @@ def test_lines_about_something_else_are_left_alone() -> None:
     assert import_text(text).remarks == ()
 
 
+_FRAGMENTS = st.sampled_from([
+    "0 5 * * * ", "@daily ", "@reboot ", SCRIPT, " -H acme.okta.com ", " -P ", "SECRET", " -a", " --force", " A", "$X",
+    "'", '"', "\\", "\n", ";", "&&", "|", "%", "\\%", "X=", "(", ")", "{", "}", "for i in a; do ", "done", "if x; then ",
+    "fi", "#", ">> log", "<<E\n", "E\n", "`", "$(", "--", "=", "\u2028", "\x0b", "CRON_TZ=UTC\n", "CRON_TZ=X\n",
+])  # fmt: skip
+
+
+@given(st.lists(_FRAGMENTS, max_size=30).map("".join))
+def test_any_text_is_carried_over_or_told_and_can_be_read_again(text: str) -> None:
+    found = import_text(text)
+
+    last = text.count("\n") + 1
+    assert all(0 < each.line <= last for each in found.remarks)
+    if found.items:
+        assert parse(document(found.items, defaults=found.defaults), "").broken == ()
+
+
 @given(st.text(min_size=1), st.booleans())
 def test_any_name_of_a_group_is_carried_over_or_told(name: str, as_mapping: bool) -> None:
     more = " -t power_user" if as_mapping else ""

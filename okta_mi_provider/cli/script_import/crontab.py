@@ -46,7 +46,7 @@ def looks_like_crontab(text: str) -> bool:
     """Whether a text is a crontab, and not a script: it has a line that says when, and none that says who runs it."""
     if text.startswith("#!"):
         return False
-    return any(_is_job(line.strip()) for line in text.splitlines())
+    return any(_is_job(line.strip()) for line in text.split("\n"))
 
 
 def jobs(text: str) -> Iterator[Job | Remark]:
@@ -81,7 +81,7 @@ def jobs(text: str) -> Iterator[Job | Remark]:
 def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
     """Lines with their numbers, those that end in a backslash joined with the next."""
     begun, parts = 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(map(str.rstrip, text.split("\n")), 1):
         begun = begun if parts else number
         if line.endswith("\\") and not line.lstrip().startswith("#"):
             parts.append(line[:-1])
