@@ -266,9 +266,10 @@ def test_lines_about_something_else_are_left_alone() -> None:
 
 
 _FRAGMENTS = st.sampled_from([
-    "0 5 * * * ", "@daily ", "@reboot ", SCRIPT, " -H acme.okta.com ", " -P ", "SECRET", " -a", " --force", " A", "$X",
-    "'", '"', "\\", "\n", ";", "&&", "|", "%", "\\%", "X=", "(", ")", "{", "}", "for i in a; do ", "done",
-    "if x; then ", "fi", "#", ">> log", "<<E\n", "E\n", "`", "$(", "--", "=", "\u2028", "\x0b", "CRON_TZ=UTC\n", "CRON_TZ=X\n",
+    "0 5 * * * ", "@daily ", "@reboot ", SCRIPT, " -H acme.okta.com ", " -P ", "SECRET", " -a", " --force", " A",
+    "$X", "'", '"', "\\", "\n", ";", "&&", "|", "%", "\\%", "X=", "(", ")", "{", "}", "for i in a; do ", "done",
+    "if x; then ", "fi", "#", ">> log", "<<E\n", "E\n", "`", "$(", "--", "=", "\u2028", "\x0b", "CRON_TZ=UTC\n",
+    "CRON_TZ=X\n",
 ])  # fmt: skip
 
 
