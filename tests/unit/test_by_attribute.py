@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.clients.okta import user_of
+from okta_mi_provider.groups_file import parse
 from okta_mi_provider.settings import SettingsError
 from okta_mi_provider.sync.by_attribute import Parting, part
 from okta_mi_provider.sync.fetch import Attributes, target_name
@@ -137,6 +138,14 @@ def test_settings_that_make_no_sense_with_it(key: str, value: object) -> None:
     with pytest.raises(SettingsError) as caught:
         settings(map_attr_to_group="department", **{key: value})
     assert [problem.key for problem in caught.value.problems] == [key]
+
+
+def test_an_entry_is_not_taken_for_one_that_is_synced_into_the_group_of_its_name() -> None:
+    file = parse(
+        "groups: [{name: Staff, map_attr_to_group: department}, {name: All, target_group: Staff, prune: managed}]", ""
+    )
+    assert [entry.title for entry in file.entries] == ["All", "Staff"]
+    assert file.broken == ()
 
 
 def test_another_attribute_is_another_mapping() -> None:
