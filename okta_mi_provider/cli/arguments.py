@@ -97,7 +97,7 @@ def okta_arguments() -> Iterator[Argument]:
 def mi_arguments() -> Iterator[Argument]:
     """How to get at Metric Insights."""
     yield _text("HOST", "Metric Insights server, such as https://mi.example.org", "--mi-host")
-    yield _text("USER", "administrator of MI that the application acts for", "--mi-user")
+    yield _text("USER", "administrator of MI that the application acts for, or whose token it is", "--mi-user")
     yield _text(
         "ID",
         f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",

@@ -34,7 +34,8 @@ class RunRecord:
         mode: "sync", "drift" or "undo".
         target_group: Its id is "" if it is not known.
         settings: How it was to sync.
-        fingerprint: The settings that decide who is synced and who is who; None if it did not come to a plan.
+        fingerprint: The settings that decide who is synced, who is who, and who is removed; None if it did not come to
+            a plan.
         only_user: Whether it was about a single user.
         triggered_by: Who began it: a person, or what kind of run of Airflow it was. None if that was not noted.
         approved_by: Who has approved its plan; None if nobody was asked.

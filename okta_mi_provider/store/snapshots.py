@@ -41,6 +41,7 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         "target": {
             "host": target.host,
             "username_casefold": target.username_casefold,
+            "acts_for": target.acts_for,
             "groups": [_group(group) for group in target.groups],
             "default_group": _group(target.default_group) if target.default_group else None,
             "members": {group_id: sorted(members) for group_id, members in target.members.items()},
@@ -78,6 +79,7 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
             {group_id: frozenset(members) for group_id, members in target["members"].items()},
             TargetGroup(*default_group) if default_group else None,
             username_casefold=target["username_casefold"],
+            acts_for=target.get("acts_for"),
         ),
         Memory(
             links=memory["links"],

@@ -81,6 +81,10 @@ class TargetReader(Protocol):
     def username_casefold(self) -> bool:
         """Whether usernames that differ only in case are one user."""
 
+    @property
+    def acts_for(self) -> str | None:
+        """Username of the account that everything is done as; None if nobody has said it."""
+
     def users(self) -> tuple[TargetUser, ...]:
         """All users."""
 
@@ -152,6 +156,7 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
         groups,
         default_group=default_group(groups),
         username_casefold=target.username_casefold,
+        acts_for=target.acts_for,
     )
 
 

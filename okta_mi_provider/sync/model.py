@@ -112,6 +112,7 @@ class Target:
         members: User ids by group id, for the groups that were read.
         default_group: The group that MI puts new users into, if the server has one.
         username_casefold: Usernames that differ only in case are one user.
+        acts_for: Username of the account that everything is read and written as; None if nobody has said it.
     """
 
     host: str
@@ -120,10 +121,18 @@ class Target:
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default_group: TargetGroup | None = None
     username_casefold: bool = True
+    acts_for: str | None = None
 
     def group_named(self, name: str) -> TargetGroup | None:
         """The group with exactly this name."""
         return next((group for group in self.groups if group.name == name), None)
+
+    def acts_as(self, user: TargetUser) -> bool:
+        """Whether a user is the account that everything is written as: who disables or demotes it is locked out.
+
+        Capitals never count here: one account too many is spared rather than the only one lost.
+        """
+        return self.acts_for is not None and user.username.casefold() == self.acts_for.casefold()
 
 
 def joined_name(groups: Iterable[SourceGroup]) -> str:

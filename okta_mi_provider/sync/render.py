@@ -26,6 +26,7 @@ _REASONS = {
     "not_created": "not created because auto_create is 'groups'",
     "disabled_in_mi": "disabled in MI, and still so",
     "protected": "spared because they are administrators of MI",
+    "own_account": "spared because the sync acts for them in MI",
     "renamed": "with a new login in Okta, and their old username in MI",
     "relinked": "who have the account of a former user of Okta",
     "added_by_hand": "added to the MI group by hand",

@@ -66,6 +66,7 @@ class FakeMI:
     failing: set[str] = field(default_factory=set)
     host: str = HOST
     username_casefold: bool = True
+    acts_for: str | None = None
     writes: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
 
@@ -195,8 +196,10 @@ class Sync:
     okta: FakeOkta = field(default_factory=FakeOkta)
     mi: FakeMI = field(default_factory=FakeMI)
 
-    def run(self, *groups: str, key: RunKey | None = None, by: str = "cron", **values: object) -> Result:
-        """One sync of a union of groups; `Sales` if none is given."""
+    def run(
+        self, *groups: str, key: RunKey | None = None, shared: bool = False, by: str = "cron", **values: object
+    ) -> Result:
+        """One sync of a union of groups; `Sales` if none is given. A command, if no key is."""
         settings = SyncSettings.from_mapping({"auto_create": "all", "max_removals": 1_000, **values})
         selectors = [GroupSelector(name=name) for name in groups or ("Sales",)]
         self.mi.writes = 0
@@ -206,7 +209,7 @@ class Sync:
             settings,
             journal_of=lambda name: self.journal(
                 key or RunKey.of_command(name),
-                Beginning(settings, by, ORG, HOST, target_group=name, shared=key is None),
+                Beginning(settings, by, ORG, HOST, target_group=name, shared=shared or key is None),
             ),
             stopped=lambda: self.mi.stops_at is not None and self.mi.writes >= self.mi.stops_at,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError, StoreJournal
 from okta_mi_provider.store.runs import INTERRUPTED
-from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
+from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.store.settle import NOT_DONE
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
@@ -293,10 +294,31 @@ class TestLedger:
 
         assert set(ledger(sync)) == {"ana", "bob"}
 
+    def test_what_a_run_has_made_that_was_killed_and_never_repeated_is_forgotten_all_the_same(self, sync: Sync) -> None:
+        sync.okta.join("Sales", "cy")
+        assert sync.crash(at=4, after=True, target_group="T")
+        killed = History(sync.store).runs()[0]
+        # What has become of its changes is found out by another sync into the group, which does not end it.
+        sync.run(key=RunKey("other", "1"), target_group="T")
+        assert History(sync.store).run(killed.id).state is None  # type: ignore[union-attr]
+        made = {name for name, row in ledger(sync, "T").items() if row.run == killed.id}
+        assert made == {"ana", "bob", "cy"}
+        for name in ("bob", "cy"):
+            sync.mi.take_out(name, "T")
+            sync.okta.leave("Sales", name)
+        with sync.store.writing() as connection:
+            noted = datetime.now(UTC) - timedelta(days=2)
+            connection.execute(update(MEMBERSHIPS).where(MEMBERSHIPS.c.username == "bob").values(at=noted))
+
+        sync.run(key=RunKey("other", "2"), target_group="T")
+
+        # Whoever is put in by hand from now on is nobody's but who has done so; of cy that will be known tomorrow.
+        assert set(ledger(sync, "T")) == {"ana", "cy"}
+
     def test_another_sync_into_the_group_does_not_manage_our_members(self, sync: Sync) -> None:
         sync.okta.join("Marketing", "cy")
-        sync.run(key=RunKey("a", "1"), target_group="T")
-        sync.run("Marketing", key=RunKey("b", "1"), target_group="T")
+        sync.run(key=RunKey("a", "1"), target_group="T", prune="managed")
+        sync.run("Marketing", key=RunKey("b", "1"), target_group="T", prune="managed")
         sync.okta.leave("Sales", "bob")
         sync.okta.leave("Marketing", "cy")
 
@@ -324,6 +346,56 @@ class TestLedger:
 
         assert "bob" not in sync.mi.names_in("T")
 
+    @pytest.mark.parametrize("of_tasks", [False, True], ids=["commands", "tasks of one operator"])
+    def test_who_was_put_into_the_mi_group_for_another_okta_group_is_not_managed_although_the_dag_is_the_same(
+        self, sync: Sync, of_tasks: bool
+    ) -> None:
+        """Commands into one MI group are kept under one name, and so are the tasks of a mapped operator."""
+        keys = [RunKey.of_task("dag", "task", "run", index) if of_tasks else RunKey.of_command("T") for index in (0, 1)]
+        sync.okta.join("Marketing", "cy", "dan")
+        for key, group in zip(keys, ("Sales", "Marketing"), strict=True):
+            sync.run(group, key=key, shared=True, target_group="T")
+        sync.okta.leave("Marketing", "cy")
+
+        refused = sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed").report
+
+        assert [(each.kind, each.user) for each in refused.changes] == [(ChangeKind.REMOVE_MEMBER, "cy")]
+        assert refused.plan is not None
+        approve = refused.plan.digest
+        sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed", approve_plan=approve)
+        assert sync.mi.names_in("T") == {"ana", "bob", "dan"}
+
+    def test_the_first_run_that_removes_more_people_waits_for_a_person(self, sync: Sync) -> None:
+        sync.run()
+        sync.okta.leave("Sales", "bob")
+
+        refused = sync.run(prune="managed").report
+
+        assert refused.state is State.REFUSED
+        assert "prune: off -> managed" in (refused.error or "")
+        assert refused.plan is not None
+        sync.run(prune="managed", approve_plan=refused.plan.digest)
+        assert sync.mi.names_in("Sales") == {"ana"}
+        # It was wanted: from now on leavers go by themselves. And to remove nobody any more is no harm.
+        sync.okta.join("Sales", "cy", "dan")
+        sync.run(prune="managed")
+        sync.okta.leave("Sales", "cy")
+        assert sync.run(prune="managed").report.state is State.DONE
+        sync.okta.join("Sales", "eve")
+        assert sync.run(prune="off").report.state is State.DONE
+
+    def test_a_run_of_a_former_version_has_not_noted_prune_and_makes_nothing_unusual(self, sync: Sync) -> None:
+        sync.run(prune="managed")
+        with sync.store.writing() as connection:
+            noted = connection.scalar(select(RUNS.c.fingerprint))
+            assert noted is not None
+            older = {name: value for name, value in noted.items() if name != "prune"}
+            connection.execute(update(RUNS).values(fingerprint=older))
+        sync.okta.leave("Sales", "bob")
+
+        assert sync.run(prune="managed").report.state is State.DONE
+        assert sync.mi.names_in("Sales") == {"ana"}
+
     def test_members_of_two_groups_that_are_synced_as_one_leave_when_they_are_in_neither(self, sync: Sync) -> None:
         sync.okta.join("Marketing", "bob", "cy")
         both = ("Sales", "Marketing")
@@ -339,12 +411,12 @@ class TestLedger:
         assert sync.mi.names_in("T") == {"ana"}
 
     def test_an_mi_that_was_installed_anew_has_other_people(self, sync: Sync) -> None:
-        sync.run()
+        sync.run(prune="managed")
         ids = {name: sync.mi.id_of(name) for name in ("ana", "bob")}
         for name, user_id in zip(("eve", "zoe"), ids.values(), strict=True):
             sync.mi.accounts[user_id] = replace(sync.mi.accounts[user_id], username=name, email=f"{name}@example.com")
 
-        sync.run(prune="managed")
+        assert sync.run(prune="managed").report.state is State.DONE
 
         assert {"eve", "zoe"} <= sync.mi.names_in("Sales")
 
@@ -359,6 +431,24 @@ class TestLinks:
         assert sync.mi.writes == 1, "the first name"
         assert {each.kind for each in result.report.findings} == {"renamed"}
         assert links(sync) == {"00u-ana": "ana", "00u-bob": "bob"}
+
+    def test_a_new_user_with_the_login_of_a_former_one_gets_nothing_of_theirs(self, sync: Sync) -> None:
+        sync.run()
+        sync.okta.leave("Sales", "ana")
+        sync.run()
+        sync.okta.join("Sales", "ana", id="00u-new", email="new@example.com")
+
+        for _ in range(2):
+            report = sync.run().report
+            assert (report.state, report.changes) == (State.FAILED, ())
+            assert [(each.kind, each.user) for each in report.conflicts] == [("account_inherited", "ana")]
+        assert "00u-new" not in links(sync)
+        # Somebody gives the former account another name.
+        former = sync.mi.id_of("ana")
+        sync.mi.accounts[former] = replace(sync.mi.accounts[former], username="ana-former")
+        assert sync.run().report.state is State.DONE
+        assert sync.mi.id_of("ana") != former
+        assert links(sync)["00u-new"] == "ana"
 
     def test_those_who_are_found_by_name_are_linked_when_the_plan_is_written(self, sync: Sync) -> None:
         sync.mi.add_group("Sales")
@@ -590,7 +680,7 @@ class TestCrash:
         assert "bob" in sync.mi.names_in("Sales")
 
     def test_a_removal_that_was_done_is_ours(self, sync: Sync) -> None:
-        sync.run()
+        sync.run(prune="managed")
         sync.okta.leave("Sales", "bob")
         assert sync.crash(at=1, after=True, prune="managed")
         assert "bob" in ledger(sync)
