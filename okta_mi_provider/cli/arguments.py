@@ -47,13 +47,17 @@ def provision_arguments() -> Iterator[Argument]:
     yield group_names_argument("exact name or id of an Okta group to sync")
     yield from okta_arguments()
     yield from mi_arguments()
+    yield groups_file_argument()
     for name, option in options().items():
         yield from option_arguments(name, option)
     for flag in CUSTOM_ATTRIBUTES:
         yield _impossible(flag)
     yield store_argument()
     yield from common_arguments()
-    yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
+    yield Argument(
+        ("--report",),
+        {"metavar": "FILE", "help": "write the report to FILE, as JSON; -: to stdout, and everything else to stderr"},
+    )
 
 
 def doctor_arguments() -> Iterator[Argument]:
@@ -110,6 +114,15 @@ def mi_arguments() -> Iterator[Argument]:
 def allow_http_argument() -> Argument:
     """Servers without encryption."""
     return Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def groups_file_argument() -> Argument:
+    """Where settings and connections of a group are, as its DAG has them."""
+    text = (
+        "take settings and Airflow connections of the group from its entry in this okta_groups.yaml; options that are "
+        "given go first"
+    )
+    return Argument(("--groups-file",), {"metavar": "FILE", "help": text})
 
 
 def store_argument() -> Argument:

@@ -60,16 +60,16 @@ def _explanation(args: argparse.Namespace) -> Explanation:
         snapshot = fetch(both.source, both.target, selectors, settings)
         name = target_name(snapshot.source, settings)
         group = snapshot.target.group_named(name)
-        dag_id = entry.dag_id if entry else RunKey.of_command(name).dag_id
         with store.reading() as connection:
             memory = remembered(
                 connection,
                 snapshot.source,
                 snapshot.target,
                 group,
-                dag_id=dag_id,
+                dag_id=RunKey.of_command(name).dag_id,
                 settings=settings,
-                shared=entry is None,
+                shared=True,
+                of_dag=entry.dag_id if entry else None,
             )
     return explain(replace(snapshot, memory=memory), settings, args.user)
 

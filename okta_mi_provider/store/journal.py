@@ -52,7 +52,7 @@ class StoreJournal:
         run: Whose it is.
         beginning: What is known of the run. It begins with the first call, unless it is `resumed`.
         approval: What a person has said of the plan, if one was asked.
-        memory_of: Whose syncs count as earlier ones of this; its own if None.
+        memory_of: A DAG whose syncs count as earlier ones of this, besides its own.
     """
 
     def __init__(
@@ -119,9 +119,10 @@ class StoreJournal:
                 source,
                 target,
                 group,
-                dag_id=self._memory_of or self._key.dag_id,
+                dag_id=self._key.dag_id,
                 settings=settings,
-                shared=self._beginning.shared and self._memory_of is None,
+                shared=self._beginning.shared,
+                of_dag=self._memory_of,
             )
         if group and not settings.only_looks:
             assert self._beginning.started_at is not None, "the constructor has set it"  # noqa: S101

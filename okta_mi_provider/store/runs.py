@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
@@ -218,6 +218,8 @@ def last_complete(
     host: str,
     target_group: str | None = None,
     source_groups: Collection[str] | None = None,
+    of_dag: str | None = None,
+    named: bool = False,
 ) -> LastSync | None:
     """The last complete sync of a DAG between two servers: with others it is another sync.
 
@@ -228,18 +230,22 @@ def last_complete(
         host: The MI server.
         target_group: Only a sync into the MI group of this name; None for any.
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
+        of_dag: Or any of this DAG.
+        named: An attribute names the MI group: that DAG syncs into others, too, and only one into this counts.
     """
+    same_group = [] if target_group is None else [RUNS.c.target_group == target_group]
+    of_it = and_(RUNS.c.dag_id == dag_id, *same_group)
+    of_that = and_(RUNS.c.dag_id == of_dag, *(same_group if named else []))
     query = (
-        select(RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(RUNS.c.dag_id == dag_id, RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
+        select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
+        .where(or_(of_it, of_that), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
-    if target_group is not None:
-        query = query.where(RUNS.c.target_group == target_group)
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):
-        if source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups):
+        same = source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups)
+        if same or row.dag_id == of_dag:
             return LastSync(row.fingerprint or {}, row.users_in_scope or 0)
     return None
 

@@ -101,8 +101,8 @@ def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval
         which = "Every plan needs" if settings.approve == "always" else " ".join((*plan.unusual, "Such a plan needs"))
         raise PlanUnusual(
             f"{which} an approval here (approve: {settings.approve}), and nobody has approved plan "
-            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. Trigger a new run, or clear the task that asks and "
-            "all after it."
+            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. Trigger a new run of the DAG, or clear the task "
+            "that asks and all after it."
         )
     plan.raise_if_unsafe(approved=settings.approve_plan)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from okta_mi_provider.cli.main import main
 from okta_mi_provider.settings import SettingsError
 from okta_mi_provider.store import History, Store
 from tests.airflow.conftest import Ended
@@ -49,6 +52,25 @@ def test_a_run_and_a_second_one(world: World, sync: Callable[..., Ended], store:
     world.mi.forget_requests()
     assert sync(STAFF).state == "success"
     assert world.mi.writes() == []
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_command_line_goes_on_from_what_the_dag_has_done(
+    world: World, sync: Callable[..., Ended], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sync(STAFF).state == "success"
+    file = tmp_path / "okta_groups.yaml"
+    file.write_text(textwrap.dedent(STAFF), encoding="utf-8")
+    options = ["--groups-file", str(file), "--okta-conn-id", "okta_default", "--mi-conn-id", "metric_insights_default"]
+
+    assert main(["plan", *options, "Staff"]) == 0
+    world.okta.change("cy", department="Sales", division="Finance")
+    assert main(["provision", *options, "Staff"]) == 0
+    assert world.mi.members("Sales") == logins("bo", "cy")
+
+    capsys.readouterr()
+    assert main(["provision", *options, "--map-attr-to-group", "division", "Staff"]) == 3
+    assert "map_attr_to_group: department -> division" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("staff")

