@@ -97,9 +97,9 @@ def _parsed(url: str | URL, set_by: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        nor = ", nor the id of an Airflow connection" if set_by == SETTING else ""
+        both = "neither a SQLAlchemy URL nor the id of an Airflow connection"
         raise StoreError(
-            f"{set_by} is not a SQLAlchemy URL{nor}. Write it like "
+            f"{set_by} is {both if set_by == SETTING else 'not a SQLAlchemy URL'}. Write it like "
             "sqlite:////var/lib/okta_mi.db or postgresql+psycopg2://user:password@host/database."
         ) from None
     if parsed.drivername in {"postgres", "postgresql"}:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
@@ -233,14 +233,14 @@ def last_complete(
         of_dag: Or any of this DAG.
         named: An attribute names the MI group: that DAG syncs into others, too, and only one into this counts.
     """
-    same_group = [] if target_group is None else [RUNS.c.target_group == target_group]
-    of_it = and_(RUNS.c.dag_id == dag_id, *same_group)
-    of_that = and_(RUNS.c.dag_id == of_dag, *(same_group if named else []))
     query = (
         select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(or_(of_it, of_that), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
+        .where(RUNS.c.dag_id.in_({dag_id, of_dag or dag_id}), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
+    if target_group is not None:
+        into_it = RUNS.c.target_group == target_group
+        query = query.where(into_it if named else or_(into_it, RUNS.c.dag_id == of_dag))
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):

@@ -36,7 +36,14 @@ def test_make_test_runs_every_directory_of_tests(run, repository):
 
 
 def test_no_package_index_is_written_down(repository):
-    for name in ("Makefile", ".ci/run", "Dockerfile", "docker-compose.yaml", "scripts/uv_like_pip.py"):
+    for name in (
+        "Makefile",
+        ".ci/run",
+        "docker/Dockerfile",
+        "docker-compose.yaml",
+        "scripts/uv_like_pip.py",
+        "scripts/engine_without_registry.sh",
+    ):
         text = (repository / name).read_text(encoding="utf-8")
         assert "pypi.org" not in text
         assert "://pypi" not in text
