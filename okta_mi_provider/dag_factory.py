@@ -13,7 +13,7 @@ from okta_mi_provider import idle_token, write_pools
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
-from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
+from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
@@ -83,21 +83,32 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_
         tags=sorted({_TAG, *entry.tags}),
         doc_md=_doc(entry),
     ) as dag:
-        chain(
-            FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})}),
-            DiffOperator(task_id=DIFF, **common),
-            *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
-            create_groups := CreateGroupsOperator(
-                task_id=CREATE_GROUPS,
-                chunk_size=entry.chunk_size,
-                **{**common, **({"pool": write_pool.name} if write_pool else {})},
-            ),
-            UpsertUsersOperator.partial(
-                task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
-            ).expand(chunk=create_groups.output),
-            ReportOperator(task_id=REPORT, **common),
-        )
+        reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
+        if entry.settings.map_attr_to_group:
+            _sync_by_attribute(reading)
+        else:
+            _rooms(entry, common, reading, write_pool)
     dag.fileloc = file
+
+
+def _rooms(
+    entry: Entry, common: Mapping[str, Any], reading: Mapping[str, Any], write_pool: write_pools.WritePool | None
+) -> None:
+    """One task for each room of the sync of a group."""
+    chain(
+        FetchOperator(task_id=FETCH, **reading),
+        DiffOperator(task_id=DIFF, **common),
+        *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
+        create_groups := CreateGroupsOperator(
+            task_id=CREATE_GROUPS,
+            chunk_size=entry.chunk_size,
+            **{**common, **({"pool": write_pool.name} if write_pool else {})},
+        ),
+        UpsertUsersOperator.partial(
+            task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
+        ).expand(chunk=create_groups.output),
+        ReportOperator(task_id=REPORT, **common),
+    )
 
 
 def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
@@ -106,6 +117,14 @@ def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
         # Each has in flight what the connection allows, so one goes after the other.
         return {"max_active_tis_per_dagrun": 1}
     return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
+
+
+def _sync_by_attribute(reading: Mapping[str, Any]) -> None:
+    """One task for all rooms: which MI groups there are is known only when the group was read."""
+    # Only DAGs that have it pay for it.
+    from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator  # noqa: PLC0415
+
+    SyncByAttributeOperator(task_id=SYNC, **reading)
 
 
 def _of_okta(entry: Entry) -> str:
@@ -175,10 +194,11 @@ def _doc(entry: Entry) -> str:
     }
     shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
     warning = idle_token.warning(entry.schedule)
+    last = SYNC if entry.settings.map_attr_to_group else REPORT
     caution = f"**Caution:** {warning}\n\n" if warning else ""
     return (
         f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
-        f"*{options()['dry_run'].title}* to see what it would write; the task `{REPORT}` tells what a run has done."
+        f"*{options()['dry_run'].title}* to see what it would write; the task `{last}` tells what a run has done."
         f"\n\n{_code(shown)}\n"
     )
 

@@ -52,6 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                     "okta_mi_provider.operators.create_groups",
                     "okta_mi_provider.operators.upsert_users",
                     "okta_mi_provider.operators.report",
+                    "okta_mi_provider.operators.by_attribute",
                 ],
             }
         ],

@@ -7,7 +7,7 @@ The groups file, the command line and Airflow's run form are all generated from 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
@@ -143,6 +143,14 @@ class SyncSettings:
         "MI group",
         "Sync into this MI group instead of the one named like the Okta group.",
         "--target-group",
+    )
+    map_attr_to_group: str | None = _option(
+        None,
+        Text(),
+        "Attribute that names the MI group",
+        "Puts each user into the MI group that this Okta profile attribute of the user names, instead of one MI group "
+        "for all; into several, if the attribute is a list. Who has no value is put into none.",
+        "--map-attr-to-group",
     )
     skip_default_group: bool = _option(
         False,
@@ -297,6 +305,8 @@ class SyncSettings:
             problems.append(
                 Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
             )
+        if values.get("map_attr_to_group") is not None:
+            problems += [Problem(key, f"{said} when map_attr_to_group is set") for key, said in _not_mapped(values)]
         approve = values.get("approve", "never")
         if approve != "never" and values.get("approve_plan") is not None:
             # Whoever may trigger a run is not for that reason one of those who may approve.
@@ -313,6 +323,23 @@ class SyncSettings:
         """The settings as plain JSON types; `from_mapping` takes it back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def _not_mapped(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings that make no sense where an attribute names the MI groups, with what to say."""
+    if values.get("target_group") is not None:
+        yield "target_group", "must not be set"
+    if values.get("prune", "off") != "off":
+        yield (
+            "prune",
+            "must be off: a group that nobody's attribute names any more is not seen, and would keep its people,",
+        )
+    if values.get("incremental", False):
+        yield "incremental", "must be false: which groups there are depends on profiles, whose changes it does not see,"
+    if values.get("match_by", ("username",)) != ("username",):
+        yield "match_by", "must be username: who else has an address is seen in each group by itself only,"
+    if values.get("approve", "never") != "never":
+        yield "approve", "must be never: there is a plan for each MI group, and a person is asked about one,"
 
 
 @cache

@@ -45,8 +45,8 @@ def sides(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> Sides
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta, target = clients(args, read_only=read_only, pauses=pauses)
-    return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
+    source, target = clients(args, read_only=read_only, pauses=pauses)
+    return Sides(source, target, EnsuringWriter(target), target.max_concurrency)
 
 
 def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tuple[OktaClient, MetricInsightsClient]:
@@ -55,8 +55,16 @@ def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tup
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta = _okta(args, os.environ, Transport(read_only=read_only, pauses=pauses))
-    return okta, metric_insights(args, read_only=read_only, pauses=pauses)
+    return okta(args, pauses=pauses), metric_insights(args, read_only=read_only, pauses=pauses)
+
+
+def okta(args: argparse.Namespace, *, pauses: Pauses) -> OktaClient:
+    """A client for Okta that only reads, as the arguments say. Nothing is sent yet. Arguments as for `sides`.
+
+    Raises:
+        ConfigurationError: If something is missing, contradictory or cannot be right.
+    """
+    return _okta(args, os.environ, Transport(read_only=True, pauses=pauses))
 
 
 def metric_insights(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> MetricInsightsClient:

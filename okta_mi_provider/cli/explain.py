@@ -49,6 +49,11 @@ def _explanation(args: argparse.Namespace) -> Explanation:
         raise ConfigurationError("Which user? Give a login, an e-mail address or an Okta id.")
     entry = entry_of(args, args.group)
     settings = settings_of(args, entry)
+    if settings.map_attr_to_group:
+        raise ConfigurationError(
+            "explain follows a user into one MI group, and map_attr_to_group names several. What would be done for the "
+            "user is told by okta-mi provision --dry-run --full-summary --only-user USER, with the same options."
+        )
     both = sides(args, read_only=True, pauses=Pauses())
     selectors = list(entry.selectors) if entry else [GroupSelector(name=name) for name in args.group]
     with open_store(args) as store:

@@ -42,6 +42,10 @@ FETCH, DIFF, APPROVE, CREATE_GROUPS, UPSERT_USERS, REPORT = (
 )  # fmt: skip
 
 
+#: The only task of a DAG whose MI groups an attribute names.
+SYNC = "sync"
+
+
 class StoredPlan(NamedTuple):
     """A plan and its digest.
 

@@ -67,6 +67,11 @@ class ProvisionOperator(BaseOperator):
         if self.settings.approve != "never":
             problem = "a single task cannot ask anybody; the DAGs of a groups file can. Here only never is allowed"
             raise SettingsError([Problem("approve", problem)])
+        if self.settings.map_attr_to_group is not None:
+            problem = (
+                "a single task syncs into a single MI group; the DAGs of a groups file can. Here it must not be set"
+            )
+            raise SettingsError([Problem("map_attr_to_group", problem)])
         self.group = group
         self.group_id = group_id
         self.target_group = target_group

@@ -23,7 +23,8 @@ from okta_mi_provider.sync.text import plural, quoted
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_BACKFILL = Finding(
+#: Of a run that belongs to a backfill.
+BACKFILL = Finding(
     "backfill",
     "This run belongs to a backfill. Okta has no history: the state of now was synced, not that of the date.",
 )
@@ -78,7 +79,7 @@ class ReportOperator(SyncOperator):
         error = self._error(job, failures)
         unwanted = refusal(job.approval())
         error = error or unwanted
-        notices: tuple[Finding, ...] = (_BACKFILL,) if job.is_backfill else ()
+        notices: tuple[Finding, ...] = (BACKFILL,) if job.is_backfill else ()
         found = job.store.find(job.run, ArtifactKind.PLAN)
         if found is None:
             return self._without_plan(settings, error, notices)

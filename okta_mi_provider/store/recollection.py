@@ -61,5 +61,6 @@ def remembered(
             target_group=target_name(source, settings) if shared else None,
             source_groups=source_groups if shared and settings.prune == "off" else None,
             of_dag=of_dag,
+            named=source.named is not None,
         ),
     )

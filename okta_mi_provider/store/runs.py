@@ -50,6 +50,12 @@ class RunKey(NamedTuple):
         mapped = map_index is not None and map_index >= 0
         return cls(_id(f"{dag_id}:{task_id}"), _id(f"{run_id}:{map_index}") if mapped else run_id)
 
+    @classmethod
+    def of_group(cls, dag_id: str, run_id: str, target_group: str) -> Self:
+        """The key of the sync into one MI group, of a run that syncs into several."""
+        digest = hashlib.sha256(target_group.encode(errors="surrogatepass")).hexdigest()[:16]
+        return cls(dag_id, _id(f"{run_id}:{digest}"))
+
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
@@ -221,6 +227,7 @@ def last_complete(
     target_group: str | None = None,
     source_groups: Collection[str] | None = None,
     of_dag: str | None = None,
+    named: bool = False,
 ) -> LastSync | None:
     """The last complete sync of a DAG between two servers: with others it is another sync.
 
@@ -232,6 +239,7 @@ def last_complete(
         target_group: Only a sync into the MI group of this name; None for any.
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
         of_dag: Or any of this DAG.
+        named: An attribute names the MI group: that DAG syncs into others, too, and only one into this counts.
     """
     query = (
         select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
@@ -239,7 +247,8 @@ def last_complete(
         .order_by(RUNS.c.id.desc())
     )
     if target_group is not None:
-        query = query.where(or_(RUNS.c.target_group == target_group, RUNS.c.dag_id == of_dag))
+        into_it = RUNS.c.target_group == target_group
+        query = query.where(into_it if named else or_(into_it, RUNS.c.dag_id == of_dag))
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):

@@ -20,7 +20,8 @@ from okta_mi_provider.sync.model import (
 )
 from okta_mi_provider.sync.snapshot import Snapshot
 
-_SOURCE_USER = tuple(each.name for each in fields(SourceUser))
+#: A snapshot is of one MI group: which ones the users name has been decided before.
+_SOURCE_USER = tuple(each.name for each in fields(SourceUser) if each.name != "groups")
 _TARGET_USER = tuple(each.name for each in fields(TargetUser))
 
 

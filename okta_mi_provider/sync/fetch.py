@@ -21,17 +21,28 @@ from okta_mi_provider.sync.wakeful import beside
 
 
 class Attributes(NamedTuple):
-    """Which Okta profile attributes make up a user."""
+    """Which Okta profile attributes make up a user.
+
+    Attributes:
+        groups: That which names the user's MI groups; None if none does.
+    """
 
     username: str
     email: str
     first_name: str
     last_name: str
+    groups: str | None = None
 
     @classmethod
     def of(cls, settings: SyncSettings) -> Attributes:
         """The attributes that the settings name."""
-        return cls(settings.username_attr, settings.email_attr, settings.first_name_attr, settings.last_name_attr)
+        return cls(
+            settings.username_attr,
+            settings.email_attr,
+            settings.first_name_attr,
+            settings.last_name_attr,
+            settings.map_attr_to_group,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +175,4 @@ def with_members(directory: Target, target: TargetReader, source: Source, settin
 
 def target_name(source: Source, settings: SyncSettings) -> str:
     """Name of the MI group that the source is synced into."""
-    return settings.target_group or source.name
+    return settings.target_group or source.named or source.name

@@ -31,6 +31,7 @@ def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_gr
         "groups": sorted(group.id for group in groups),
         "target_group": target_group,
         **{name: values[name] for name in _DECIDING},
+        **({"map_attr_to_group": settings.map_attr_to_group} if settings.map_attr_to_group else {}),
     }
 
 

@@ -48,6 +48,9 @@ class SourceUser:
     """A member of an Okta group, with the profile attributes that were asked for, as texts.
 
     An attribute that Okta does not have, or that is not a text or a number, is "".
+
+    Attributes:
+        groups: What the attribute says that names the user's MI groups, if one does; see `by_attribute`.
     """
 
     id: str
@@ -56,6 +59,7 @@ class SourceUser:
     email: str
     first_name: str
     last_name: str
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Source:
     """One or several groups of an Okta org with all of their members, each once, whatever their status.
 
     Attributes:
+        named: The MI group that an attribute of these users names, where they are only those; see `by_attribute`.
         checked_at: When Okta was asked last whether they have changed, by its clock; None if that is not known.
     """
 
@@ -91,6 +96,7 @@ class Source:
     groups: tuple[SourceGroup, ...]
     users: tuple[SourceUser, ...]
     checked_at: datetime | None = None
+    named: str | None = None
 
     @property
     def name(self) -> str:

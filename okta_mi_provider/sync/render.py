@@ -32,6 +32,8 @@ _REASONS = {
     "added_by_hand": "added to the MI group by hand",
     "removed_by_hand": "taken out of the MI group by hand",
     "changed_by_hand": "changed in MI by hand",
+    "no_group_named": "in no group of MI because the Okta profile names none",
+    "bad_group_name": "in no group of MI because what the Okta profile names cannot be one",
 }
 _HEADLINES = {
     State.DONE: "done",
@@ -128,7 +130,8 @@ def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
 
 
 def _title(report: Report) -> str:
-    source, target = f"Okta group {quoted(report.source_name)}", f"MI group {quoted(report.target_group.name)}"
+    source, name = f"Okta group {quoted(report.source_name)}", report.target_group.name
+    target = f"MI group {quoted(name)}" if name else "no group of MI"
     headline = _HEADLINES[report.state]
     if report.mode == "drift":
         return f"Comparison of {source} with {target}: {'the same' if report.state is State.DONE else headline}"

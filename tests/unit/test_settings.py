@@ -19,6 +19,7 @@ def test_the_defaults_are_those_of_the_vendors_script() -> None:
         "sync_user_limit": 10_000,
         "summary": "counts",
         "target_group": None,
+        "map_attr_to_group": None,
         "skip_default_group": False,
         "username_attr": "login",
         "first_name_attr": "firstName",
