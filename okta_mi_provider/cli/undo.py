@@ -108,6 +108,7 @@ def _target(client: MetricInsightsClient, changes: Sequence[ChangeRecord]) -> Ta
         {group.id: client.members(group) for group in {each.group for each in changes} & set(groups)},
         client.find_default_group(groups),
         client.username_casefold,
+        client.acts_for,
     )
 
 

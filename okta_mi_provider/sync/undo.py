@@ -237,7 +237,12 @@ class _Back:
                 yield from self._switched(done, user, enabled=done.kind is ChangeKind.DISABLE_USER)
 
     def _switched(self, done: Done, user: TargetUser, *, enabled: bool) -> Iterator[Change | Finding]:
-        if user.enabled is not enabled:
+        if user.enabled is enabled:
+            return
+        if not enabled and self._target.acts_as(user):
+            why = "is the account that this acts for in MI, and stays enabled: nothing could be written any more."
+            yield _conflict(done, "own_account", why)
+        else:
             kind = ChangeKind.ENABLE_USER if enabled else ChangeKind.DISABLE_USER
             yield self._touched_later(done, Thing(user.id, _ENABLED), _access(user)) or Change(
                 kind, done.group.name, done.source_id, user, replace(user, enabled=enabled)

@@ -221,6 +221,12 @@ def test_created_users_leave_the_group_and_are_disabled_only_on_request() -> Non
     assert kinds(undone(mi(), CREATED, disable_created=True)) == [ChangeKind.REMOVE_MEMBER, ChangeKind.DISABLE_USER]
 
 
+def test_the_account_that_everything_is_written_as_stays_enabled() -> None:
+    target = replace(mi(members=False), acts_for="ANA")
+    conflicts(undone(target, CREATED, disable_created=True), "stays enabled", kind="own_account")
+    assert kinds(undone(replace(mi(enabled=False), acts_for="ana"), DISABLED)) == [ChangeKind.ENABLE_USER]
+
+
 def test_somebody_else_who_has_the_id_now_is_left_alone() -> None:
     plan = undone(mi(username="zoe"), UPDATED, ADDED)
     assert plan.changes == ()
