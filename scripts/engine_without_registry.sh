@@ -35,9 +35,8 @@ check() {
 # Read-only mounts of all containers, as the items of a list in containers.conf.
 volumes() {
   local path
-  for path in /etc/ssl/certs /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" ${ENGINE_PATHS:-}; do
-    # What is below the home directory of root is there below that of root in the container.
-    [[ ! -e $path ]] || printf '"%s:%s:ro", ' "$path" "${path/#$HOME\//\/root\/}"
+  for path in /etc/ssl/certs /etc/pip.conf /etc/xdg/pip ~root/.config/pip ${ENGINE_PATHS:-}; do
+    [[ ! -e $path ]] || printf '"%s:%s:ro", ' "$path" "$path"
   done
 }
 
