@@ -35,9 +35,8 @@ check() {
 # Read-only mounts of all containers, as the items of a list in containers.conf.
 volumes() {
   local path
-  for path in /etc/ssl/certs /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" ${ENGINE_PATHS:-}; do
-    # What is below the home directory of root is there below that of root in the container.
-    [[ ! -e $path ]] || printf '"%s:%s:ro", ' "$path" "${path/#$HOME\//\/root\/}"
+  for path in /etc/ssl/certs /etc/pip.conf /etc/xdg/pip ~root/.config/pip ${ENGINE_PATHS:-}; do
+    [[ ! -e $path ]] || printf '"%s:%s:ro", ' "$path" "$path"
   done
 }
 
@@ -102,15 +101,21 @@ END
   podman build --quiet --tag "$STAND_IN/postgres" "$DIRECTORY/postgres" >/dev/null
 }
 
-# Podman leaves it to systemd to run them, and there may be none. One at a time for each container.
+# Podman leaves it to systemd to run them, and there may be none. A lock for each container, held for its interval, makes
+# every check come as often as it should.
 run_healthchecks() {
   mkdir -p "$DIRECTORY/locks"
-  while sleep 3; do
+  while sleep 2; do
     for container in $(podman ps --quiet); do
-      flock --nonblock "$DIRECTORY/locks/$container" \
-        timeout 60 podman healthcheck run "$container" </dev/null &>/dev/null &
+      check_health "$container" 9>"$DIRECTORY/locks/$container" </dev/null &>/dev/null &
     done
   done
+}
+
+check_health() {
+  flock --nonblock 9 || return 0
+  timeout 60 podman healthcheck run "$1" || true
+  sleep "$(podman inspect --format '{{.Config.Healthcheck.Interval.Seconds}}' "$1")"
 }
 
 check "$@"
