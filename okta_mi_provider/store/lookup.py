@@ -197,7 +197,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _attribute(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
-    return type_coerce(column, JSON)[name].as_string()
+    found: ColumnElement[str] = type_coerce(column, JSON)[name].as_string()
+    return found
 
 
 _SIDES = (CHANGES.c.old, CHANGES.c.new)

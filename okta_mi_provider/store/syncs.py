@@ -18,6 +18,9 @@ _MOST_IDS = 500
 #: What the id of a sync from the command line begins with.
 COMMAND = "cli:"
 
+#: How a run has ended, or that it has not.
+Ended = State | Literal["running"]
+
 
 class SyncKey(NamedTuple):
     """One sync that runs again and again.
@@ -95,7 +98,7 @@ class Syncs:
         self,
         sync: SyncKey,
         *,
-        state: State | Literal["running"] | None = None,
+        state: Ended | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> list[RunRecord]:
@@ -111,7 +114,7 @@ class Syncs:
         with self._store.reading() as connection:
             return list(run_records(connection.execute(query)))
 
-    def count(self, sync: SyncKey, *, state: State | Literal["running"] | None = None) -> int:
+    def count(self, sync: SyncKey, *, state: Ended | None = None) -> int:
         """How many `runs` there are."""
         with self._store.reading() as connection:
             return connection.scalar(self._runs(select(func.count()), sync, state)) or 0
@@ -147,7 +150,7 @@ class Syncs:
         of_group = [RUNS.c.target_group == sync.group] if sync.group else []
         return [RUNS.c.dag_id == mine, *of_group]
 
-    def _runs(self, query: Select[Any], sync: SyncKey, state: State | Literal["running"] | None) -> Select[Any]:
+    def _runs(self, query: Select[Any], sync: SyncKey, state: Ended | None) -> Select[Any]:
         query = query.select_from(RUNS).where(*self._of(sync))
         if state is None:
             return query
