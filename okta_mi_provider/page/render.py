@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from okta_mi_provider import __version__
 from okta_mi_provider.page import words
 from okta_mi_provider.store.syncs import SyncKey
+from okta_mi_provider.sync.text import plural
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -82,7 +83,7 @@ def _environment() -> Environment:
         sync_key=lambda run: SyncKey.of(run.dag_id, run.target_group.name),
         version=__version__,
     )
-    environment.filters.update(name=words.name, when=_time, ago=_ago, number=_number, span=words.span)
+    environment.filters.update(name=words.name, when=_time, ago=_ago, number=_number, span=words.span, many=plural)
     return environment
 
 

@@ -101,7 +101,8 @@ def run(
         figures=figures_of(record),
         sync=SyncKey.of(record.dag_id, record.target_group.name),
         dag=_dag_of(desk, record.dag_id),
-        conflicts=[each for each in findings if each.cls is FindingClass.CONFLICT],
+        # Twins share one message.
+        conflicts=list(dict.fromkeys(each.message for each in findings if each.cls is FindingClass.CONFLICT)),
         notices=notices[:_NOTICES],
         more_notices=max(0, len(notices) - _NOTICES),
         plan=plan,

@@ -42,6 +42,8 @@ FIELDS = {
     "type": "Type",
     "enabled": "Enabled",
 }
+#: So long ago is no time, in seconds.
+_JUST_S = 5
 _MODES = {"drift": "Drift", "undo": "Undo"}
 #: From so many of a unit on, the next one is used.
 _UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (10_000, "day"))
@@ -87,4 +89,6 @@ def span(seconds: float) -> str:
 def distance(moment: datetime, now: datetime) -> str:
     """How far away a time is: `3 hours ago`, `in 5 minutes`."""
     seconds = (now - moment).total_seconds()
+    if 0 <= seconds < _JUST_S:
+        return "just now"
     return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
