@@ -11,7 +11,7 @@ from okta_mi_provider.store.syncs import SyncKey, Syncs
 from okta_mi_provider.sync.plan import Finding, FindingClass
 from okta_mi_provider.sync.text import plural
 
-#: How many runs of a sync may be under way, or have been killed, before the one that has a report.
+#: How many of the last runs of a sync may be under way, or may not have come to a plan.
 _LOOK_BACK = 5
 
 
@@ -50,7 +50,7 @@ def findings_of(store: Store, run: RunRecord) -> list[Finding]:
 
 
 def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> Iterator[Conflict]:
-    """What the last run of each sync that has ended has left to people.
+    """What the last run of each sync that came to a plan has left to people.
 
     Args:
         store: Where the reports are.
@@ -61,7 +61,7 @@ def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -
         StoreError: If the store cannot be read.
     """
     for key, newest in latest.items():
-        run = newest if newest.state else _ended(syncs.runs(key, limit=_LOOK_BACK))
+        run = _with_plan([newest]) or _with_plan(syncs.runs(key, limit=_LOOK_BACK))
         if run is None or not (number := _conflicts(run)):
             continue
         found = [each for each in findings_of(store, run) if each.cls is FindingClass.CONFLICT]
@@ -72,8 +72,9 @@ def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -
             yield Conflict(run, each.kind, each.user, each.message)
 
 
-def _ended(runs: Iterable[RunRecord]) -> RunRecord | None:
-    return next((run for run in runs if run.state), None)
+def _with_plan(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """The first one that has ended with a plan: what did not get so far has not looked for conflicts."""
+    return next((run for run in runs if run.state and run.plan_digest), None)
 
 
 def _conflicts(run: RunRecord) -> int:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.event import listen, remove
 
-from okta_mi_provider.store import RunKey, Store
+from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.sync.apply import Status
@@ -190,3 +190,18 @@ def test_no_page_reads_a_whole_table(path: Path) -> None:
     for index in ("runs_by_begin", "changes_of_run", "changes_of_user", "changes_of_username", "memberships_of_user"):
         assert f"INDEX okta_mi_{index} " in used, index
     assert [plan for plan in plans if plan.startswith("SCAN okta_mi") and "INDEX" not in plan] == []
+
+
+def test_of_a_sync_without_a_task_for_it_the_report_is_kept_too(store: Store) -> None:
+    """The task `report` of a generated DAG stores its own; a single operator and the command line have none."""
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana")
+    sync.okta.join("Sales", "twin", email="ana@example.com")
+    result = sync.run("Sales")
+
+    (run,) = History(store).runs()
+    found = store.find(RunKey(run.dag_id, run.run_id), ArtifactKind.REPORT)
+
+    assert found is not None
+    assert found.data == result.report.to_json()
+    assert {each["class"] for each in found.data["findings"]} == {"conflict"}
