@@ -133,6 +133,9 @@ def _params(settings: SyncSettings) -> dict[str, Param]:
     """The run form: what it offers, with the values of the entry."""
     values = settings.to_mapping()
     form = {name: option for name, option in options().items() if option.in_form}
+    if settings.approve != "never":
+        # Approving is for those who are asked, not for everybody who may trigger the DAG.
+        del form["approve_plan"]
     params: dict[str, Param] = {}
     for name, option in form.items():
         schema: dict[str, Any] = option.kind.json_schema()

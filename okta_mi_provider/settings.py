@@ -230,6 +230,13 @@ class SyncSettings:
         "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
         "plan with changes does.",
     )
+    incremental: bool = _option(
+        False,
+        Flag(),
+        "Incremental",
+        "In a DAG: the members of an Okta group are read again only if Okta says that somebody has joined or left, and "
+        "at least daily. Changes that Okta does not tell of, as of profiles, are found by the daily reading.",
+    )
     mode: str = _option(
         "sync",
         Choice(("sync", "drift")),
@@ -251,7 +258,7 @@ class SyncSettings:
         Text(),
         "Approved plan",
         "Digest, or at least its first 12 digits, of a plan that was refused: if the plan is still the same, it is "
-        "written although it is unusual.",
+        "written although it is unusual. Only where nobody is asked (approve: never).",
         "--approve",
         in_form=True,
         per_run=True,
@@ -290,6 +297,14 @@ class SyncSettings:
             problems.append(
                 Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
             )
+        approve = values.get("approve", "never")
+        if approve != "never" and values.get("approve_plan") is not None:
+            # Whoever may trigger a run is not for that reason one of those who may approve.
+            problem = (
+                f"a person is asked here (approve: {approve}), and only the answer to the task approve lets a plan be "
+                "written: trigger the run without it, and have the plan approved there"
+            )
+            problems.append(Problem("approve_plan", problem))
         if problems:
             raise SettingsError(problems)
         return cls(**values)

@@ -92,7 +92,7 @@ def okta_arguments() -> Iterator[Argument]:
 def mi_arguments() -> Iterator[Argument]:
     """How to get at Metric Insights."""
     yield _text("HOST", "Metric Insights server, such as https://mi.example.org", "--mi-host")
-    yield _text("USER", "administrator of MI that the application acts for", "--mi-user")
+    yield _text("USER", "administrator of MI that the application acts for, or whose token it is", "--mi-user")
     yield _text(
         "ID",
         f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
@@ -126,7 +126,9 @@ def _text(metavar: str, text: str, *flags: str) -> Argument:
 
 
 def option_arguments(name: str, option: Option) -> Iterator[Argument]:
-    """How one setting is spelt on the command line."""
+    """How one setting is spelt on the command line, if it is."""
+    if not option.flags and not option.flag_values:
+        return
     default = defaults()[name]
     text = option.help.replace("%", "%%")
     match option.kind:
@@ -153,13 +155,13 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
                     "help": text,
                 },
             )
-        case Choice(values) if option.flags:
+        case Choice(values):
             yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
             yield Argument(
                 option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
             )
-        case _ if option.flags:
+        case _:
             shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")

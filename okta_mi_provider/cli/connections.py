@@ -179,7 +179,8 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
             args.mi_application_id, key, args.mi_user, credentials=f"in {MI_KEY_VARIABLE}"
         ), f"in {MI_KEY_VARIABLE}"
     if token:
-        return PersonalToken(token, credentials=f"in {MI_TOKEN_VARIABLE}"), f"in {MI_TOKEN_VARIABLE}"
+        where = f"in {MI_TOKEN_VARIABLE}"
+        return PersonalToken(token, credentials=where, user=args.mi_user or None), where
     raise ConfigurationError(
         f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id "
         f"and --mi-user and set {MI_KEY_VARIABLE}."

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -25,10 +27,11 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
 from okta_mi_provider.clients.okta_pages import Row, whole_list
-from okta_mi_provider.clients.rate_limit import Share
+from okta_mi_provider.clients.rate_limit import Share, server_time
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
-from okta_mi_provider.sync.model import SourceGroup, SourceUser
+from okta_mi_provider.sync.incremental import Changed
+from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
 from okta_mi_provider.sync.text import one_line, quoted
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
@@ -146,6 +149,30 @@ class OktaClient:
             raise BadAnswer(call, "it is not a list of users")
         return rows[0] if rows else None
 
+    def changed_groups(self, since: datetime) -> Changed:
+        """All groups of the org that have changed, or whose members have, after a time by Okta's clock.
+
+        Raises:
+            SyncError: If the list could not be read to its end, or Okta does not say how late it is.
+        """
+        moment = json.dumps(since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        query = {"filter": f"lastMembershipUpdated gt {moment} or lastUpdated gt {moment}"}
+        stamps = whole_list(self._http, _GROUPS, query, lambda row: (str(row["id"]), self._stamp(row)))
+        asked_at = server_time(self._http.headers)
+        if asked_at is None:
+            raise BadAnswer(
+                Call(SYSTEM, "GET", _GROUPS, 200), "it has no Date", "Without 'incremental' nobody needs it."
+            )
+        return Changed(since, datetime.fromtimestamp(asked_at, UTC), dict(stamps))
+
+    def _stamp(self, row: Row) -> Stamp | None:
+        """When a group of the last answer has changed; None if that is not to be understood."""
+        seen_at = server_time(self._http.headers)
+        members, group = _moment(row.get("lastMembershipUpdated")), _moment(row.get("lastUpdated"))
+        if seen_at is None or members is None or group is None:
+            return None
+        return Stamp(members, group, datetime.fromtimestamp(seen_at, UTC))
+
     def _group_by_id(self, group_id: str) -> SourceGroup:
         path = f"{_GROUPS}/{_quoted(group_id)}"
         try:
@@ -157,7 +184,7 @@ class OktaClient:
         group = _group(row)
         if group is None:
             raise BadAnswer(call, "it is not a group")
-        return group
+        return replace(group, stamp=self._stamp(row))
 
     def _group_by_name(self, name: str) -> SourceGroup:
         # A JSON string is what the search language takes for a literal.
@@ -174,7 +201,7 @@ class OktaClient:
                 f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(_describe, found))}. Give the id of "
                 "the one that is meant."
             )
-        return SourceGroup(found[0]["id"], _name(found[0]), _user_count(found[0]))
+        return SourceGroup(found[0]["id"], _name(found[0]), _user_count(found[0]), stamp=self._stamp(found[0]))
 
     def _not_found(self, said: str) -> GroupNotFound:
         """The error for a group that is not there, or that nobody could see."""
@@ -211,6 +238,15 @@ def _group(row: object) -> SourceGroup | None:
     if isinstance(row, dict) and isinstance(row.get("id"), str) and _name(row):
         return SourceGroup(row["id"], _name(row))
     return None
+
+
+def _moment(text: object) -> datetime | None:
+    """A time as Okta writes it; one without a zone could be any."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def _user_count(row: Row) -> int | None:

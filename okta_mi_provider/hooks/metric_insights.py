@@ -27,7 +27,7 @@ class MetricInsightsHook(BaseHook):
     Args:
         metric_insights_conn_id: Id of a connection of type `metric_insights`: host is the server's URL, login
             an administrator of MI, password the key of an application that acts for this administrator, or, with
-            `auth_mode` `bearer`, a personal token.
+            `auth_mode` `bearer`, a personal token of this administrator.
     """
 
     conn_name_attr = "metric_insights_conn_id"
@@ -87,7 +87,7 @@ def _login(fields: Fields, dialect: MIDialect) -> Login:
     Session tokens that it leads to are in no log: the clients never show what they send.
     """
     if fields.choice("auth_mode", "application", ("application", "bearer")) == "bearer":
-        return PersonalToken(fields.password, credentials=fields.whereabouts)
+        return PersonalToken(fields.password, credentials=fields.whereabouts, user=fields.login)
     application_id = fields.text("application_id")
     if application_id is None:
         raise ConfigurationError(

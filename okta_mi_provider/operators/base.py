@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
-from okta_mi_provider.sync.approval import raise_if_not_approved
+from okta_mi_provider.sync.approval import as_triggered, raise_if_not_approved, stricter
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
@@ -55,17 +55,23 @@ class StoredPlan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One execution of a task: which run, with which store."""
+    """One execution of a task: which run, with which store.
+
+    Attributes:
+        approve: Whether people are asked, as the DAG says now.
+    """
 
     context: Context
     store: Store
     run: RunKey
+    approve: str = "never"
 
     def settings(self) -> SyncSettings:
-        """The settings of this run, as `fetch` has noted them.
+        """The settings of this run, as `fetch` has noted them. But a run from before people were to be asked asks too.
 
         Raises:
             ArtifactMissing: If it has not, or not in this store.
+            SettingsError: If it was let through by whoever triggered it, and now people are asked.
         """
         from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
 
@@ -75,7 +81,7 @@ class Job:
                 f"Run {self.run.run_id!r} is not in the store {self.store}. If task {FETCH!r} has succeeded, the "
                 "workers do not share the store: set [okta_mi] store to a database that all of them reach."
             )
-        return SyncSettings.from_mapping(noted)
+        return SyncSettings.from_mapping({**noted, "approve": stricter(noted["approve"], self.approve)})
 
     def journal(self, settings: SyncSettings, **known: Any) -> StoreJournal:
         """The journal of this run, which begins it anew unless it is resumed.
@@ -238,7 +244,7 @@ class SyncOperator(BaseOperator):
 
         instance = context["ti"]
         with open_store() as store:
-            yield Job(context, store, RunKey(instance.dag_id, instance.run_id))
+            yield Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
         """Leaves a sentence for the report, or takes back the one of an earlier try."""
@@ -269,8 +275,9 @@ class SyncOperator(BaseOperator):
         if unknown := [unknown_key(key, offered) for key in asked if key not in offered]:
             raise SettingsError(unknown)
         params: Mapping[str, Any] = context["params"]
-        form = {name: params[name] for name in offered if name in params}
-        return SyncSettings.from_mapping({**self.settings.to_mapping(), **form})
+        # What the form of this DAG does not offer can still come in by Airflow's interface.
+        form = {name: values[name] for values in (asked, params) for name in offered if name in values}
+        return as_triggered(SyncSettings.from_mapping({**self.settings.to_mapping(), **form}), self.settings)
 
     @property
     def selectors(self) -> tuple[GroupSelector, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from okta_mi_provider.operators.base import CREATE_GROUPS, Job, SyncOperator, ensuring
+from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
 from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
 from okta_mi_provider.sync.errors import SyncError
@@ -43,6 +44,7 @@ class UpsertUsersOperator(SyncOperator):
         if settings.only_looks:
             log_dry_run(each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
         elif not stored.superseded:
+            raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
             counts = self._write(job, stored.plan, settings)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
@@ -67,7 +69,7 @@ class UpsertUsersOperator(SyncOperator):
                 ensuring(client),
                 client.max_concurrency,
                 settled=settled,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: self.pauses.stopped,
             ):
                 journal.note(outcome)

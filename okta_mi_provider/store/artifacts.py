@@ -27,42 +27,47 @@ class ArtifactKind(StrEnum):
     PLAN = "plan"
     APPROVAL = "approval"
     """What a person has said of the plan."""
+    CHECKED = "checked"
+    """That MI, read again, still made this plan."""
     REPORT = "report"
     FAILURE = "failure"
     """Why a task failed."""
 
 
 class Artifact(NamedTuple):
-    """What was stored, and the sha256 of its canonical JSON."""
+    """What was stored, the sha256 of its canonical JSON, and when it was stored."""
 
     digest: str
     data: Any
+    at: datetime
 
 
 class Packed(NamedTuple):
-    """Data as it is stored."""
+    """Data as it is stored, and when."""
 
     digest: str
     body: bytes
+    created_at: datetime
 
 
 def pack(data: Any) -> Packed:
     """Makes JSON data ready to be stored. The digest is the sha256 of its canonical JSON, in hex."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
-    return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL))
+    return Packed(hashlib.sha256(text).hexdigest(), zlib.compress(text, _ZLIB_LEVEL), datetime.now(UTC))
 
 
 def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed) -> None:
     """Stores data in place of what there was."""
-    row = {**run._asdict(), "kind": kind.value, **packed._asdict(), "created_at": datetime.now(UTC)}
+    row = {**run._asdict(), "kind": kind.value, **packed._asdict()}
     upsert(connection, ARTIFACTS, [row])
 
 
 def find(connection: Connection, run: RunKey, kind: ArtifactKind) -> Packed | None:
     """What was stored last; None if nothing was."""
-    query = select(ARTIFACTS.c.digest, ARTIFACTS.c.body).where(*_of(run), ARTIFACTS.c.kind == kind.value)
+    columns = ARTIFACTS.c
+    query = select(columns.digest, columns.body, columns.created_at).where(*_of(run), columns.kind == kind.value)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Packed(row.digest, row.body)
+    return None if row is None else Packed(*row)
 
 
 def unpack(packed: Packed, what: str) -> Artifact:
@@ -81,7 +86,7 @@ def unpack(packed: Packed, what: str) -> Artifact:
         text = b""
     if hashlib.sha256(text).hexdigest() != packed.digest:
         raise ArtifactMissing(f"{what} is damaged in the store. Trigger a new run.")
-    return Artifact(packed.digest, json.loads(text))
+    return Artifact(packed.digest, json.loads(text), packed.created_at)
 
 
 def forget(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:

@@ -109,6 +109,12 @@ def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | 
         connection.execute(insert(CHANGES), rows)
 
 
+def approved(connection: Connection, run: int, *, approved_by: str | None) -> None:
+    """Notes who else has approved those changes that were not tried yet."""
+    planned = (CHANGES.c.run == run, is_(Status.PLANNED))
+    connection.execute(update(CHANGES).where(*planned).values(approved_by=approved_by))
+
+
 def count(connection: Connection, run: int) -> int:
     """How many changes of a run are noted."""
     return connection.scalar(select(func.count()).where(CHANGES.c.run == run)) or 0
@@ -120,8 +126,14 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
-def begin(connection: Connection, run: int, positions: Collection[int]) -> set[int]:
+def begin(connection: Connection, run: int, positions: Collection[int], *, at: datetime) -> set[int]:
     """Notes that changes are about to be sent, unless another try has settled them.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        at: When.
 
     Returns:
         Those that another try has begun, and perhaps sent.
@@ -136,11 +148,30 @@ def begin(connection: Connection, run: int, positions: Collection[int]) -> set[i
         raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
     connection.execute(
-        update(CHANGES)
-        .where(*these, CHANGES.c.status.in_(_OPEN))
-        .values(status=Status.BEGUN.value, at=datetime.now(UTC))
+        update(CHANGES).where(*these, CHANGES.c.status.in_(_OPEN)).values(status=Status.BEGUN.value, at=at)
     )
     return begun
+
+
+def withdraw(connection: Connection, run: int, positions: Collection[int], *, begun_at: datetime) -> None:
+    """Notes that changes were begun and not sent: they are again what they were.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        begun_at: What was begun at another time was begun by another try, which may have sent it.
+    """
+    connection.execute(
+        update(CHANGES)
+        .where(CHANGES.c.run == run, CHANGES.c.position.in_(positions))
+        .where(CHANGES.c.status == Status.BEGUN.value, CHANGES.c.at == begun_at)
+        # Only a failure of an earlier try has left an error.
+        .values(
+            status=case((CHANGES.c.error.is_not(None), Status.FAILED.value), else_=Status.PLANNED.value),
+            at=datetime.now(UTC),
+        )
+    )
 
 
 def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
 
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
@@ -18,6 +18,8 @@ from okta_mi_provider.sync.report import State
 
 #: How many ids fit into one query, whatever the database.
 _MOST_IDS = 500
+#: Of what was so already, somebody has changed it before.
+_PERHAPS_DONE = (Status.DONE.value, Status.ALREADY.value, Status.BEGUN.value)
 _WRITTEN_KINDS = (ChangeKind.CREATE_USER.value, ChangeKind.UPDATE_USER.value)
 
 
@@ -32,7 +34,8 @@ class RunRecord:
         mode: "sync", "drift" or "undo".
         target_group: Its id is "" if it is not known.
         settings: How it was to sync.
-        fingerprint: The settings that decide who is synced and who is who; None if it did not come to a plan.
+        fingerprint: The settings that decide who is synced, who is who, and who is removed; None if it did not come to
+            a plan.
         only_user: Whether it was about a single user.
         triggered_by: Who began it: a person, or what kind of run of Airflow it was. None if that was not noted.
         approved_by: Who has approved its plan; None if nobody was asked.
@@ -205,21 +208,21 @@ class History:
         meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
         return self._changes(_tried(CHANGES_OF_RUNS.where(meant), since=since, host=host, planned=planned))
 
-    def moved_later(self, run: RunRecord) -> frozenset[str]:
-        """MI ids of users whom a later run has put into the MI group of this one, or taken out of it."""
-        query = (
-            select(CHANGES.c.user_id)
-            .join(RUNS)
-            .where(
-                RUNS.c.host == run.host,
-                CHANGES.c.run > run.id,
-                or_(CHANGES.c.group_id == run.target_group.id, CHANGES.c.group_name == run.target_group.name),
-                or_(CHANGES.c.joined, CHANGES.c.left_group),
-                CHANGES.c.user_id.is_not(None),
-            )
+    def touched_later(self, run: RunRecord) -> list[ChangeRecord]:
+        """What other runs have done since to users of this one, or were about to do; the latest run last.
+
+        Later is what was begun later, or noted later: a run may have waited for somebody who approves it.
+        """
+        mine = CHANGES.alias()
+        of_this_run = exists().where(
+            mine.c.run == run.id,
+            mine.c.user_id == CHANGES.c.user_id,
+            or_(mine.c.run < CHANGES.c.run, mine.c.at < CHANGES.c.at),
         )
-        with self._store.reading() as connection:
-            return frozenset(connection.scalars(query))
+        query = _CHANGES.where(
+            RUNS.c.host == run.host, CHANGES.c.run != run.id, CHANGES.c.status.in_(_PERHAPS_DONE), of_this_run
+        )
+        return self._changes(query.order_by(CHANGES.c.id))
 
     def _changes(self, query: Select[Any]) -> list[ChangeRecord]:
         with self._store.reading() as connection:

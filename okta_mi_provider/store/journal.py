@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,11 +24,15 @@ from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import Verdict, settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Link, Memory, Unfinished
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
+from okta_mi_provider.sync.text import plural
+
+log = logging.getLogger(__name__)
 
 #: A killed process leaves at most so many outcomes unwritten, and at most those of so many seconds.
 _MOST_WAITING, _LONGEST_WAIT_S = 20, 0.5
@@ -69,6 +74,7 @@ class StoreJournal:
         self._plan: Plan | None = None
         self._group = TargetGroup("", beginning.target_group)
         self._positions: dict[str, int] = {}
+        self._begun_at: dict[int, datetime] = {}
         self._in_doubt: set[int] = set()
         self._waiting: list[Outcome] = []
         self._written_at = time.monotonic()
@@ -144,6 +150,10 @@ class StoreJournal:
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                if approved_by != row.approved_by:
+                    # The question was asked again, and somebody else has answered.
+                    runs.approved(connection, run, approved_by=approved_by, approved_at=approved_at)
+                    account.approved(connection, run, approved_by=approved_by)
                 return
             if account.any_tried(connection, run):
                 raise StoreError(
@@ -165,8 +175,22 @@ class StoreJournal:
         """See `Journal`."""
         self.flush()
         positions = [self._positions[change.key] for change in changes]
+        now = datetime.now(UTC)
         with self._store.writing() as connection:
-            self._in_doubt |= account.begin(connection, self.run, positions)
+            self._in_doubt |= account.begin(connection, self.run, positions, at=now)
+        self._begun_at.update(dict.fromkeys(positions, now))
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """See `Journal`. What an earlier try had begun stays in doubt: it may have sent it."""
+        batches: dict[datetime, list[int]] = {}
+        for position in {self._positions[change.key] for change in changes} - self._in_doubt:
+            batches.setdefault(self._begun_at[position], []).append(position)
+        try:
+            with self._store.writing() as connection:
+                for begun_at, positions in batches.items():
+                    account.withdraw(connection, self.run, positions, begun_at=begun_at)
+        except StoreError as error:
+            log.warning("%s not sent, and that could not be noted: %s", plural(len(changes), "change"), error)
 
     def note(self, outcome: Outcome) -> None:
         """See `Journal`. A few are gathered for each transaction."""
@@ -230,7 +254,7 @@ class StoreJournal:
         answer = self._approval
         if answer and answer.answer == "approved":
             return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
-        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+        if is_let_through(plan, self._settings):
             return self._beginning.triggered_by, self._beginning.started_at
         return None, None
 

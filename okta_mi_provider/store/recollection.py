@@ -26,7 +26,8 @@ def remembered(
     """The memory of earlier syncs, of these groups and into this MI group.
 
     Where syncs share a `dag_id`, the last one is that into the same MI group. As long as they remove nobody, there may
-    be several into one, each with another group of Okta.
+    be several into one, each with another group of Okta. So of the members only those are of a sync's making who were
+    put there for its own groups of Okta.
 
     Args:
         connection: Where to read.
@@ -39,7 +40,8 @@ def remembered(
     """
     source_groups = [each.id for each in source.groups]
     members = target.members.get(group.id, frozenset()) if group else frozenset()
-    made = ledger.made(connection, target.host, group.id, source_groups=source_groups, dag_id=dag_id) if group else ()
+    by = None if shared else dag_id
+    made = ledger.made(connection, target.host, group.id, source_groups=source_groups, dag_id=by) if group else ()
     return recollect(
         source,
         target,

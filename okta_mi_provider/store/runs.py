@@ -168,6 +168,11 @@ def planned(
     _set(connection, run, plan_digest=digest, approved_by=approved_by, approved_at=approved_at, **_of_plan(plan))
 
 
+def approved(connection: Connection, run: int, *, approved_by: str | None, approved_at: datetime | None) -> None:
+    """Notes who else has approved the plan of a run."""
+    _set(connection, run, approved_by=approved_by, approved_at=approved_at)
+
+
 def group_is(connection: Connection, run: int, group: TargetGroup) -> None:
     """Notes the MI group of a run that has just been created, or found."""
     _set(connection, run, target_group_id=group.id)

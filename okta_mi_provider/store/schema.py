@@ -134,13 +134,24 @@ UNFINISHED = Table(
     Index("okta_mi_unfinished_by_time", "at"),
 )
 
+#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute.
+CHANGED_GROUPS = Table(
+    "okta_mi_changed_groups",
+    METADATA,
+    Column("org", SafeText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("stamps", SafeJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
     METADATA,
     Column("dag_id", SafeString(250), primary_key=True),
     Column("run_id", SafeString(250), primary_key=True),
-    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, report or failure"),
+    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, checked, report or failure"),
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
     Column("created_at", Moment, nullable=False),

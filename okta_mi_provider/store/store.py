@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
-from okta_mi_provider.store import artifacts, changes, retention, runs
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.store import artifacts, changes, okta_changes, retention, runs, snapshots
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.sync.apply import Outcome
+from okta_mi_provider.sync.incremental import Changed
+from okta_mi_provider.sync.model import Source
 from okta_mi_provider.sync.plan import Plan
 
 log = logging.getLogger(__name__)
+
+#: Settings that are about a single run, and not about what it reads.
+_THIS_RUN = dict.fromkeys(name for name, option in options().items() if option.per_run)
 
 
 class Store(Database):
@@ -41,6 +48,12 @@ class Store(Database):
         with self.reading() as connection:
             row = runs.latest(connection, run)
         return None if row is None else dict(row.settings)
+
+    def begun_at(self, run: RunKey) -> datetime | None:
+        """When a run has begun, the last time that it did; None if it has not."""
+        with self.reading() as connection:
+            row = runs.latest(connection, run)
+        return None if row is None else row.started_at
 
     def newer_plan(self, run: RunKey) -> str | None:
         """The id of a run of the same DAG that began after this one and came to a plan."""
@@ -110,6 +123,28 @@ class Store(Database):
                 "task and all after it."
             )
         return found
+
+    def last_source(self, run: RunKey, settings: SyncSettings) -> Source | None:
+        """What the last run of the same DAG has read of Okta; None if that cannot be used with these settings."""
+        with self.reading() as connection:
+            found = okta_changes.last_read(connection, run)
+        if found is None or {**found.settings, **_THIS_RUN} != {**settings.to_mapping(), **_THIS_RUN}:
+            return None
+        try:
+            return snapshots.source_from_json(artifacts.unpack(found.snapshot, "The last snapshot").data)
+        except (ArtifactMissing, KeyError, TypeError, ValueError):
+            # Damaged, or of another version: it is read again.
+            return None
+
+    def changed_groups(self, org: str, since: datetime) -> Changed | None:
+        """What an org of Okta has just said of the groups that have changed; None if nobody has just asked."""
+        with self.reading() as connection:
+            return okta_changes.changed(connection, org, since)
+
+    def save_changed_groups(self, org: str, said: Changed) -> None:
+        """Notes what an org has just said, for the syncs of its other groups."""
+        with self.writing() as connection:
+            okta_changes.put(connection, org, said)
 
     def forget(self, run: RunKey, kind: ArtifactKind) -> None:
         """Deletes what was stored, if anything was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
+from okta_mi_provider.sync.journal import Announcements, NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.wakeful import taken_from
@@ -102,8 +103,8 @@ class TargetWriter(Protocol):
         """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
 
 
-def _nobody(changes: Sequence[Change]) -> None:
-    """Announces nothing."""
+#: Whom nothing is announced to.
+_NOBODY = NoJournal()
 
 
 def apply(
@@ -111,7 +112,7 @@ def apply(
     writer: TargetWriter,
     concurrency: int,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
@@ -120,24 +121,24 @@ def apply(
         plan: What to write.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
-        announce: As for `upsert_users`.
+        journal: As for `upsert_users`.
         stopped: As for `upsert_users`.
 
     Raises:
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer, announce=announce, stopped=stopped):
+    for outcome in create_groups(plan, writer, journal=journal, stopped=stopped):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
-    yield from upsert_users(plan, group, writer, concurrency, announce=announce, stopped=stopped)
+    yield from upsert_users(plan, group, writer, concurrency, journal=journal, stopped=stopped)
 
 
 def create_groups(
     plan: Plan,
     writer: TargetWriter,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
@@ -149,7 +150,7 @@ def create_groups(
     source_id = next((group.id for group in plan.source_groups if group.name == plan.target_group.name), None)
     for change in plan.changes:
         if change.kind is ChangeKind.CREATE_GROUP and not stopped():
-            announce([change])
+            journal.begin([change])
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
@@ -163,7 +164,7 @@ def upsert_users(
     concurrency: int,
     *,
     settled: Collection[str] = (),
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates and updates the users of a plan, puts them into the group, and takes leavers out of it.
@@ -174,7 +175,8 @@ def upsert_users(
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
         settled: Keys of changes that need not be tried again.
-        announce: Is told of changes before they are sent, some at a time. What it raises ends the whole.
+        journal: Is told of changes before they are sent, some at a time, and at the end of those that were not sent
+            after all. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
 
     Raises:
@@ -200,15 +202,25 @@ def upsert_users(
     todo = [
         change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
     ]
-    yield from _in_flight(_announced(todo, announce), len(todo), write, concurrency, stopped)
+    unsent: dict[str, Change] = {}
 
+    def announced() -> Iterator[Change]:
+        for start in range(0, len(todo), _BATCH):
+            batch = todo[start : start + _BATCH]
+            journal.begin(batch)
+            unsent.update((change.key, change) for change in batch)
+            yield from batch
 
-def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]], None]) -> Iterator[Change]:
-    """The changes, each batch of them after it was announced."""
-    for start in range(0, len(changes), _BATCH):
-        batch = changes[start : start + _BATCH]
-        announce(batch)
-        yield from batch
+    def send(change: Change) -> Written:
+        del unsent[change.key]
+        return write(change)
+
+    try:
+        yield from _in_flight(announced(), len(todo), send, concurrency, stopped)
+    finally:
+        # However it has ended, nothing is in flight any more.
+        if unsent:
+            journal.withdraw(list(unsent.values()))
 
 
 def _in_flight(

@@ -70,6 +70,10 @@ class TargetReader(Protocol):
     def username_casefold(self) -> bool:
         """Whether usernames that differ only in case are one user."""
 
+    @property
+    def acts_for(self) -> str | None:
+        """Username of the account that everything is done as; None if nobody has said it."""
+
     def users(self) -> tuple[TargetUser, ...]:
         """All users."""
 
@@ -87,7 +91,12 @@ class TargetReader(Protocol):
 
 
 def fetch(
-    source: SourceReader, target: TargetReader, selectors: Sequence[GroupSelector], settings: SyncSettings
+    source: SourceReader,
+    target: TargetReader,
+    selectors: Sequence[GroupSelector],
+    settings: SyncSettings,
+    *,
+    known: Source | None = None,
 ) -> Snapshot:
     """Reads both sides of one sync completely.
 
@@ -96,11 +105,12 @@ def fetch(
         target: MI.
         selectors: The groups of Okta whose union is synced, at least one.
         settings: How to sync.
+        known: The groups with their members, if they need not be read.
 
     Raises:
         SyncError: If a part of either side could not be read.
     """
-    with beside(lambda: fetch_source(source, selectors, settings), "okta-read") as okta_side:
+    with beside(lambda: known or fetch_source(source, selectors, settings), "okta-read") as okta_side:
         directory = fetch_directory(target, settings)
         found = okta_side()
     return Snapshot(found, with_members(directory, target, found, settings))
@@ -119,7 +129,9 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
             members = source.members(group, Attributes.of(settings))
         groups.append(replace(group, listed=len(members)))
         users.update((user.id, user) for user in members)
-    return Source(source.org, tuple(groups), tuple(users.values()))
+    stamps = [group.stamp for group in groups if group.stamp]
+    checked_at = max(stamp.seen_at for stamp in stamps) if stamps else None
+    return Source(source.org, tuple(groups), tuple(users.values()), checked_at)
 
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
@@ -133,6 +145,7 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
         groups,
         default_group=default_group(groups),
         username_casefold=target.username_casefold,
+        acts_for=target.acts_for,
     )
 
 

@@ -14,10 +14,25 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.report import Report
 
 
-class Journal(Protocol):
+class Announcements(Protocol):
+    """Hears of changes before they are sent, so that after a crash only those that were announced are in doubt."""
+
+    def begin(self, changes: Sequence[Change]) -> None:
+        """Notes that these are about to be sent: from now on their fate is in doubt.
+
+        Raises:
+            SyncError: If it cannot be noted. None of them is sent then.
+        """
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """Notes that these have begun, but were not sent, and will not be. Never raises: they stay in doubt then."""
+
+
+class Journal(Announcements, Protocol):
     """Keeps account of one sync, and knows what earlier ones have done.
 
-    Every method raises a `SyncError` when it cannot do its part: a sync of which no account can be kept does not write.
+    Every other method raises a `SyncError` when it cannot do its part: a sync of which no account can be kept does not
+    write.
     """
 
     def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
@@ -31,9 +46,6 @@ class Journal(Protocol):
 
     def planned(self, plan: Plan) -> None:
         """Notes every change of a plan that is going to be written. Doing it twice does no harm."""
-
-    def begin(self, changes: Sequence[Change]) -> None:
-        """Notes that these are about to be sent: from now on their fate is in doubt."""
 
     def note(self, outcome: Outcome) -> None:
         """Notes what became of a change."""
@@ -53,6 +65,9 @@ class NoJournal:
         """Nothing is noted."""
 
     def begin(self, changes: Sequence[Change]) -> None:
+        """Nothing is noted."""
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
         """Nothing is noted."""
 
     def note(self, outcome: Outcome) -> None:

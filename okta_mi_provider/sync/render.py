@@ -26,6 +26,7 @@ _REASONS = {
     "not_created": "not created because auto_create is 'groups'",
     "disabled_in_mi": "disabled in MI, and still so",
     "protected": "spared because they are administrators of MI",
+    "own_account": "spared because the sync acts for them in MI",
     "renamed": "with a new login in Okta, and their old username in MI",
     "relinked": "who have the account of a former user of Okta",
     "added_by_hand": "added to the MI group by hand",
@@ -133,7 +134,7 @@ def _title(report: Report) -> str:
         return f"Comparison of {source} with {target}: {'the same' if report.state is State.DONE else headline}"
     if report.mode == "undo":
         what = "What would take back" if report.dry_run else "Taking back"
-        return f"{what} a sync of {source} into {target}: {headline}"
+        return f"{what} a run between {source} and {target}: {headline}"
     return f"{'Dry run' if report.dry_run else 'Sync'} of {source} into {target}: {headline}"
 
 
@@ -156,9 +157,9 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
     if report.mode == "undo":
         done = {Status.PLANNED if report.only_looks else Status.DONE}
         enabled = [each for each in report.changes if each.kind is ChangeKind.ENABLE_USER]
+        numbers.append((f"users {would}enabled", sum(report.status(each) in done for each in enabled)))
         # It is not about who is in Okta.
         numbers = [each for each in numbers[1:] if each[1]]
-        numbers.append((f"users {would}enabled", sum(report.status(each) in done for each in enabled)))
     # So that the numbers of a sync that was cut short add up.
     return [*numbers, ("changes not tried", report.untried)] if report.untried else numbers
 

@@ -198,7 +198,7 @@ class _Run:
 
         try:
             for outcome in apply(
-                plan, self.sides.writer, self.sides.concurrency, announce=journal.begin, stopped=self.stopped
+                plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
             ):
                 outcomes.append(outcome)
                 journal.note(outcome)

@@ -102,6 +102,15 @@ def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
     assert all(schema["title"] and schema["description_md"] for schema in schemas.values())
 
 
+@pytest.mark.parametrize("approve", ["unusual", "always"])
+def test_where_a_person_is_asked_the_run_form_offers_no_other_way_to_approve(dags: Dags, approve: str) -> None:
+    bag = dags(f"groups: [{{name: Sales, approve: {approve}}}]")
+
+    params = bag.dags["okta_mi__Sales"].params
+    assert "approve_plan" not in params
+    assert "only_user" in params
+
+
 def test_a_person_is_asked_where_the_entry_says_so(dags: Dags) -> None:
     bag = dags("""
         defaults: {approvers: [carol, bob], approval_timeout: 3}

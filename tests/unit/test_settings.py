@@ -33,6 +33,7 @@ def test_the_defaults_are_those_of_the_vendors_script() -> None:
         "max_creates": None,
         "max_updates": None,
         "approve": "never",
+        "incremental": False,
         "mode": "sync",
         "only_user": None,
         "approve_plan": None,
