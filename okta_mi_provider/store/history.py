@@ -219,7 +219,7 @@ class History:
             mine.c.user_id == CHANGES.c.user_id,
             or_(mine.c.run < CHANGES.c.run, mine.c.at < CHANGES.c.at),
         )
-        query = _CHANGES.where(
+        query = CHANGES_OF_RUNS.where(
             RUNS.c.host == run.host, CHANGES.c.run != run.id, CHANGES.c.status.in_(_PERHAPS_DONE), of_this_run
         )
         return self._changes(query.order_by(CHANGES.c.id))
