@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-#: The tag of every generated DAG.
-TAG = "okta_mi"
+#: The tag of every generated DAG, and that of those whose entry in the groups file is wrong.
+TAG, ERROR_TAG = "okta_mi", "config-error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Flow:
         paused: Nothing is scheduled until somebody unpauses it.
         stale: No DAG file has it any more.
         generated: It is one of the groups file.
+        broken: Its entry there is wrong, so that nothing is synced.
     """
 
     dag_id: str
@@ -28,6 +29,7 @@ class Flow:
     paused: bool
     stale: bool
     generated: bool
+    broken: bool
 
 
 def all_dag_ids() -> set[str]:
@@ -51,9 +53,10 @@ def flows(readable: Collection[str], *, of: Collection[str] = ()) -> dict[str, F
     from airflow.utils.session import create_session  # noqa: PLC0415
     from sqlalchemy import or_, select  # noqa: PLC0415
 
-    tagged = select(DagTag.dag_id).where(DagTag.name == TAG)
     with create_session() as session:
-        generated = set(session.scalars(tagged))
+        tagged = session.execute(select(DagTag.dag_id, DagTag.name).where(DagTag.name.in_((TAG, ERROR_TAG)))).all()
+        generated = {dag_id for dag_id, tag in tagged if tag == TAG}
+        broken = generated.intersection(dag_id for dag_id, tag in tagged if tag == ERROR_TAG)
         query = select(DagModel).where(or_(DagModel.dag_id.in_(generated), DagModel.dag_id.in_(sorted(of))))
         return {
             each.dag_id: Flow(
@@ -63,6 +66,7 @@ def flows(readable: Collection[str], *, of: Collection[str] = ()) -> dict[str, F
                 paused=bool(each.is_paused),
                 stale=bool(each.is_stale),
                 generated=each.dag_id in generated,
+                broken=each.dag_id in broken,
             )
             for each in session.scalars(query)
             if each.dag_id in readable

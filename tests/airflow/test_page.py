@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from okta_mi_provider.store import ArtifactKind, RunKey, Store
+from okta_mi_provider.store import RunKey, Store
 from tests.airflow.picky import READS
 from tests.standalone.page_world import HOSTILE, dag_of, fill
 from tests.store.fakes import Sync
@@ -38,8 +38,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     fill(store, many=MANY, days=4)
     sync = Sync(store)
     sync.okta.join("Plans", "dry", "run")
-    result = sync.run("Plans", key=(key := RunKey("nightly:plans", "manual__1:0")), dry_run=True)
-    store.save(key, ArtifactKind.REPORT, result.report.to_json())
+    sync.run("Plans", key=RunKey("nightly:plans", "manual__1:0"), shared=True, dry_run=True)
     sync.okta.join("Secret", "person01")
     sync.run("Secret", key=RunKey("nightly:secret", "manual__1"))
     store.close()
@@ -118,6 +117,7 @@ class TestWhoComes:
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/api/v2/auth/login?next=%2Fokta-mi%2F")
         assert of(None).get(path, headers={"accept": "application/json"}).status_code == 401
+        assert of(None).get(f"{path.partition('?')[0]}?id=x&page=x").status_code == 303
         assert of(None).get(path, headers={"cookie": "_token=forged"}).status_code == 303
 
     def test_airflow_sends_to_its_login_and_back(self, of: Client) -> None:
@@ -317,7 +317,9 @@ class TestTrouble:
         monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{tmp_path / 'empty.db'}")
         assert "do not share the store" in of("dora").get("/okta-mi/").text
         # What is in the groups file is there before it has run.
-        assert "Newcomers" in of("root").get("/okta-mi/").text
+        text = of("root").get("/okta-mi/").text
+        assert "Newcomers" in text
+        assert "error in the groups file" in text
 
     def test_the_store_may_be_a_connection_of_airflow(
         self, of: Client, filled: str, monkeypatch: pytest.MonkeyPatch
@@ -407,6 +409,7 @@ def _add_dags() -> None:
             session.merge(DagModel(dag_id=dag_id, bundle_name="page", is_paused=False, is_stale=False, fileloc="x"))
             if dag_id.startswith("okta_mi__"):
                 session.merge(DagTag(dag_id=dag_id, name="okta_mi"))
+        session.merge(DagTag(dag_id="okta_mi__Newcomers", name="config-error"))
 
 
 def _remove_dags() -> None:

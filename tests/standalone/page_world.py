@@ -38,12 +38,12 @@ def fill(store: Store, *, many: int = MANY, days: int = 20) -> None:
         many: Changes of the long plan.
         days: For how long the syncs have been running.
     """
-    for sync, group, ended in _runs(store, many, days):
-        _age(sync.store, ended)
-        assert group
+    for ended in _runs(store, many, days):
+        _age(store, ended)
 
 
-def _runs(store: Store, many: int, days: int) -> Iterator[tuple[Sync, str, datetime]]:
+def _runs(store: Store, many: int, days: int) -> Iterator[datetime]:
+    """Makes one run after the other, and says when each shall have ended."""
     now, dice = datetime.now(UTC), random.Random(7)
     okta, mi = FakeOkta(), FakeMI()
     sync = Sync(store, okta, mi)
@@ -60,27 +60,27 @@ def _runs(store: Store, many: int, days: int) -> Iterator[tuple[Sync, str, datet
     okta.join("Finance", "teller3", last_name="Smith")
     okta.join("Finance", "teller4", email="teller5@example.com")
     _run(sync, "Finance", "last")
-    yield sync, "Finance", now - timedelta(minutes=31)
+    yield now - timedelta(minutes=31)
     mi.failing = set()
     for name in ("maker0", "maker1", "maker2"):
         okta.leave("Marketing", name)
-    _run(sync, "Marketing", "last", prune="managed", max_removals=1)
-    yield sync, "Marketing", now - timedelta(hours=2)
+    _run(sync, "Marketing", "last", max_removals=1)
+    yield now - timedelta(hours=2)
     _run(sync, "Hostile", "last")
-    yield sync, "Hostile", now - timedelta(minutes=12)
+    yield now - timedelta(minutes=12)
     okta.join("Everybody", *(f"u{number:05}" for number in range(many)))
     # Refused, and so kept with every change.
     _run(sync, "Everybody", "last", max_creates=100)
-    yield sync, "Everybody", now - timedelta(minutes=3)
+    yield now - timedelta(minutes=3)
     _run(sync, "Sales", "look", mode="drift")
-    yield sync, "Sales", now - timedelta(minutes=1)
+    yield now - timedelta(minutes=1)
     sync.run("Sales", key=RunKey.of_task("nightly", "provision", "manual__1"))
-    yield sync, "Sales", now - timedelta(hours=9)
+    yield now - timedelta(hours=9)
     sync.run("Marketing", by="root")
-    yield sync, "Marketing", now - timedelta(days=1)
+    yield now - timedelta(days=1)
 
 
-def _day(sync: Sync, dice: random.Random, day: int, at: datetime) -> Iterator[tuple[Sync, str, datetime]]:
+def _day(sync: Sync, dice: random.Random, day: int, at: datetime) -> Iterator[datetime]:
     for number in range(dice.randrange(4)):
         sync.okta.join("Sales", f"new{day:02}{number}")
     if day % 3 == 0:
@@ -88,14 +88,14 @@ def _day(sync: Sync, dice: random.Random, day: int, at: datetime) -> Iterator[tu
     if day % 4 == 0:
         sync.okta.join("Sales", f"person{dice.randrange(20):02}", last_name=f"Married{day}")
     for group in ("Sales", "Finance"):
-        _run(sync, group, f"scheduled__{at:%Y-%m-%d}", prune="managed", by="scheduled")
-        yield sync, group, at
+        _run(sync, group, f"scheduled__{at:%Y-%m-%d}", by="scheduled")
+        yield at
 
 
 def _run(sync: Sync, group: str, run_id: str, by: str = "alice", **values: object) -> Result:
     """A run as a generated DAG makes it, with the report that its last task stores."""
     key = RunKey(dag_of(group), run_id)
-    result = sync.run(group, key=key, by=by, **values)
+    result = sync.run(group, key=key, by=by, **{"prune": "managed", **values})
     sync.store.save(key, ArtifactKind.REPORT, result.report.to_json())
     if result.report.plan:
         sync.store.save(key, ArtifactKind.PLAN, result.report.plan.to_json())

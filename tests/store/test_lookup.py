@@ -26,7 +26,7 @@ def sync(store: Store) -> Sync:
     made = Sync(store)
     made.okta.join("Sales", "ana", "Bö", "cy")
     made.okta.join("Other", "ana", "secret")
-    made.run(key=SALES)
+    made.run(key=SALES, prune="managed")
     made.okta.join("Sales", "ana", email="new@example.com")
     made.okta.join("Sales", "cy", last_name="Smith")
     made.okta.join("Sales", "dan")
