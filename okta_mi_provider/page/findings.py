@@ -60,16 +60,26 @@ def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -
     Raises:
         StoreError: If the store cannot be read.
     """
-    for key, newest in latest.items():
-        run = _with_plan([newest]) or _with_plan(syncs.runs(key, limit=_LOOK_BACK))
-        if run is None or not (number := _conflicts(run)):
-            continue
+    for run, number in _waiting(syncs, latest):
         found = [each for each in findings_of(store, run) if each.cls is FindingClass.CONFLICT]
         if not found:
             said = f"{plural(number, 'conflict')}. The report is not in the store any more; the next one names them."
             yield Conflict(run, "", None, said, kept=False)
         for each in found:
             yield Conflict(run, each.kind, each.user, each.message)
+
+
+def count_conflicts(syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> int:
+    """How many users wait for a person, without a look at the reports; arguments as for `conflicts`."""
+    return sum(number for _, number in _waiting(syncs, latest))
+
+
+def _waiting(syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> Iterator[tuple[RunRecord, int]]:
+    """The runs that have left conflicts, and how many."""
+    for key, newest in latest.items():
+        run = _with_plan([newest]) or _with_plan(syncs.runs(key, limit=_LOOK_BACK))
+        if run is not None and (number := _conflicts(run)):
+            yield run, number
 
 
 def _with_plan(runs: Iterable[RunRecord]) -> RunRecord | None:

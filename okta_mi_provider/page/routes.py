@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from okta_mi_provider.page import sight, words
 from okta_mi_provider.page.desk import Desk, NotThere, Seen
 from okta_mi_provider.page.figures import figures_of
-from okta_mi_provider.page.findings import conflicts, findings_of
+from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
 from okta_mi_provider.page.flows import Flow
 from okta_mi_provider.page.overview import CHARTED, Line, group_charts, matching, overview, with_chart
 from okta_mi_provider.page.paging import Page
@@ -195,7 +195,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
         total=len(lines),
         tally={key: sum(each.state == key for each in lines) for key in words.STATES},
         late=sum(each.is_late(now) for each in lines),
-        conflicts=sum(each.figures.conflicts or 0 for each in lines),
+        conflicts=count_conflicts(desk.syncs, {each.key: each.run for each in lines if each.run}),
         newest=max((each.run.ended_at for each in lines if each.run and each.run.ended_at), default=None),
     )
 

@@ -256,6 +256,7 @@ class TestPlans:
         text = of("root").get("/okta-mi/conflicts").text
         assert "Give each of them one of their own in Okta" in text
         assert "Nothing waits" not in text
+        assert re.search(r"Conflicts</span><br><span class=\"number\">2<", of("root").get("/okta-mi/").text)
         assert "No conflict has this" in of("root").get("/okta-mi/conflicts?q=nonsense").text
 
     @pytest.mark.parametrize("query", ["id=x", "id=0", "id=99999999999999999999", "id=1&page=0", "id=1&page=x", ""])
