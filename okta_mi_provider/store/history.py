@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -161,17 +161,16 @@ class History:
         if state is not None:
             query = query.where(RUNS.c.state.is_(None) if state == "running" else RUNS.c.state == state)
         with self._store.reading() as connection:
-            return [_run(row) for row in connection.execute(query.limit(limit))]
+            return list(run_records(connection.execute(query.limit(limit))))
 
     def run(self, run: int) -> RunRecord | None:
         """One run; None if there is none of this id."""
         with self._store.reading() as connection:
-            row = connection.execute(select(RUNS).where(RUNS.c.id == run)).one_or_none()
-        return None if row is None else _run(row)
+            return next(run_records(connection.execute(select(RUNS).where(RUNS.c.id == run))), None)
 
     def changes_of_run(self, run: int) -> list[ChangeRecord]:
         """All changes of one run, tried or not, in the order of its plan."""
-        return self._changes(_CHANGES.where(CHANGES.c.run == run).order_by(CHANGES.c.position))
+        return self._changes(CHANGES_OF_RUNS.where(CHANGES.c.run == run).order_by(CHANGES.c.position))
 
     def changes_of_user(
         self, who: str, *, since: datetime | None = None, host: str | None = None, planned: bool = False
@@ -188,7 +187,7 @@ class History:
         meant = or_(
             CHANGES.c.username_folded == folded[:FOLDED_LENGTH], CHANGES.c.source_id == who, CHANGES.c.user_id == who
         )
-        found = self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+        found = self._changes(_tried(CHANGES_OF_RUNS.where(meant), since=since, host=host, planned=planned))
         return [
             each
             for each in found
@@ -207,7 +206,7 @@ class History:
             planned: As for a user.
         """
         meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
-        return self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+        return self._changes(_tried(CHANGES_OF_RUNS.where(meant), since=since, host=host, planned=planned))
 
     def touched_later(self, run: RunRecord) -> list[ChangeRecord]:
         """What other runs have done since to users of this one, or were about to do; the latest run last.
@@ -220,14 +219,14 @@ class History:
             mine.c.user_id == CHANGES.c.user_id,
             or_(mine.c.run < CHANGES.c.run, mine.c.at < CHANGES.c.at),
         )
-        query = _CHANGES.where(
+        query = CHANGES_OF_RUNS.where(
             RUNS.c.host == run.host, CHANGES.c.run != run.id, CHANGES.c.status.in_(_PERHAPS_DONE), of_this_run
         )
         return self._changes(query.order_by(CHANGES.c.id))
 
     def _changes(self, query: Select[Any]) -> list[ChangeRecord]:
         with self._store.reading() as connection:
-            return list(_change_records(connection.execute(query)))
+            return list(change_records(connection.execute(query)))
 
 
 def last_written(connection: Connection, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -257,7 +256,8 @@ def last_written(connection: Connection, host: str, user_ids: Collection[str]) -
     return found
 
 
-_CHANGES: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)
+#: All changes, with what their runs say of them.
+CHANGES_OF_RUNS: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)
 
 
 def _tried(query: Select[Any], *, since: datetime | None, host: str | None, planned: bool) -> Select[Any]:
@@ -269,19 +269,22 @@ def _tried(query: Select[Any], *, since: datetime | None, host: str | None, plan
     return query.where(*conditions).order_by(CHANGES.c.id)
 
 
-def _run(row: Row[Any]) -> RunRecord:
-    values = dict(row._mapping)  # noqa: SLF001 - the public name of it, in SQLAlchemy's words
-    return RunRecord(
-        **{
-            **{name: values[name] for name in RunRecord.__slots__ if name in values},
-            "source_groups": tuple(SourceGroup(each["id"], each["name"]) for each in row.source_groups),
-            "target_group": TargetGroup(row.target_group_id or "", row.target_group),
-            "state": State(row.state) if row.state else None,
-        }
-    )
+def run_records(rows: Iterable[Row[Any]]) -> Iterator[RunRecord]:
+    """Whole rows of the table of runs."""
+    for row in rows:
+        values = row._mapping  # noqa: SLF001 - the public name of it, in SQLAlchemy's words
+        yield RunRecord(
+            **{
+                **{name: values[name] for name in RunRecord.__slots__ if name in values},
+                "source_groups": tuple(SourceGroup(each["id"], each["name"]) for each in row.source_groups),
+                "target_group": TargetGroup(row.target_group_id or "", row.target_group),
+                "state": State(row.state) if row.state else None,
+            }
+        )
 
 
-def _change_records(rows: Any) -> Iterator[ChangeRecord]:
+def change_records(rows: Iterable[Row[Any]]) -> Iterator[ChangeRecord]:
+    """Rows of `CHANGES_OF_RUNS`."""
     for row in rows:
         values = row._mapping  # noqa: SLF001 - as above
         yield ChangeRecord(

@@ -45,6 +45,7 @@ RUNS = Table(
     Column("ended_at", Moment),
     Index("okta_mi_runs_of_dag", "dag_id", "run_id"),
     Index("okta_mi_runs_by_time", "started_at"),
+    Index("okta_mi_runs_by_begin", "dag_id", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -102,6 +103,7 @@ MEMBERSHIPS = Table(
     Column("dag_id", SafeString(250), nullable=False),
     Column("run", Integer, nullable=False),
     Column("at", Moment, nullable=False),
+    Index("okta_mi_memberships_of_user", "user_id"),
 )
 
 #: Who in Okta is who in MI.
