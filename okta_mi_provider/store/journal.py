@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -13,20 +13,20 @@ from typing import Self
 from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import artifacts, ledger, links, runs, unfinished
+from okta_mi_provider.store import artifacts, consequences, ledger, links, runs
 from okta_mi_provider.store import changes as account
 from okta_mi_provider.store.artifacts import ArtifactKind
 from okta_mi_provider.store.changes import Noted, Tally
+from okta_mi_provider.store.consequences import Writing
 from okta_mi_provider.store.errors import StoreError
-from okta_mi_provider.store.ledger import Membership
 from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.store.runs import Beginning, RunKey
-from okta_mi_provider.store.settle import Verdict, settle
+from okta_mi_provider.store.settle import settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory, Unfinished
+from okta_mi_provider.sync.memory import Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
@@ -113,7 +113,7 @@ class StoreJournal:
             runs.read_sides(connection, run, source, target, name)
             if not settings.dry_run:
                 doubts = account.in_doubt(connection, target.host, name, group_id, before=run)
-                _settle(connection, settle(doubts, target, group, name), target.host, group)
+                consequences.of_verdicts(connection, settle(doubts, target, group, name), target.host, group)
         with self._store.reading() as connection:
             memory = remembered(
                 connection,
@@ -306,40 +306,7 @@ class StoreJournal:
         account.note(connection, run, map(self._noted, outcomes))
         if any(each.change.kind is ChangeKind.CREATE_GROUP for each in outcomes) and group.id:
             runs.group_is(connection, run, group)
-        here = [each for each in outcomes if each.change.group == group.name]
-        # Whoever is put back without being anybody in Okta was put there by hand once, and is so again.
-        ledger.put(connection, (self._membership(each) for each in here if each.joined and each.change.source_id))
-        gone = [
-            each.target_id
-            for each in here
-            if each.change.kind is ChangeKind.REMOVE_MEMBER and each.status in account.SETTLED and each.target_id
-        ]
-        ledger.drop(connection, plan.host, group.id, gone)
-        created = [
-            Link(each.change.source_id, each.target_id, each.change.user or "")
-            for each in outcomes
-            if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
-        ]
-        links.put(connection, plan.host, plan.org, run, created)
-        self._finish(connection, outcomes)
-
-    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Notes who may have been created and is not in the Default Group, and who is in it now."""
-        assert self._plan is not None, "what is noted was planned"  # noqa: S101
-        plan = self._plan
-        default_group = plan.default_group
-        if default_group is None or default_group.id == self._group.id:
-            return
-        failed, inside = [], []
-        for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
-            creates = change.kind is ChangeKind.CREATE_USER
-            joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
-            if status in account.SETTLED and (creates or joins):
-                inside.append(change.source_id or "")
-            elif creates and change.after:
-                failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))
-        unfinished.put(connection, plan.host, plan.org, self.run, failed)
-        unfinished.drop(connection, plan.host, plan.org, inside)
+        consequences.of_outcomes(connection, Writing(run, self._key.dag_id, plan, group), outcomes)
 
     def _noted(self, outcome: Outcome) -> Noted:
         of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
@@ -353,47 +320,3 @@ class StoreJournal:
             joined=outcome.joined,
             left=outcome.left,
         )
-
-    def _membership(self, outcome: Outcome) -> Membership:
-        assert self._plan is not None, "what is noted was planned"  # noqa: S101
-        return Membership(
-            host=self._plan.host,
-            group_id=self._group.id,
-            user_id=outcome.target_id or "",
-            group_name=self._group.name,
-            username=outcome.change.user or "",
-            source_id=outcome.change.source_id or "",
-            source_group_id=next((each.id for each in self._plan.source_groups), ""),
-            dag_id=self._key.dag_id,
-            run=self.run,
-        )
-
-
-def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, group: TargetGroup | None) -> None:
-    """Notes what became of changes of earlier runs, as those runs would have."""
-    for doubt, noted, user in verdicts:
-        account.note(connection, doubt.run, [noted])
-        created = doubt.kind is ChangeKind.CREATE_USER and noted.status is Status.DONE
-        if created and user and doubt.source_id:
-            link = Link(doubt.source_id, user.id, user.username)
-            links.put(connection, host, doubt.org, doubt.run, [link])
-            if doubt.default_group:
-                half_made = Unfinished(doubt.source_id, user.username, user.email)
-                unfinished.put(connection, host, doubt.org, doubt.run, [half_made])
-        if group is None or doubt.group_name != group.name:
-            continue
-        if noted.joined and user and doubt.source_id:
-            membership = Membership(
-                host=host,
-                group_id=group.id,
-                user_id=user.id,
-                group_name=group.name,
-                username=user.username,
-                source_id=doubt.source_id or "",
-                source_group_id=doubt.source_group_id,
-                dag_id=doubt.dag_id,
-                run=doubt.run,
-            )
-            ledger.put(connection, [membership])
-        if noted.left and doubt.user_id:
-            ledger.drop(connection, host, group.id, [doubt.user_id])
