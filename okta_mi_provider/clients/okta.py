@@ -29,7 +29,7 @@ from okta_mi_provider.clients.rate_limit import Share
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
 PAGE_SIZE = 200
@@ -196,8 +196,8 @@ def user_of(row: Row, attributes: Attributes) -> SourceUser:
     """A user as a sync sees it. It has an id, whatever else may be missing."""
     # A user without a profile is told of as one who lacks a username.
     profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
-    username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes)
-    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name)
+    username, email, first_name, last_name = (same(_text(profile.get(name))) for name in attributes)
+    return SourceUser(str(row["id"]), same(str(row.get("status") or "")), username, email, first_name, last_name)
 
 
 def _text(value: object) -> str:

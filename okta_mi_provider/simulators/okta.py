@@ -225,7 +225,8 @@ class _Calls:
         self, request: Request, user_ids: list[str], mode: str, limit: int, *, kept: tuple[str, ...]
     ) -> Response:
         knobs = self._system.knobs
-        page = cut_page(SortedIds(user_ids), mode=mode, cursor=request.query_params.get("after"), limit=limit, knobs=knobs)
+        rows, cursor = SortedIds(user_ids), request.query_params.get("after")
+        page = cut_page(rows, mode=mode, cursor=cursor, limit=limit, knobs=knobs)
         render = self._system.render(request)
         return render.users(page.ids, link_headers(request, render.base_url, page, knobs, kept=kept))
 

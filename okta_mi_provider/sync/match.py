@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.plan import Finding, FindingClass
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: How many people a message names.
 _MOST_NAMES = 5
@@ -95,7 +95,7 @@ class _Index(Generic[_User]):
         self._twins: dict[str, list[_User]] = {}
         self._names: dict[str, str] = {}
         for key, user in keyed:
-            folded = fold(key)
+            folded = same(fold(key))
             if folded and (first := self._users.setdefault(folded, user)) is not user:
                 self._twins.setdefault(folded, [first]).append(user)
 
