@@ -78,7 +78,6 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        params=_params(entry.settings),
         tags=sorted({_TAG, *entry.tags}),
         doc_md=_doc(entry),
     ) as dag:
@@ -90,6 +89,8 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
             UpsertUsersOperator(task_id=UPSERT_USERS, **common),
             ReportOperator(task_id=REPORT, **common),
         )
+        # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
+        dag.params.update(_params(entry.settings))
     dag.fileloc = file
 
 
