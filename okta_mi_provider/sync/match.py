@@ -107,6 +107,10 @@ class _Index(Generic[_User]):
         user = self._users.get(folded)
         return () if user is None else (user,)
 
+    def twins(self, key: str) -> Sequence[_User]:
+        """Everybody with this key, if they are several. Costs nothing where nobody has a twin."""
+        return self._twins.get(self._fold(key), ()) if self._twins else ()
+
     def names(self, key: str) -> str:
         """Everybody with this key, for a message; made once, however many of them get it."""
         folded = self._fold(key)
@@ -139,7 +143,7 @@ class _Sides:
             ("username", "username", user.username, self.source_by_username),
             ("email", "e-mail address", user.email, self.source_by_email),
         ):
-            if len(twins := index.having(key)) > 1:
+            if twins := index.twins(key):
                 return _conflict(
                     user,
                     f"duplicate_source_{what}",
@@ -165,8 +169,8 @@ class _Sides:
         if linked := self.linked.get(self.links.get(user.id, "")):
             return Pair(user, linked, "link")
         same_name = self.target_by_username.having(user.username)
-        same_email = self.target_by_email.having(user.email)
-        if len(same_name) > 1 or (self.by_email and not same_name and len(same_email) > 1):
+        same_email = self.target_by_email.having(user.email) if self.by_email and not same_name else ()
+        if len(same_name) > 1 or len(same_email) > 1:
             return _conflict(
                 user,
                 "ambiguous_target",
@@ -175,7 +179,7 @@ class _Sides:
             )
         if same_name:
             pair = Pair(user, same_name[0], "username")
-        elif self.by_email and same_email and not self.source_by_username.having(same_email[0].username):
+        elif same_email and not self.source_by_username.having(same_email[0].username):
             pair = Pair(user, same_email[0], "email")
         else:
             return Pair(user, None)
