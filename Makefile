@@ -5,7 +5,8 @@
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
-#   make bench      the figures of docs/performance.md
+#   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
+#                   users, BIG=1 for a million, OTHERS=1 for other people's software
 #   make format     puts the code into the form that `make test` demands
 #   make lock       newest versions into constraints.txt
 #   make build      sdist and wheel into dist/
@@ -20,6 +21,10 @@ KEEP    ?= 1
 USERS   ?=
 SEED    ?=
 RUNS    ?= 500
+ONLY    ?=
+QUICK   ?=
+BIG     ?=
+OTHERS  ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -75,7 +80,10 @@ demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
 
 bench: setup
-	$(BIN)/python -m tests.benchmarks
+ifneq ($(OTHERS),)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
+endif
+	$(BIN)/python -m tests.benchmarks $(ONLY) $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(OTHERS),--others)
 
 format: setup
 	$(BIN)/ruff check --fix .
