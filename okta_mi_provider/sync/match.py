@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -62,11 +62,13 @@ def match(
     users, existing = tuple(source), tuple(target)
     owners = {user_id: source_id for source_id, user_id in links.items()}
     username_key = str.casefold if fold_usernames else str
+    by_username = _Index(((user.username, user) for user in users), username_key)
+    by_email = _Index((user.email, user) for user in users)
     sides = _Sides(
-        source_by_username=_Index(((user.username, user) for user in users), username_key),
-        source_by_email=_Index((user.email, user) for user in users),
-        target_by_username=_Index(((user.username, user) for user in existing), username_key),
-        target_by_email=_Index((user.email, user) for user in existing),
+        source_by_username=by_username,
+        source_by_email=by_email,
+        target_by_username=_Index(((user.username, user) for user in existing), username_key, among=by_username.keys),
+        target_by_email=_Index(((user.email, user) for user in existing), among=by_email.keys),
         by_email="email" in match_by,
         links=links,
         linked={user.id: user for user in existing if user.id in owners},
@@ -86,18 +88,37 @@ def match(
 
 
 class _Index(Generic[_User]):
-    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's."""
+    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's.
 
-    def __init__(self, keyed: Iterable[tuple[str, _User]], fold: Callable[[str], str] = str.casefold) -> None:
+    Args:
+        keyed: Users with their keys.
+        fold: What makes keys that count as one equal.
+        among: Only these keys, folded, will be asked for; None for any. A small group has few of a large directory.
+    """
+
+    def __init__(
+        self,
+        keyed: Iterable[tuple[str, _User]],
+        fold: Callable[[str], str] = str.casefold,
+        among: Container[str] | None = None,
+    ) -> None:
         # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
         self._fold = fold
         self._users: dict[str, _User] = {}
         self._twins: dict[str, list[_User]] = {}
         self._names: dict[str, str] = {}
         for key, user in keyed:
-            folded = same(fold(key))
-            if folded and (first := self._users.setdefault(folded, user)) is not user:
+            folded = fold(key)
+            if not folded or (among is not None and folded not in among):
+                continue
+            folded = same(folded)
+            if (first := self._users.setdefault(folded, user)) is not user:
                 self._twins.setdefault(folded, [first]).append(user)
+
+    @property
+    def keys(self) -> Container[str]:
+        """All keys, folded."""
+        return self._users.keys()
 
     def having(self, key: str) -> Sequence[_User]:
         """Everybody with this key."""
