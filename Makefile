@@ -4,7 +4,9 @@
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
+#   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
+#   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
 #   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
 #                   users, BIG=1 for a million, OTHERS=1 for other people's software
 #   make format     puts the code into the form that `make test` demands
@@ -25,6 +27,8 @@ ONLY    ?=
 QUICK   ?=
 BIG     ?=
 OTHERS  ?=
+MACHINES ?=
+COMPOSE ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -34,11 +38,11 @@ HAVE_UV := $(VENV)/.have-uv
 # Fast ones first.
 UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
 SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
-NO_TESTS    := tests/benchmarks tests/data tests/__pycache__
+NO_TESTS    := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos demo bench format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -76,8 +80,15 @@ test-unit: setup
 chaos: setup
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
 
+machines: setup postgresql
+	@scripts/need_redis.sh
+	$(if $(MACHINES),MACHINES=$(MACHINES) )$(BIN)/python -m pytest tests/machines
+
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
+
+compose-test: setup
+	@$(BIN)/python -m tests.compose $(if $(COMPOSE),--compose '$(COMPOSE)')
 
 bench: setup
 ifneq ($(OTHERS),)
@@ -90,7 +101,8 @@ format: setup
 	$(BIN)/ruff format .
 
 lock: $(HAVE_UV)
-	echo "apache-airflow==$(AIRFLOW)" | $(UV) pip compile - pyproject.toml --group pyproject.toml:dev \
+	echo "apache-airflow==$(AIRFLOW)" | $(UV) pip compile - pyproject.toml \
+	  --group pyproject.toml:dev --group pyproject.toml:image \
 	  --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file constraints.txt
 

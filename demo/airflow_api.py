@@ -89,8 +89,12 @@ class AirflowApi:
         """State of a run: queued, running, success or failed."""
         return str(self.request("GET", _path(dag_id, run_id))["state"])
 
-    def wait_for_runs(self, runs: Iterable[tuple[str, str]], *, timeout: float) -> dict[tuple[str, str], str]:
+    def wait_for_runs(
+        self, runs: Iterable[tuple[str, str]], *, timeout: float, pause: float = 0.3
+    ) -> dict[tuple[str, str], str]:
         """Waits for the end of all runs, given as pairs of DAG id and run id, and returns their states.
+
+        It asks every `pause` seconds.
 
         A run that has not ended when the time is over is returned with the state it has then.
         """
@@ -102,7 +106,7 @@ class AirflowApi:
                     states[run] = self.run_state(*run)
             if FINAL_RUN_STATES.issuperset(states.values()) or time.monotonic() > deadline:
                 return states
-            time.sleep(0.3)
+            time.sleep(pause)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run, in the order of their start: `task_id`, `state`, `try_number`, ..."""

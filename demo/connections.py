@@ -13,14 +13,22 @@ from okta_mi_provider.simulators.credentials import (
 
 
 def simulator_connections(okta_url: str, mi_url: str) -> dict[str, str]:
-    """The connections ``okta_default`` and ``metric_insights_default`` as environment variables."""
-    okta = {"conn_type": "okta", "host": okta_url, "password": OKTA_API_TOKEN}
+    """The connections ``okta_default`` and ``metric_insights_default`` as environment variables.
+
+    Simulators speak plain HTTP, which is allowed to other hosts than this one only when the connection says so.
+    """
+    okta = {
+        "conn_type": "okta",
+        "host": okta_url,
+        "password": OKTA_API_TOKEN,
+        "extra": {"allow_http": True},
+    }
     metric_insights = {
         "conn_type": "metric_insights",
         "host": mi_url,
         "login": MI_USER,
         "password": MI_APPLICATION_KEY,
-        "extra": {"auth_mode": "application", "application_id": MI_APPLICATION_ID},
+        "extra": {"auth_mode": "application", "application_id": MI_APPLICATION_ID, "allow_http": True},
     }
     return {
         "AIRFLOW_CONN_OKTA_DEFAULT": json.dumps(okta),

@@ -41,6 +41,20 @@ class Comparison:
         return line
 
 
+def compare_states(group: str, okta: Any, metric_insights: Any) -> Comparison:
+    """Compares the members of a group in what both simulators say at ``/_sim/state``."""
+    users = {user["id"]: user for user in okta["users"]}
+    (found,) = (each for each in okta["groups"] if each["profile"]["name"] == group)
+    members = (users[user_id] for user_id in found["members"])
+    return Comparison(
+        group,
+        Counter(user["profile"]["login"].casefold() for user in members if user["status"] not in NOT_SYNCED),
+        Counter(
+            name.casefold() for each in metric_insights["groups"] if each["name"] == group for name in each["members"]
+        ),
+    )
+
+
 @dataclass(slots=True)
 class Simulators:
     """`okta-mi simulate` as a program beside us; a context manager.
@@ -109,18 +123,7 @@ class Simulators:
 
     def compare(self, group: str) -> Comparison:
         """Compares the members of a group: those to be synced from Okta, and those in Metric Insights."""
-        return Comparison(group, self._okta_members(group), self._mi_members(group))
-
-    def _okta_members(self, group: str) -> Counter[str]:
-        state = self._state(self.okta_url)
-        users = {user["id"]: user for user in state["users"]}
-        (found,) = (each for each in state["groups"] if each["profile"]["name"] == group)
-        members = (users[user_id] for user_id in found["members"])
-        return Counter(user["profile"]["login"].casefold() for user in members if user["status"] not in NOT_SYNCED)
-
-    def _mi_members(self, group: str) -> Counter[str]:
-        groups = self._state(self.mi_url)["groups"]
-        return Counter(name.casefold() for each in groups if each["name"] == group for name in each["members"])
+        return compare_states(group, self._state(self.okta_url), self._state(self.mi_url))
 
     def _state(self, url: str) -> Any:
         response = self._session.get(f"{url}/_sim/state", timeout=60)

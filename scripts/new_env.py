@@ -20,6 +20,7 @@ def fresh_secrets() -> dict[str, str]:
     """A value for each secret that docker-compose.yaml asks for."""
     return {
         "POSTGRES_PASSWORD": secrets.token_hex(24),
+        "REDIS_PASSWORD": secrets.token_hex(24),
         "AIRFLOW_ADMIN_PASSWORD": secrets.token_hex(12),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "AIRFLOW_JWT_SECRET": secrets.token_hex(64),
@@ -32,7 +33,7 @@ def demo_settings() -> dict[str, str]:
     sys.path.insert(0, str(REPOSITORY))  # it need not be installed
     from demo.connections import simulator_connections  # noqa: PLC0415
 
-    connections = simulator_connections("http://127.0.0.1:8081", "http://127.0.0.1:8082")
+    connections = simulator_connections("http://simulators:8081", "http://simulators:8082")
     return {"OKTA_GROUPS_DIR": "./demo"} | {name: f"'{value}'" for name, value in connections.items()}
 
 

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`okta-mi`: the entry point."""
 
 from __future__ import annotations
@@ -44,7 +45,13 @@ def _open_closed_streams() -> None:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Wrong usage exits with 2."""
-    args, rest = _parser().parse_known_args(words)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        # A shell wants to know how a line can go on, as Airflow's own command tells it.
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    args, rest = parser.parse_known_args(words)
     if args.takes_groups:
         # argparse looks for positional arguments in one place only; group names may stand between options.
         after_options = words[words.index("--") + 1 :] if "--" in words else []

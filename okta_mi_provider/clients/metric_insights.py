@@ -80,6 +80,8 @@ class MetricInsightsClient:
         self.dialect = dialect or MIDialect()
         #: Which credentials are used, and where they are.
         self.credentials = login.described
+        #: Username of the account that everything is done as; None if nobody has said it.
+        self.acts_for = login.acts_for
         self.transport = transport or Transport()
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(

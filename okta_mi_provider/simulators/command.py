@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import shlex
 import sys
 
@@ -16,6 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to `parser`."""
     parser.add_argument("--users", type=_users, default=1200, metavar="N", help="users in the Okta org (default: 1200)")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of names and ids (default: 7)")
+    parser.add_argument(
+        "--host",
+        type=_ipv4,
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="IPv4 address to listen at; from outside, anybody can use the published credentials (default: 127.0.0.1)",
+    )
     parser.add_argument(
         "--okta-port", type=_port, default=8081, metavar="PORT", help="port of Okta; 0: any free one (default: 8081)"
     )
@@ -33,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit code: 0, or 2 if a port cannot be used."""
+    """Serve until SIGINT or SIGTERM; return the exit code: 0, or 2 if a port or the address cannot be used."""
     from okta_mi_provider.simulators.server import PortUnavailableError, run_simulators  # noqa: PLC0415 - fast help
 
     def announce(okta_url: str, mi_url: str) -> None:
@@ -43,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         run_simulators(
             users=args.users,
             seed=args.seed,
+            host=args.host,
             okta_port=args.okta_port,
             mi_port=args.mi_port,
             latency_ms=args.latency_ms,
@@ -96,6 +105,13 @@ def _number(text: str, *, low: float, high: float, what: str) -> float:
 
 def _users(text: str) -> int:
     return int(_number(text, low=2, high=1_000_000, what="a number of users from 2 to 1000000"))
+
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address") from None
 
 
 def _port(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import threading
@@ -45,16 +46,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-def bind(port: int = 0) -> socket.socket:
-    """Return a socket that listens on `port` of 127.0.0.1; 0 is any free port.
+def bind(port: int = 0, host: str = LOOPBACK) -> socket.socket:
+    """Return a socket that listens on `port` of the IPv4 address `host`; 0 is any free port.
 
     Raises:
-        OSError: the port is in use or not allowed.
+        OSError: the port is in use or not allowed, or the address is not of this machine.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError:
         listener.close()
@@ -64,7 +65,8 @@ def bind(port: int = 0) -> socket.socket:
 
 def base_url(listener: socket.socket) -> str:
     """Return the URL of the server behind `listener`, without a last slash."""
-    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
 
 
 def _server(app: FastAPI) -> _Server:
@@ -139,13 +141,14 @@ def serve(app: FastAPI, port: int = 0) -> Iterator[str]:
 
 
 class PortUnavailableError(RuntimeError):
-    """A port of the command is in use or must not be used; the message says which option helps."""
+    """The command cannot listen at an address; the message says which option helps."""
 
 
 def run_simulators(
     *,
     users: int = 1200,
     seed: int = 7,
+    host: str = LOOPBACK,
     okta_port: int = 8081,
     mi_port: int = 8082,
     latency_ms: float = 0,
@@ -156,16 +159,17 @@ def run_simulators(
     Args:
         users: users in the Okta org.
         seed: of names and ids.
+        host: IPv4 address to listen at.
         okta_port: port of Okta; 0 is any free one.
         mi_port: port of Metric Insights; 0 is any free one.
         latency_ms: the knob of that name, on both servers.
         on_ready: called with both base URLs when the ports are open, before requests are served.
 
     Raises:
-        PortUnavailableError: a port is in use.
+        PortUnavailableError: a port is in use, or the address is not of this machine.
     """
-    okta_listener = _bind_or_explain(okta_port, "--okta-port")
-    with okta_listener, _bind_or_explain(mi_port, "--mi-port") as mi_listener:
+    okta_listener = _bind_or_explain(host, okta_port, "--okta-port")
+    with okta_listener, _bind_or_explain(host, mi_port, "--mi-port") as mi_listener:
         org = seed_org(users, seed)
         okta = create_okta_app(org, knobs=OktaKnobs(latency_ms=latency_ms))
         mi = create_metric_insights_app(seed_metric_insights(org), knobs=MIKnobs(latency_ms=latency_ms))
@@ -175,13 +179,17 @@ def run_simulators(
             runner.run(_serve_until_signalled(servers, lambda: on_ready(*urls)))
 
 
-def _bind_or_explain(port: int, option: str) -> socket.socket:
+def _bind_or_explain(host: str, port: int, option: str) -> socket.socket:
     try:
-        return bind(port)
+        return bind(port, host)
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise PortUnavailableError(
+                f"cannot listen on {host} ({reason}); choose an address of this machine with --host"
+            ) from error
         raise PortUnavailableError(
-            f"cannot listen on {LOOPBACK}:{port} ({reason}); choose another port with {option}, or 0 for a free one"
+            f"cannot listen on {host}:{port} ({reason}); choose another port with {option}, or 0 for a free one"
         ) from error
 
 

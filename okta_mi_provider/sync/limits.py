@@ -12,12 +12,14 @@ from okta_mi_provider.sync.text import one_line, plural, quoted
 
 #: A percentage of fewer members than these says nothing: one of three is a third.
 PERCENT_FROM = 10
-#: The settings that decide who is synced, and who is who.
-_MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
+#: The settings that decide who is synced, who is who, and who is removed.
+_DECIDING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses", "prune")
+#: Whom `prune` removes: each value removes more people than the one before it.
+_EVER_MORE = ("off", "managed", "all")
 
 
 def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_group: str) -> dict[str, Any]:
-    """What decides who is synced whereto, and who is who, as plain JSON types.
+    """What decides who is synced whereto, who is who, and who is removed, as plain JSON types.
 
     Args:
         settings: How to sync.
@@ -28,7 +30,8 @@ def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_gr
     return {
         "groups": sorted(group.id for group in groups),
         "target_group": target_group,
-        **{name: values[name] for name in _MAPPING},
+        **{name: values[name] for name in _DECIDING},
+        **({"map_attr_to_group": settings.map_attr_to_group} if settings.map_attr_to_group else {}),
     }
 
 
@@ -109,10 +112,20 @@ def unusual(
             f"Okta has {users_in_scope:,} users to sync, {lost:,} fewer than the {last.users_in_scope:,} of the last "
             f"complete sync: max_removals allows {allowed}."
         )
-    changed = [key for key in now if key in last.fingerprint and last.fingerprint[key] != now[key]]
+    changed = [key for key in now if key in last.fingerprint and _matters(key, last.fingerprint[key], now[key])]
     if changed:
         told = "; ".join(f"{key}: {_words(last.fingerprint[key])} -> {_words(now[key])}" for key in changed)
-        yield f"The settings that say who is synced, and who is who, have changed since the last complete sync: {told}."
+        yield (
+            "The settings that say who is synced, who is who, and who is removed have changed since the last complete "
+            f"sync: {told}."
+        )
+
+
+def _matters(key: str, before: object, now: object) -> bool:
+    """Whether a change of a setting is worth a look. To remove fewer people is not."""
+    if key == "prune":
+        return _EVER_MORE.index(str(before)) < _EVER_MORE.index(str(now))
+    return before != now
 
 
 def _words(value: object) -> str:

@@ -44,19 +44,23 @@ def match(
     match_by: Sequence[str],
     *,
     links: Mapping[str, str] = MappingProxyType({}),
+    former: Mapping[str, str] = MappingProxyType({}),
     fold_usernames: bool = True,
 ) -> Matching:
     """Finds the MI user of each Okta user.
 
     First by a link, which outlives a change of the login. Then by the username, ignoring case unless MI tells such
     users apart; where there is none, and `match_by` names it, by an e-mail address that only one MI user has. Whoever
-    could be two people, or would get an e-mail address or an account that belongs to somebody else, is a conflict.
+    could be two people, or would get an e-mail address or an account that belongs to somebody else, is a conflict. So
+    is whoever has got the username of somebody who is not in the group any more, unless the account has the same e-mail
+    address: then it is one person, who was created anew in Okta.
 
     Args:
         source: Okta users, each with a username and an e-mail address.
         target: All users of MI.
         match_by: "username", or "username" and "email".
         links: MI ids by Okta id of those whom their username would not find.
+        former: Okta ids by MI id, of MI users that were somebody else until now.
         fold_usernames: Usernames that differ only in case are one user. E-mail addresses always are one.
     """
     users, existing = tuple(source), tuple(target)
@@ -73,6 +77,7 @@ def match(
         links=links,
         linked={user.id: user for user in existing if user.id in owners},
         owners=owners,
+        former=former,
     )
     pairs: list[Pair] = []
     conflicts: list[Finding] = []
@@ -147,6 +152,7 @@ class _Sides:
     Attributes:
         linked: The MI users that links name, by id.
         owners: Okta ids by the MI id that they are linked with.
+        former: Okta ids by MI id, of MI users that were somebody else until now.
     """
 
     source_by_username: _Index[SourceUser]
@@ -157,6 +163,7 @@ class _Sides:
     links: Mapping[str, str]
     linked: Mapping[str, TargetUser]
     owners: Mapping[str, str]
+    former: Mapping[str, str]
 
     def counterpart(self, user: SourceUser) -> Pair | Finding:
         """The user with the MI user if there is one, or the conflict that forbids to tell."""
@@ -199,20 +206,33 @@ class _Sides:
                 f"{_people(same_name or same_email)}. Remove or rename the wrong ones in MI.",
             )
         if same_name:
-            pair = Pair(user, same_name[0], "username")
-        elif same_email and not self.source_by_username.having(same_email[0].username):
-            pair = Pair(user, same_email[0], "email")
-        else:
-            return Pair(user, None)
-        if pair.target and (owner := self.owners.get(pair.target.id)):
+            return self._unless_somebody_elses(user, same_name[0], "username")
+        if same_email and not self.source_by_username.having(same_email[0].username):
+            return self._unless_somebody_elses(user, same_email[0], "email")
+        return Pair(user, None)
+
+    def _unless_somebody_elses(self, user: SourceUser, found: TargetUser, by: str) -> Pair | Finding:
+        """Both as a pair, unless the account is that of somebody else."""
+        if owner := self.owners.get(found.id):
             return _conflict(
                 user,
                 "account_taken",
-                f"{_person(user)} of Okta has the {'username' if pair.by == 'username' else 'e-mail address'} of "
-                f"{_person(pair.target)} in MI, but that is the account of {one_line(owner)}, whose login in Okta has "
+                f"{_person(user)} of Okta has the {'username' if by == 'username' else 'e-mail address'} of "
+                f"{_person(found)} in MI, but that is the account of {one_line(owner)}, whose login in Okta has "
                 "changed. Give one of them another login in Okta, or rename the MI user.",
             )
-        return pair
+        former = self.former.get(found.id)
+        if former and found.email.casefold() != user.email.casefold():
+            return _conflict(
+                user,
+                "account_inherited",
+                f"{_person(user)} of Okta has the username of {_person(found)} in MI, but that was the account of "
+                f"{one_line(former)}, who is not in the Okta group any more, and its e-mail address is "
+                f"{quoted(found.email)}, not {quoted(user.email)}. If they are one person, set the e-mail address of "
+                "the MI user to that of Okta; if not, rename the MI user, and the new one can get an account of their "
+                "own.",
+            )
+        return Pair(user, found, by)
 
 
 def _conflict(user: SourceUser, kind: str, message: str) -> Finding:

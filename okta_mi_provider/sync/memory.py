@@ -42,7 +42,7 @@ class LastSync:
     """The last sync of the same groups that was complete.
 
     Attributes:
-        fingerprint: The settings that decide who is synced, and who is who; see `limits.fingerprint`.
+        fingerprint: The settings that decide who is synced, who is who, and who is removed; see `limits.fingerprint`.
         users_in_scope: How many users there were to sync.
     """
 

@@ -115,7 +115,7 @@ class Plan:
         default_group: Set if created users shall be put into it as well.
         source_users: Members that Okta lists, whatever their status.
         users_in_scope: Those of them that have a status to sync.
-        fingerprint: What decides who is synced, and who is who.
+        fingerprint: What decides who is synced, who is who, and who is removed.
         matched: Users whose counterpart has become known; to be remembered when the plan is applied.
         unusual: Why a person should look at it first. It is not applied without being approved.
         refusals: Why it is never applied.

@@ -26,12 +26,14 @@ def test_each_package_has_one_version_on_each_python(lines, python, pyproject):
     pins = [Requirement(line) for line in lines]
     names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
     assert len(names) == len(set(names))
-    wanted = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    groups = pyproject["dependency-groups"]
+    wanted = [*pyproject["project"]["dependencies"], *groups["dev"], *groups["image"]]
     assert {canonicalize_name(Requirement(each).name) for each in wanted} <= set(names)
 
 
-def test_airflow_is_the_version_of_makefile_and_dockerfile(lines, repository):
+def test_airflow_is_the_version_of_makefile_and_kubernetes(lines, repository):
     (airflow,) = (line.removeprefix("apache-airflow==") for line in lines if line.startswith("apache-airflow=="))
     assert f"AIRFLOW ?= {airflow}\n" in (repository / "Makefile").read_text(encoding="utf-8")
-    assert f"=apache/airflow:{airflow}\n" in (repository / "Dockerfile").read_text(encoding="utf-8")
-    assert f":-apache/airflow:{airflow}}}" in (repository / "docker-compose.yaml").read_text(encoding="utf-8")
+    kubernetes = (repository / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    assert f"FROM apache/airflow:{airflow}\n" in kubernetes
+    assert f'airflowVersion: "{airflow}"\n' in kubernetes

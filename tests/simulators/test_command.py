@@ -75,9 +75,37 @@ def test_a_port_in_use_is_one_clear_line(option: str, capsys: pytest.CaptureFixt
     )
 
 
+def test_another_address_of_this_machine() -> None:
+    command = [sys.executable, "-c", PROGRAM, "--host", "127.0.0.2", "--okta-port", "0", "--mi-port", "0", "--quiet"]
+    with subprocess.Popen([*command, "--users", "5"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for _ in range(2):
+                (url,) = re.findall(r"http://127\.0\.0\.2:\d+", process.stdout.readline())
+                assert requests.get(f"{url}/_sim/stats", timeout=10).ok
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def test_an_address_of_another_machine_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    # TEST-NET-1 of RFC 5737 belongs to nobody.
+    assert run(parsed("--host", "192.0.2.1", "--okta-port", "0", "--mi-port", "0", "--users", "5")) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"okta-mi simulate: cannot listen on 192\.0\.2\.1 \(.*\); choose .*--host\n", printed.err)
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--users", "1"], ["--users", "x"], ["--okta-port", "70000"], ["--mi-port", "-1"], ["--latency-ms", "-5"]],
+    [
+        ["--host", "localhost"],
+        ["--host", "::1"],
+        ["--users", "1"],
+        ["--users", "x"],
+        ["--okta-port", "70000"],
+        ["--mi-port", "-1"],
+        ["--latency-ms", "-5"],
+    ],
 )
 def test_bad_options(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,16 @@ class TestDeprovision:
         world = snapshot([okta_user("ana", status="DEPROVISIONED"), okta_user("bob")], [admin])
         plan = diff(world, settings(deprovision="disable"))
         assert ("protected", "ana") in told(plan)
+        assert not [each for each in plan.changes if each.user == "ana"]
+
+    @pytest.mark.parametrize("protect", [True, False])
+    def test_the_account_that_the_sync_acts_for_stays_enabled(self, protect: bool) -> None:
+        admin = replace(ANA, type="administrator")
+        world = snapshot([okta_user("ana", status="DEPROVISIONED"), okta_user("bob")], [admin])
+        world = replace(world, target=replace(world.target, acts_for="Ana"))
+        plan = diff(world, settings(deprovision="disable", protect_administrators=protect))
+        assert ("own_account", "ana") in told(plan)
+        assert ("protected", "ana") not in told(plan)
         assert not [each for each in plan.changes if each.user == "ana"]
 
     def test_an_account_that_somebody_active_has_now_stays_enabled(self) -> None:

@@ -148,8 +148,25 @@ def test_lesson_18_the_first_run_after_a_change_of_filter_mapping_or_target_wait
 def test_other_settings_may_change() -> None:
     last = LastSync(fingerprint(settings(), [SALES], "Sales"), 1)
     world = snapshot([okta_user("ana")], memory=Memory(last=last))
-    for values in ({"user_type": "power_user"}, {"force": True}, {"summary": "full"}, {"prune": "managed"}):
+    for values in ({"user_type": "power_user"}, {"force": True}, {"summary": "full"}, {"deprovision": "disable"}):
         assert diff(world, settings(auto_create="all", **values)).unusual == ()
+
+
+@pytest.mark.parametrize("before", ["off", "managed", "all"])
+@pytest.mark.parametrize("now", ["off", "managed", "all"])
+def test_to_remove_more_people_than_before_is_unusual_and_to_remove_fewer_is_not(before: str, now: str) -> None:
+    last = LastSync(fingerprint(settings(prune=before), [SALES], "Sales"), 1)
+    world = snapshot([okta_user("ana")], memory=Memory(last=last))
+    more = (before, now) in {("off", "managed"), ("off", "all"), ("managed", "all")}
+    plan = diff(world, settings(auto_create="all", prune=now))
+    assert [f"prune: {before} -> {now}" in each for each in plan.unusual] == [True] * more
+
+
+def test_what_the_last_sync_has_not_noted_has_not_changed() -> None:
+    noted = fingerprint(settings(), [SALES], "Sales")
+    del noted["prune"]
+    world = snapshot([okta_user("ana")], memory=Memory(last=LastSync(noted, 1)))
+    assert diff(world, settings(auto_create="all", prune="all")).unusual == ()
 
 
 def test_a_change_of_settings_that_changes_nothing_is_nothing() -> None:

@@ -1,0 +1,1 @@
+"""`make compose-test`: docker-compose.yaml, run for real by whatever container engine there is."""
