@@ -7,7 +7,8 @@
 #   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
-#   make bench      the figures of docs/performance.md
+#   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
+#                   users, BIG=1 for a million, OTHERS=1 for other people's software
 #   make format     puts the code into the form that `make test` demands
 #   make lock       newest versions into constraints.txt
 #   make build      sdist and wheel into dist/
@@ -22,6 +23,10 @@ KEEP    ?= 1
 USERS   ?=
 SEED    ?=
 RUNS    ?= 500
+ONLY    ?=
+QUICK   ?=
+BIG     ?=
+OTHERS  ?=
 MACHINES ?=
 COMPOSE ?=
 
@@ -86,7 +91,10 @@ compose-test: setup
 	@$(BIN)/python -m tests.compose $(if $(COMPOSE),--compose '$(COMPOSE)')
 
 bench: setup
-	$(BIN)/python -m tests.benchmarks
+ifneq ($(OTHERS),)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
+endif
+	$(BIN)/python -m tests.benchmarks $(ONLY) $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(OTHERS),--others)
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -79,7 +79,6 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        params=_params(entry.settings),
         tags=sorted({_TAG, *entry.tags}),
         doc_md=_doc(entry),
     ) as dag:
@@ -88,6 +87,8 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_
             _sync_by_attribute(reading)
         else:
             _rooms(entry, common, reading, write_pool)
+        # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
+        dag.params.update(_params(entry.settings))
     dag.fileloc = file
 
 

@@ -32,7 +32,7 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
 PAGE_SIZE = 200
@@ -224,9 +224,10 @@ def user_of(row: Row, attributes: Attributes) -> SourceUser:
     """A user as a sync sees it. It has an id, whatever else may be missing."""
     # A user without a profile is told of as one who lacks a username.
     profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
-    username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes[:4])
+    username, email, first_name, last_name = (same(_text(profile.get(name))) for name in attributes[:4])
     groups = _texts(profile.get(attributes.groups)) if attributes.groups else ()
-    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name, groups)
+    status = same(str(row.get("status") or ""))
+    return SourceUser(str(row["id"]), status, username, email, first_name, last_name, groups)
 
 
 def _text(value: object) -> str:

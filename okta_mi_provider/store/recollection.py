@@ -48,7 +48,13 @@ def remembered(
         source,
         target,
         group,
-        links=links.between(connection, target.host, source.org),
+        links=links.between(
+            connection,
+            target.host,
+            source.org,
+            source_ids=[user.id for user in source.users],
+            user_ids=_namesakes(source, target),
+        ),
         made=made,
         unfinished=unfinished.between(connection, target.host, source.org),
         disabled=account.disabled(connection, target.host),
@@ -64,3 +70,10 @@ def remembered(
             named=source.named is not None,
         ),
     )
+
+
+def _namesakes(source: Source, target: Target) -> list[str]:
+    """MI ids of everybody who has the username of somebody in Okta: the accounts may be those of others there."""
+    fold = str.casefold if target.username_casefold else str
+    names = {fold(user.username) for user in source.users}
+    return [user.id for user in target.users if fold(user.username) in names]

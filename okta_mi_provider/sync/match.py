@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.plan import Finding, FindingClass
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: How many people a message names.
 _MOST_NAMES = 5
@@ -66,11 +66,13 @@ def match(
     users, existing = tuple(source), tuple(target)
     owners = {user_id: source_id for source_id, user_id in links.items()}
     username_key = str.casefold if fold_usernames else str
+    by_username = _Index(((user.username, user) for user in users), username_key)
+    by_email = _Index((user.email, user) for user in users)
     sides = _Sides(
-        source_by_username=_Index(((user.username, user) for user in users), username_key),
-        source_by_email=_Index((user.email, user) for user in users),
-        target_by_username=_Index(((user.username, user) for user in existing), username_key),
-        target_by_email=_Index((user.email, user) for user in existing),
+        source_by_username=by_username,
+        source_by_email=by_email,
+        target_by_username=_Index(((user.username, user) for user in existing), username_key, among=by_username.keys),
+        target_by_email=_Index(((user.email, user) for user in existing), among=by_email.keys),
         by_email="email" in match_by,
         links=links,
         linked={user.id: user for user in existing if user.id in owners},
@@ -91,9 +93,20 @@ def match(
 
 
 class _Index(Generic[_User]):
-    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's."""
+    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's.
 
-    def __init__(self, keyed: Iterable[tuple[str, _User]], fold: Callable[[str], str] = str.casefold) -> None:
+    Args:
+        keyed: Users with their keys.
+        fold: What makes keys that count as one equal.
+        among: Only these keys, folded, will be asked for; None for any. A small group has few of a large directory.
+    """
+
+    def __init__(
+        self,
+        keyed: Iterable[tuple[str, _User]],
+        fold: Callable[[str], str] = str.casefold,
+        among: Container[str] | None = None,
+    ) -> None:
         # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
         self._fold = fold
         self._users: dict[str, _User] = {}
@@ -101,8 +114,16 @@ class _Index(Generic[_User]):
         self._names: dict[str, str] = {}
         for key, user in keyed:
             folded = fold(key)
-            if folded and (first := self._users.setdefault(folded, user)) is not user:
+            if not folded or (among is not None and folded not in among):
+                continue
+            folded = same(folded)
+            if (first := self._users.setdefault(folded, user)) is not user:
                 self._twins.setdefault(folded, [first]).append(user)
+
+    @property
+    def keys(self) -> Container[str]:
+        """All keys, folded."""
+        return self._users.keys()
 
     def having(self, key: str) -> Sequence[_User]:
         """Everybody with this key."""
@@ -111,6 +132,10 @@ class _Index(Generic[_User]):
             return self._twins[folded]
         user = self._users.get(folded)
         return () if user is None else (user,)
+
+    def twins(self, key: str) -> Sequence[_User]:
+        """Everybody with this key, if they are several. Costs nothing where nobody has a twin."""
+        return self._twins.get(self._fold(key), ()) if self._twins else ()
 
     def names(self, key: str) -> str:
         """Everybody with this key, for a message; made once, however many of them get it."""
@@ -146,7 +171,7 @@ class _Sides:
             ("username", "username", user.username, self.source_by_username),
             ("email", "e-mail address", user.email, self.source_by_email),
         ):
-            if len(twins := index.having(key)) > 1:
+            if twins := index.twins(key):
                 return _conflict(
                     user,
                     f"duplicate_source_{what}",
@@ -172,8 +197,8 @@ class _Sides:
         if linked := self.linked.get(self.links.get(user.id, "")):
             return Pair(user, linked, "link")
         same_name = self.target_by_username.having(user.username)
-        same_email = self.target_by_email.having(user.email)
-        if len(same_name) > 1 or (self.by_email and not same_name and len(same_email) > 1):
+        same_email = self.target_by_email.having(user.email) if self.by_email and not same_name else ()
+        if len(same_name) > 1 or len(same_email) > 1:
             return _conflict(
                 user,
                 "ambiguous_target",
@@ -182,7 +207,7 @@ class _Sides:
             )
         if same_name:
             return self._unless_somebody_elses(user, same_name[0], "username")
-        if self.by_email and same_email and not self.source_by_username.having(same_email[0].username):
+        if same_email and not self.source_by_username.having(same_email[0].username):
             return self._unless_somebody_elses(user, same_email[0], "email")
         return Pair(user, None)
 
