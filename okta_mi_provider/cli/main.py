@@ -7,8 +7,10 @@ import argparse
 import difflib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from okta_mi_provider import __version__
 from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
@@ -31,8 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code: int = args.execute(args)
+    try:
+        code: int = args.execute(args)
+    except KeyboardInterrupt:
+        _die_of_interrupt()
     return code
+
+
+def _die_of_interrupt() -> NoReturn:
+    """Ends the process by the signal, for a shell ends its loop then; but without the traceback that Python shows."""
+    sys.stderr.write("Interrupted.\n")
+    sys.stderr.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("the signal has ended the process")
 
 
 def _open_closed_streams() -> None:

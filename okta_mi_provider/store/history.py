@@ -18,6 +18,8 @@ from okta_mi_provider.sync.report import State
 
 #: How many ids fit into one query, whatever the database.
 _MOST_IDS = 500
+#: No run has a higher number: a column of whole numbers takes no more on PostgreSQL, and a database refuses to compare.
+LARGEST_NUMBER = 2**31 - 1
 #: Of what was so already, somebody has changed it before.
 _PERHAPS_DONE = (Status.DONE.value, Status.ALREADY.value, Status.BEGUN.value)
 _WRITTEN_KINDS = (ChangeKind.CREATE_USER.value, ChangeKind.UPDATE_USER.value)
@@ -149,7 +151,7 @@ class History:
             group: Only those into the MI group of this name or id.
             since: Only those that began then or later; with its time zone.
             state: Only those that ended so, or have not ended.
-            limit: At most so many.
+            limit: At most so many, up to `LARGEST_NUMBER`.
         """
         query = select(RUNS).order_by(RUNS.c.id.desc())
         if dag_id is not None:
@@ -165,6 +167,8 @@ class History:
 
     def run(self, run: int) -> RunRecord | None:
         """One run; None if there is none of this id."""
+        if not 0 < run <= LARGEST_NUMBER:
+            return None
         with self._store.reading() as connection:
             return next(run_records(connection.execute(select(RUNS).where(RUNS.c.id == run))), None)
 

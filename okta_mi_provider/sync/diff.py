@@ -15,7 +15,7 @@ from okta_mi_provider.sync.match import Pair, match
 from okta_mi_provider.sync.memory import Link
 from okta_mi_provider.sync.model import ADMINISTRATOR, Source, SourceGroup, SourceUser, TargetGroup, TargetUser
 from okta_mi_provider.sync.only import Only
-from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKind, Finding, Plan
+from okta_mi_provider.sync.plan import GROUP_MISSING, REMOVALS, Change, ChangeKind, Finding, Plan
 from okta_mi_provider.sync.scope import by_profile, by_status
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
@@ -256,7 +256,7 @@ def _group_missing(name: str, snapshot: Snapshot) -> Finding:
     near = [group.name for group in snapshot.target.groups if group.name.casefold() == name.casefold()]
     hint = f" (there is {quoted(near[0])}; names are compared exactly)" if near else ""
     return Finding(
-        "group_missing",
+        GROUP_MISSING,
         f"MI has no group {quoted(name)}{hint}; nothing was synced for {plural(len(snapshot.source.users), 'user')}. "
         "Create it in MI, or have it created: auto_create 'groups' or 'all'.",
     )

@@ -51,20 +51,23 @@ def too_many_users(users: int, limit: int, subject: str) -> str | None:
     )
 
 
-def over(limit: int | str | None, number: int, members: int) -> str | None:
+def over(limit: int | str | None, number: int, members: int, *, counted: int | None = None) -> str | None:
     """Whether a number of changes is more than a limit allows: what it allows, in words; None if it is not more.
 
     Args:
-        limit: A number, or a percentage such as "20%" of the members; None allows everything.
+        limit: A number, or a percentage such as "20%" of the members; None and "100%" allow everything.
         number: How many changes there are.
         members: How many members the group has in MI.
+        counted: What has to be `PERCENT_FROM` for a percentage to count, if that is not the members.
     """
     if limit is None:
         return None
     if isinstance(limit, int):
         return f"{limit:,}" if number > limit else None
     percent = int(limit.removesuffix("%"))
-    if max(members, number) < PERCENT_FROM or number * 100 <= percent * members:
+    size = members if counted is None else counted
+    # All is no limit, also where there is nobody to take a share of.
+    if percent == 100 or size < PERCENT_FROM or number * 100 <= percent * members:
         return None
     return f"{limit}, that is {percent * members // 100:,} of {members:,}"
 
@@ -94,12 +97,13 @@ def unusual(
         now: The fingerprint of this sync.
         last: The last complete sync.
     """
-    for name, number, what in (
-        ("max_removals", removals, "be removed or disabled"),
-        ("max_creates", creates, "be created"),
-        ("max_updates", updates, "be changed"),
+    for name, number, what, counted in (
+        # Those who are disabled need not be members.
+        ("max_removals", removals, "be removed or disabled", max(members, removals)),
+        ("max_creates", creates, "be created", members),
+        ("max_updates", updates, "be changed", members),
     ):
-        if allowed := over(getattr(settings, name), number, members):
+        if allowed := over(getattr(settings, name), number, members, counted=counted):
             yield (
                 f"{plural(number, 'user')} would {what}, and MI group {quoted(group)} has {plural(members, 'member')}: "
                 f"{name} allows {allowed}."

@@ -51,6 +51,12 @@ class TestPlan:
             assert part in run.out
         assert mi.writes() == []
 
+    def test_a_group_that_mi_does_not_have_is_not_in_step(self, ask: Ask, mi: MetricInsights) -> None:
+        run = ask("plan", "Finance")
+        assert run.code == 1
+        assert "MI differs from Okta: it has no such group." in run.out
+        assert mi.writes() == []
+
     def test_in_step_it_exits_with_0(self, ask: Ask, provision: Provision) -> None:
         provision("-a", "all", "Finance")
         run = ask("plan", "-a", "all", "Finance")

@@ -162,6 +162,11 @@ class TestDrift:
         assert removed(plan) == {"leo"}
         assert told(plan) == [("added_by_hand", "hans")]
 
+    def test_a_group_that_mi_does_not_have_is_a_difference_also_where_none_is_created(self) -> None:
+        plan = diff(snapshot([okta_user("ana")], [ANA], group=None), settings(mode="drift"))
+        assert plan.changes == ()
+        assert plan.differs
+
     def test_without_a_difference_there_is_nothing_to_tell(self) -> None:
         world = snapshot([okta_user("ana")], [ANA], members={ANA.id})
         assert not diff(world, settings(mode="drift")).differs

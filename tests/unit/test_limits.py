@@ -97,6 +97,27 @@ def test_created_and_changed_users_have_limits_of_their_own() -> None:
         assert said in "".join(plan.unusual)
 
 
+@pytest.mark.parametrize("members", [0, 3, 9, 10])
+def test_a_share_of_a_small_group_limits_neither_the_created_nor_the_changed(members: int) -> None:
+    there = [mi_user(f"m{number}") for number in range(members)]
+    changed = [okta_user(user.username, last_name="Other") for user in there]
+    new = [okta_user(f"n{number}") for number in range(12)]
+    world = snapshot([*new, *changed], there, members={user.id for user in there})
+    for values in ({"max_creates": "20%"}, {"max_updates": "20%"}):
+        assert bool(diff(world, settings(auto_create="all", **values)).unusual) is (members >= 10)
+
+
+def test_all_is_no_limit_whatever_it_is_a_share_of() -> None:
+    people = [okta_user(f"u{number}", status="DEPROVISIONED") for number in range(12)]
+    world = snapshot(
+        [*people, *(okta_user(f"n{number}") for number in range(12))], [mi_user(f"u{number}") for number in range(12)]
+    )
+    everything = {"max_removals": "100%", "max_creates": "100%", "max_updates": "100%"}
+    plan = diff(world, settings(auto_create="all", deprovision="disable", **everything))
+    assert len(plan.changes) == 24
+    assert plan.unusual == ()
+
+
 def test_lesson_01_an_empty_source_is_refused_when_prune_is_on_whoever_approves_it() -> None:
     world = crowd(0, 12)
     for prune in ("managed", "all"):
