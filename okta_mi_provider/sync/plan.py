@@ -161,7 +161,7 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """Whether MI is not as Okta says: something would be written, was done there by hand, or has no group to be in."""
+        """Whether MI is not as Okta says: something would be written, was done by hand, or has no group to be in."""
         return bool(self.changes) or any(finding.kind in {*BY_HAND, GROUP_MISSING} for finding in self.findings)
 
     def is_approved_by(self, digest: str | None) -> bool:
