@@ -24,18 +24,22 @@ def one_at_a_time(host: str, groups: Iterable[str]) -> Iterator[None]:
     Raises:
         ConfigurationError: If locks cannot be kept.
     """
+    with ExitStack() as held:
+        _hold(held, host, groups)
+        yield
+
+
+def _hold(held: ExitStack, host: str, groups: Iterable[str]) -> None:
     folder = Path(tempfile.gettempdir()) / f"okta-mi-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.getuid() or folder.is_symlink():
             raise ConfigurationError(f"{folder} belongs to somebody else; remove it, or set TMPDIR.")
-        with ExitStack() as held:
-            # Sorted: two processes that want the same locks want them in the same order.
-            for group in sorted(set(groups)):
-                name = hashlib.sha256(f"{host}\n{group}".encode(errors="surrogatepass")).hexdigest()[:32]
-                file = held.enter_context((folder / f"{name}.lock").open("w"))
-                _wait_for(file.fileno(), group)
-            yield
+        # Sorted: two processes that want the same locks want them in the same order.
+        for group in sorted(set(groups)):
+            name = hashlib.sha256(f"{host}\n{group}".encode(errors="surrogatepass")).hexdigest()[:32]
+            file = held.enter_context((folder / f"{name}.lock").open("w"))
+            _wait_for(file.fileno(), group)
     except OSError as error:
         raise ConfigurationError(f"Locks cannot be kept in {folder}: {error.strerror}. Set TMPDIR.") from error
 

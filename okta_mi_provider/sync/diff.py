@@ -9,7 +9,7 @@ from operator import attrgetter
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.comparison import Comparison
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.leavers import added_by_hand, deactivated, leavers
+from okta_mi_provider.sync.leavers import added_by_hand, deactivated, leavers, left_and_staying
 from okta_mi_provider.sync.limits import fingerprint, too_many_users, unusual
 from okta_mi_provider.sync.match import Pair, match
 from okta_mi_provider.sync.memory import Link
@@ -237,6 +237,8 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
         if settings.mode == "drift":
             removed = {change.after.id for change in leaving.changes if change.after}
             found.findings += added_by_hand(snapshot, group, removed, matched)
+            if settings.prune == "off":
+                found.findings += left_and_staying(snapshot, group, matched)
     return found
 
 

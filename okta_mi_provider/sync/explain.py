@@ -16,7 +16,7 @@ from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.match import match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.only import Only
-from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.plan import GROUP_MISSING, Plan
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.scope import by_profile, by_status
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -142,9 +142,9 @@ def _plan(snapshot: Snapshot, settings: SyncSettings, plan: Plan, person: Only) 
         yield describe(change, Status.PLANNED)
     if not plan.changes:
         yield "Nothing would be written."
-    if settings.prune == "managed" and not plan.changes:
+    if settings.prune != "all" and not plan.changes:
         yield from _left_alone(snapshot, settings, person)
-    told = [finding for finding in plan.findings if finding.user is not None]
+    told = [finding for finding in plan.findings if finding.user is not None or finding.kind == GROUP_MISSING]
     yield from (one_line(finding.message, 1000) for finding in told)
     about_all = diff(snapshot, replace(settings, only_user=None))
     if about_all.refusals or about_all.unusual:
@@ -152,12 +152,14 @@ def _plan(snapshot: Snapshot, settings: SyncSettings, plan: Plan, person: Only) 
 
 
 def _left_alone(snapshot: Snapshot, settings: SyncSettings, person: Only) -> Iterator[str]:
-    """Members who are not in Okta and stay all the same: no sync has put them there."""
+    """Members who are not in Okta and stay all the same: nobody is removed, or no sync has put them there."""
     group = snapshot.target.group_named(target_name(snapshot.source, settings))
     members = snapshot.target.members.get(group.id, frozenset()) if group else frozenset()
     ours = {each.user_id for each in snapshot.memory.made}
     for account in () if person.listed else person.accounts:
-        if account.id in members - ours:
+        if account.id in members and settings.prune == "off":
+            yield f"{quoted(account.username)} is not in the Okta group, and stays a member all the same: prune is off."
+        elif account.id in members - ours:
             yield (
                 f"{quoted(account.username)} was not put into the group by a sync, and prune: managed leaves such "
                 "members alone."

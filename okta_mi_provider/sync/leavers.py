@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import ADMINISTRATOR, SourceUser, Target, TargetGroup, TargetUser
-from okta_mi_provider.sync.plan import Change, ChangeKind, Finding
+from okta_mi_provider.sync.plan import LEFT, Change, ChangeKind, Finding
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import quoted
@@ -137,6 +137,29 @@ def added_by_hand(
         if each.user_id not in members
     ]
     return found
+
+
+def left_and_staying(snapshot: Snapshot, group: TargetGroup, matched: Collection[str]) -> list[Finding]:
+    """Members of our making who have left the Okta group, for where `prune` is off.
+
+    Args:
+        snapshot: Both sides, and what is remembered.
+        group: The MI group, which exists.
+        matched: MI ids of everybody who was found to be somebody of the Okta group.
+    """
+    members = snapshot.target.members.get(group.id, frozenset())
+    made = {each.user_id for each in snapshot.memory.made}
+    listed = _Listed(snapshot, matched)
+    return [
+        Finding(
+            LEFT,
+            f"{quoted(user.username)} has left the Okta group, and stays in MI group {quoted(group.name)}: prune is "
+            "off.",
+            user.username,
+        )
+        for user in snapshot.target.users
+        if user.id in members & made and not listed.has(user, only_certainly=True)
+    ]
 
 
 class _Listed:

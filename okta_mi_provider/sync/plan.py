@@ -49,6 +49,10 @@ SHORT_DIGEST = 12
 BY_HAND = frozenset({"added_by_hand", "removed_by_hand", "changed_by_hand"})
 #: Finding that the MI group does not exist, and is not to be created.
 GROUP_MISSING = "group_missing"
+#: Finding that a member of our making has left the Okta group, and nobody is to be removed.
+LEFT = "left"
+#: Findings that only a look for drift makes.
+_OF_DRIFT = BY_HAND | {LEFT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ class Plan:
     def digest(self) -> str:
         """sha256 of the canonical JSON, in hex: the same plan has the same one, whether or not drift was looked for."""
         plain = self.to_json()
-        plain["findings"] = [each for each in plain["findings"] if each["kind"] not in BY_HAND]
+        plain["findings"] = [each for each in plain["findings"] if each["kind"] not in _OF_DRIFT]
         canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -161,8 +165,8 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """Whether MI is not as Okta says: something would be written, was done by hand, or has no group to be in."""
-        return bool(self.changes) or any(finding.kind in {*BY_HAND, GROUP_MISSING} for finding in self.findings)
+        """Whether MI is not as Okta says, be it that a sync would write something, or that it would leave it so."""
+        return bool(self.changes) or any(finding.kind in {*_OF_DRIFT, GROUP_MISSING} for finding in self.findings)
 
     def is_approved_by(self, digest: str | None) -> bool:
         """Whether somebody who names this digest, or enough of its beginning, means this plan."""

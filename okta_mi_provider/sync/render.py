@@ -29,6 +29,7 @@ _REASONS = {
     "own_account": "spared because the sync acts for them in MI",
     "renamed": "with a new login in Okta, and their old username in MI",
     "relinked": "who have the account of a former user of Okta",
+    "left": "members of the MI group although they have left the Okta group",
     "added_by_hand": "added to the MI group by hand",
     "removed_by_hand": "taken out of the MI group by hand",
     "changed_by_hand": "changed in MI by hand",

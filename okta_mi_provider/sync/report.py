@@ -9,7 +9,7 @@ from typing import Any
 
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
-from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, LEFT, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import plural
 
 #: Version of the JSON report. Keys are added without changing it, never renamed or removed.
@@ -254,9 +254,11 @@ def _drift(plan: Plan, mode: str) -> str | None:
     if mode != "drift" or not plan.differs:
         return None
     by_hand = sum(finding.kind in BY_HAND for finding in plan.findings)
+    left = sum(finding.kind == LEFT for finding in plan.findings)
     found = [
         "it has no such group" if any(finding.kind == GROUP_MISSING for finding in plan.findings) else "",
         f"a sync would make {plural(len(plan.changes), 'change')}" if plan.changes else "",
         f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand" if by_hand else "",
+        f"{plural(left, 'member')} {'has' if left == 1 else 'have'} left, and nobody is removed" if left else "",
     ]
     return f"MI differs from Okta: {' and '.join(filter(None, found))}."

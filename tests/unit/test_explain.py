@@ -53,6 +53,16 @@ def test_a_conflict_names_both_sides() -> None:
     assert "Nothing would be written." in says["plan"]
 
 
+def test_why_nothing_is_written_where_nobody_is_removed_and_where_the_group_is_missing() -> None:
+    leo = mi_user("leo")
+    world = snapshot([okta_user("ana")], [ANA, leo], members={ANA.id, leo.id})
+    stays = "'leo' is not in the Okta group, and stays a member all the same: prune is off."
+    assert stays in said(world, "leo")["plan"]
+    missing = snapshot([okta_user("ana")], group=None)
+    assert "MI has no group 'Sales'" in said(missing, "ana")["plan"]
+    assert "auto_create 'groups' or 'all'" in said(missing, "ana")["plan"]
+
+
 def test_a_leaver_is_told_why() -> None:
     leo = mi_user("leo")
     memory = Memory(made=(Link("00u-leo", leo.id, "leo"),))

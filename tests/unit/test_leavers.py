@@ -162,6 +162,13 @@ class TestDrift:
         assert removed(plan) == {"leo"}
         assert told(plan) == [("added_by_hand", "hans")]
 
+    def test_a_member_of_our_making_who_has_left_and_whom_nobody_removes_is_a_difference(self) -> None:
+        plan = diff(three(), settings(mode="drift", prune="off"))
+        assert plan.changes == ()
+        assert told(plan) == [("added_by_hand", "hans"), ("left", "leo")]
+        assert plan.differs
+        assert plan.digest == diff(three(), settings(prune="off")).digest
+
     def test_a_group_that_mi_does_not_have_is_a_difference_also_where_none_is_created(self) -> None:
         plan = diff(snapshot([okta_user("ana")], [ANA], group=None), settings(mode="drift"))
         assert plan.changes == ()
