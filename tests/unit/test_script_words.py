@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from okta_mi_provider.cli.script_import.shell import Argument, ShellCall, calls
@@ -111,6 +111,7 @@ def test_lines_are_counted_through_everything() -> None:
     ]  # fmt: skip
 
 
+@example('A=( "')
 @given(st.text(alphabet="ab$`'\"\\{}()<>|&;#\n =~*", max_size=40))
 def test_any_text_is_read_to_its_end(text: str) -> None:
     for each in calls(f"{text}\n{CALL}X", {}):

@@ -76,14 +76,15 @@ class _Reading:
     condition: str = ""
 
     def read(self, text: str, line: int) -> Iterator[Found]:
+        try:
+            yield from self._read(tokens(text, line))
+        except Unclosed as error:
+            yield Remark(error.line, f"{error}; nothing from here on is read", lost=True)
+
+    def _read(self, stream: Iterator[Token]) -> Iterator[Found]:
         command: list[Word] = []
-        stream: Iterator[Token] = tokens(text, line)
         while True:
-            try:
-                token = next(stream, None)
-            except Unclosed as error:
-                yield Remark(error.line, f"{error}; nothing from here on is read", lost=True)
-                return
+            token = next(stream, None)
             if isinstance(token, Word):
                 command.append(token)
                 continue
