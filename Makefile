@@ -4,9 +4,11 @@
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
+#   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
-#   make bench      the figures of docs/performance.md
+#   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
+#                   users, BIG=1 for a million, OTHERS=1 for other people's software
 #   make format     puts the code into the form that `make test` demands
 #   make lock       newest versions into constraints.txt
 #   make build      sdist and wheel into dist/
@@ -21,6 +23,11 @@ KEEP    ?= 1
 USERS   ?=
 SEED    ?=
 RUNS    ?= 500
+ONLY    ?=
+QUICK   ?=
+BIG     ?=
+OTHERS  ?=
+MACHINES ?=
 COMPOSE ?=
 
 BIN     := $(VENV)/bin
@@ -31,11 +38,11 @@ HAVE_UV := $(VENV)/.have-uv
 # Fast ones first.
 UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
 SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
-NO_TESTS    := tests/benchmarks tests/compose tests/data tests/__pycache__
+NO_TESTS    := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
 OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos demo compose-test bench format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -73,6 +80,10 @@ test-unit: setup
 chaos: setup
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
 
+machines: setup postgresql
+	@scripts/need_redis.sh
+	$(if $(MACHINES),MACHINES=$(MACHINES) )$(BIN)/python -m pytest tests/machines
+
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
 
@@ -80,7 +91,10 @@ compose-test: setup
 	@$(BIN)/python -m tests.compose $(if $(COMPOSE),--compose '$(COMPOSE)')
 
 bench: setup
-	$(BIN)/python -m tests.benchmarks
+ifneq ($(OTHERS),)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
+endif
+	$(BIN)/python -m tests.benchmarks $(ONLY) $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(OTHERS),--others)
 
 format: setup
 	$(BIN)/ruff check --fix .

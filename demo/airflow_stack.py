@@ -28,7 +28,7 @@ from demo.processes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 PARTS: Mapping[str, Sequence[str]] = {
     "api-server": (),
@@ -36,7 +36,6 @@ PARTS: Mapping[str, Sequence[str]] = {
     "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
-HEARTBEATS = ("scheduler", "dag_processor", "triggerer")
 START_TIMEOUT = 180.0
 
 
@@ -54,6 +53,7 @@ class AirflowStack:
         port: Port of UI and API; 0 takes a free one.
         parallelism: How many tasks may run at the same time.
         users: Password of each user, who are all administrators; if there are none, whoever comes is one.
+        parts: Which of `PARTS` to start; without a scheduler and a triggerer no task runs.
         environment: What makes a process a part of this Airflow; also for ``airflow ...`` commands.
         api: A client of its REST API, logged in as soon as the stack has started.
     """
@@ -64,6 +64,7 @@ class AirflowStack:
     port: int = 0
     parallelism: int = 4
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parts: Collection[str] = tuple(PARTS)
     environment: Mapping[str, str] = field(init=False, repr=False)
     api: AirflowApi = field(init=False)
     _programs: dict[str, Program] = field(default_factory=dict, init=False)
@@ -99,7 +100,7 @@ class AirflowStack:
             if self.users:
                 self._passwords.write_text(json.dumps(dict(self.users)), encoding="utf-8")
             self._started = datetime.now(UTC)
-            self._programs = {part: self._airflow(part, *options) for part, options in PARTS.items()}
+            self._programs = {part: self._airflow(part, *PARTS[part]) for part in self.parts}
             for program in self._programs.values():
                 program.start()
             self._wait_until_healthy()
@@ -163,7 +164,7 @@ class AirflowStack:
         self.api.login()
         wait_until(
             self._all_have_beaten,
-            what="a heartbeat of " + ", ".join(HEARTBEATS),
+            what="a heartbeat of " + ", ".join(self._hearts()),
             timeout=START_TIMEOUT,
             programs=programs,
         )
@@ -171,7 +172,11 @@ class AirflowStack:
     def _all_have_beaten(self) -> bool:
         """Whether all are healthy by a heartbeat of now: the database may have some of an earlier start."""
         health = self.api.health()
-        return all(self._is_new(health[part][f"latest_{part}_heartbeat"]) for part in HEARTBEATS)
+        return all(self._is_new(health[part][f"latest_{part}_heartbeat"]) for part in self._hearts())
+
+    def _hearts(self) -> list[str]:
+        """What Airflow calls the parts that tell it that they are alive; the API server is asked for that."""
+        return [part.replace("-", "_") for part in self.parts if part != "api-server"]
 
     def _is_new(self, moment: str | None) -> bool:
         return moment is not None and datetime.fromisoformat(moment) > self._started

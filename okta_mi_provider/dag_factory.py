@@ -9,11 +9,11 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
-from okta_mi_provider import idle_token
+from okta_mi_provider import idle_token, write_pools
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
-from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, UPSERT_USERS
+from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
@@ -44,21 +44,22 @@ def build_dags(file: str) -> None:
     Raises:
         GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
         OktaPoolError: If `[okta_mi] okta_pool` cannot be used.
+        WritePoolError: If `[okta_mi] write_pools` cannot be used.
     """
     setting = (conf.get("okta_mi", "groups_file", fallback="") or "").strip()
     path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
     groups = read(path)
     only = get_parsing_context().dag_id
-    okta_pool = OktaPool.configured()
+    okta_pool, pools = OktaPool.configured(), write_pools.configured()
     for entry in groups.entries:
         if only in {None, entry.dag_id}:
-            _dag(entry, file, okta_pool)
+            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id))
     for stand_in in groups.broken:
         if only in {None, stand_in.dag_id}:
             _stand_in(stand_in, file, path.name)
 
 
-def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
+def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_pools.WritePool | None) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -78,19 +79,53 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None) -> None:
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        params=_params(entry.settings),
         tags=sorted({_TAG, *entry.tags}),
         doc_md=_doc(entry),
     ) as dag:
-        chain(
-            FetchOperator(task_id=FETCH, **{**common, **({"pool": okta_pool.name} if okta_pool else {})}),
-            DiffOperator(task_id=DIFF, **common),
-            *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
-            CreateGroupsOperator(task_id=CREATE_GROUPS, **common),
-            UpsertUsersOperator(task_id=UPSERT_USERS, **common),
-            ReportOperator(task_id=REPORT, **common),
-        )
+        reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
+        if entry.settings.map_attr_to_group:
+            _sync_by_attribute(reading)
+        else:
+            _rooms(entry, common, reading, write_pool)
+        # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
+        dag.params.update(_params(entry.settings))
     dag.fileloc = file
+
+
+def _rooms(
+    entry: Entry, common: Mapping[str, Any], reading: Mapping[str, Any], write_pool: write_pools.WritePool | None
+) -> None:
+    """One task for each room of the sync of a group."""
+    chain(
+        FetchOperator(task_id=FETCH, **reading),
+        DiffOperator(task_id=DIFF, **common),
+        *([] if entry.settings.approve == "never" else [_approve(entry, common)]),
+        create_groups := CreateGroupsOperator(
+            task_id=CREATE_GROUPS,
+            chunk_size=entry.chunk_size,
+            **{**common, **({"pool": write_pool.name} if write_pool else {})},
+        ),
+        UpsertUsersOperator.partial(
+            task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
+        ).expand(chunk=create_groups.output),
+        ReportOperator(task_id=REPORT, **common),
+    )
+
+
+def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
+    """What keeps the instances of `upsert_users` from writing more at once than the server bears."""
+    if write_pool is None:
+        # Each has in flight what the connection allows, so one goes after the other.
+        return {"max_active_tis_per_dagrun": 1}
+    return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
+
+
+def _sync_by_attribute(reading: Mapping[str, Any]) -> None:
+    """One task for all rooms: which MI groups there are is known only when the group was read."""
+    # Only DAGs that have it pay for it.
+    from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator  # noqa: PLC0415
+
+    SyncByAttributeOperator(task_id=SYNC, **reading)
 
 
 def _of_okta(entry: Entry) -> str:
@@ -133,6 +168,9 @@ def _params(settings: SyncSettings) -> dict[str, Param]:
     """The run form: what it offers, with the values of the entry."""
     values = settings.to_mapping()
     form = {name: option for name, option in options().items() if option.in_form}
+    if settings.approve != "never":
+        # Approving is for those who are asked, not for everybody who may trigger the DAG.
+        del form["approve_plan"]
     params: dict[str, Param] = {}
     for name, option in form.items():
         schema: dict[str, Any] = option.kind.json_schema()
@@ -157,10 +195,11 @@ def _doc(entry: Entry) -> str:
     }
     shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
     warning = idle_token.warning(entry.schedule)
+    last = SYNC if entry.settings.map_attr_to_group else REPORT
     caution = f"**Caution:** {warning}\n\n" if warning else ""
     return (
         f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
-        f"*{options()['dry_run'].title}* to see what it would write; the task `{REPORT}` tells what a run has done."
+        f"*{options()['dry_run'].title}* to see what it would write; the task `{last}` tells what a run has done."
         f"\n\n{_code(shown)}\n"
     )
 

@@ -40,6 +40,7 @@ class Entry:
     tags: tuple[str, ...]
     owner: str | None
     retries: int
+    chunk_size: int
     pool: str
     approvers: tuple[str, ...]
     approval_timeout: int
@@ -53,7 +54,9 @@ class Entry:
 
     @property
     def target(self) -> tuple[str, str] | None:
-        """The MI group that it is synced into, with the connection; None if only Okta knows its name."""
+        """The MI group that it is synced into, with the connection; None if only Okta knows its name, or several."""
+        if self.settings.map_attr_to_group:
+            return None
         name = self.settings.target_group or self.name
         return (self.metric_insights_conn_id, name) if name else None
 

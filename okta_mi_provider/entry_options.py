@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from okta_mi_provider.kinds import Count, Text, show
+from okta_mi_provider.sync.chunks import CHUNK_SIZE
 
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _CRON_FIELDS = 5
@@ -116,6 +117,12 @@ ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     "tags": EntryOption(Lines(100), (), "Tags of the DAG, besides okta_mi."),
     "owner": EntryOption(Line(), None, "Owner of the DAG."),
     "retries": EntryOption(Count(0, 100), 2, "How often a task is tried again after a failure that may pass."),
+    "chunk_size": EntryOption(
+        Count(1, 100_000),
+        CHUNK_SIZE,
+        "How many changes of users a task writes. A plan with more is written by several, each of which is tried again "
+        "by itself.",
+    ),
     "pool": EntryOption(Line(), "default_pool", "Airflow pool of the tasks; it must exist."),
     "approvers": EntryOption(
         Lines(250),

@@ -52,6 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                     "okta_mi_provider.operators.create_groups",
                     "okta_mi_provider.operators.upsert_users",
                     "okta_mi_provider.operators.report",
+                    "okta_mi_provider.operators.by_attribute",
                 ],
             }
         ],
@@ -219,6 +220,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "integer",
                         "example": None,
                         "default": "4",
+                    },
+                    "write_pools": {
+                        "description": "Airflow pools that bound the writes in flight on Metric Insights over all "
+                        "workers and DAGs: a JSON object with the pool of each connection of type metric_insights. A "
+                        "slot is a write in flight; slots are at most max_concurrency of the connection, and each "
+                        "task that writes users takes task_slots of them (without it: all). The pools are made when "
+                        "the scheduler starts. Empty: none, and of one run a single task writes at a time.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"metric_insights_default": {"pool": "mi_writes", "slots": 8, "task_slots": 4}}',
+                        "default": "",
                     },
                     "retention_days": {
                         "description": "Days after which the members, plan and report that the tasks of a run have "

@@ -93,9 +93,10 @@ def parse(text: str, file: str) -> GroupsFile:
     common = _defaults(top.get("defaults"), mistakes)
     nodes = _group_nodes(root, top.get("groups"), mistakes)
     drafts = [_draft(node, common) for node in nodes]
+    sorted_out = _sorted_out(drafts)
     if mistakes:
-        raise GroupsFileError(file, [*mistakes, *(each for draft in drafts for each in draft.mistakes)])
-    return _sorted_out(drafts)
+        raise GroupsFileError(file, [*mistakes, *(each for broken in sorted_out.broken for each in broken.mistakes)])
+    return sorted_out
 
 
 def dag_id(name: str) -> str:

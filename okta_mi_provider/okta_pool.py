@@ -8,10 +8,10 @@ from airflow.sdk import conf
 
 from okta_mi_provider.sync.errors import SyncError
 
-_SECTION = "okta_mi"
+SECTION = "okta_mi"
 _DEFAULT_SLOTS, _MOST_SLOTS = 4, 128
 #: Airflow's own, which every other task uses too.
-_NOT_OURS = "default_pool"
+NOT_OURS = "default_pool"
 
 
 class OktaPoolError(SyncError):
@@ -37,17 +37,17 @@ class OktaPool(NamedTuple):
         Raises:
             OktaPoolError: If name or slots cannot be used.
         """
-        name = (conf.get(_SECTION, "okta_pool", fallback="") or "").strip()
+        name = (conf.get(SECTION, "okta_pool", fallback="") or "").strip()
         if not name:
             return None
-        if name == _NOT_OURS:
+        if name == NOT_OURS:
             raise OktaPoolError(
-                f"[{_SECTION}] okta_pool must not be {_NOT_OURS!r}: every other task uses it too. Choose another name."
+                f"[{SECTION}] okta_pool must not be {NOT_OURS!r}: every other task uses it too. Choose another name."
             )
-        slots = str(conf.get(_SECTION, "okta_pool_slots", fallback=_DEFAULT_SLOTS)).strip()
+        slots = str(conf.get(SECTION, "okta_pool_slots", fallback=_DEFAULT_SLOTS)).strip()
         if not (slots.isascii() and slots.isdigit() and len(slots) <= 3 and 1 <= int(slots) <= _MOST_SLOTS):
             raise OktaPoolError(
-                f"[{_SECTION}] okta_pool_slots is {slots!r}; allowed: a whole number from 1 to {_MOST_SLOTS}."
+                f"[{SECTION}] okta_pool_slots is {slots!r}; allowed: a whole number from 1 to {_MOST_SLOTS}."
             )
         return cls(name, int(slots))
 

@@ -7,7 +7,7 @@ The groups file, the command line and Airflow's run form are all generated from 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
@@ -144,6 +144,14 @@ class SyncSettings:
         "Sync into this MI group instead of the one named like the Okta group.",
         "--target-group",
     )
+    map_attr_to_group: str | None = _option(
+        None,
+        Text(),
+        "Attribute that names the MI group",
+        "Puts each user into the MI group that this Okta profile attribute of the user names, instead of one MI group "
+        "for all; into several, if the attribute is a list. Who has no value is put into none.",
+        "--map-attr-to-group",
+    )
     skip_default_group: bool = _option(
         False,
         Flag(),
@@ -230,6 +238,13 @@ class SyncSettings:
         "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
         "plan with changes does.",
     )
+    incremental: bool = _option(
+        False,
+        Flag(),
+        "Incremental",
+        "In a DAG: the members of an Okta group are read again only if Okta says that somebody has joined or left, and "
+        "at least daily. Changes that Okta does not tell of, as of profiles, are found by the daily reading.",
+    )
     mode: str = _option(
         "sync",
         Choice(("sync", "drift")),
@@ -251,7 +266,7 @@ class SyncSettings:
         Text(),
         "Approved plan",
         "Digest, or at least its first 12 digits, of a plan that was refused: if the plan is still the same, it is "
-        "written although it is unusual.",
+        "written although it is unusual. Only where nobody is asked (approve: never).",
         "--approve",
         in_form=True,
         per_run=True,
@@ -290,6 +305,16 @@ class SyncSettings:
             problems.append(
                 Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
             )
+        if values.get("map_attr_to_group") is not None:
+            problems += [Problem(key, f"{said} when map_attr_to_group is set") for key, said in _not_mapped(values)]
+        approve = values.get("approve", "never")
+        if approve != "never" and values.get("approve_plan") is not None:
+            # Whoever may trigger a run is not for that reason one of those who may approve.
+            problem = (
+                f"a person is asked here (approve: {approve}), and only the answer to the task approve lets a plan be "
+                "written: trigger the run without it, and have the plan approved there"
+            )
+            problems.append(Problem("approve_plan", problem))
         if problems:
             raise SettingsError(problems)
         return cls(**values)
@@ -298,6 +323,23 @@ class SyncSettings:
         """The settings as plain JSON types; `from_mapping` takes it back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def _not_mapped(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings that make no sense where an attribute names the MI groups, with what to say."""
+    if values.get("target_group") is not None:
+        yield "target_group", "must not be set"
+    if values.get("prune", "off") != "off":
+        yield (
+            "prune",
+            "must be off: a group that nobody's attribute names any more is not seen, and would keep its people,",
+        )
+    if values.get("incremental", False):
+        yield "incremental", "must be false: which groups there are depends on profiles, whose changes it does not see,"
+    if values.get("match_by", ("username",)) != ("username",):
+        yield "match_by", "must be username: who else has an address is seen in each group by itself only,"
+    if values.get("approve", "never") != "never":
+        yield "approve", "must be never: there is a plan for each MI group, and a person is asked about one,"
 
 
 @cache

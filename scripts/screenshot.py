@@ -49,13 +49,14 @@ def main() -> None:
 
 
 def pictures(api: AirflowApi, group: str) -> Iterator[Picture]:
-    """What to take: the list of DAGs, and the latest run of one of them."""
+    """What to take: the list of DAGs, the latest run of one of them, and our own page."""
     (dag_id,) = (dag["dag_id"] for dag in api.dags() if dag["dag_display_name"] == group)
     query = {"order_by": "-run_after", "limit": 1}
     runs = api.request("GET", f"/dags/{quote(dag_id)}/dagRuns", params=query)["dag_runs"]
     if not runs:
         sys.exit(f"{api.url} has no run of {group!r}; is it the demo?")
     yield Picture("dags.png", "/dags", group)
+    yield Picture("page.png", "/plugin/okta-sync", "Okta sync")
     yield Picture("run.png", f"/dags/{quote(dag_id)}/runs/{quote(runs[0]['dag_run_id'])}", "report")
 
 

@@ -1,7 +1,8 @@
-"""A throwaway PostgreSQL: made from Debian's package, on a free port of the loopback interface, gone afterwards."""
+"""Throwaway servers: PostgreSQL and Redis, from Debian's packages, on free ports of the loopback interface."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -9,10 +10,11 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,9 +34,39 @@ _SERVANTS = ("postgres", "nobody")
 class Postgres:
     """A running server, on which each caller gets a database of its own."""
 
-    def __init__(self, port: int, password: str) -> None:
+    def __init__(self, port: int, password: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
         self._port, self._password = port, password
         self._numbers = itertools.count(1)
+        self._start = start
+        self._process = start()
+
+    def restart(self) -> None:
+        """As for an update: everybody loses the connection, and what was not committed. Returns when it answers."""
+        self.stop()
+        self._process = self._start()
+        self.wait()
+
+    def stop(self) -> None:
+        """Ends the sessions that are open, and then itself."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(_PATIENCE_S)
+
+    def wait(self) -> None:
+        """Until it answers.
+
+        Raises:
+            RuntimeError: If it does not.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self.connect("postgres").close()
+            except psycopg2.OperationalError as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"PostgreSQL does not start: {error}") from None
+                time.sleep(0.1)
+            else:
+                return
 
     def new_database(self) -> str:
         """The URL of a new and empty database."""
@@ -57,8 +89,46 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
+def redis() -> Iterator[str]:
+    """Starts a server that keeps nothing, and ends it. Yields its URL.
+
+    Raises:
+        RuntimeError: If the program is missing, or the server does not start.
+    """
+    program = shutil.which("redis-server")
+    if program is None:
+        raise RuntimeError("Redis is not installed. Install the package redis-server, or run scripts/need_redis.sh.")
+    port, password = free_port(), secrets.token_urlsafe(16)
+    with tempfile.TemporaryDirectory(prefix="okta-mi-redis-") as folder:
+        settings = Path(folder, "redis.conf")
+        settings.write_text(f'bind {LOOPBACK}\nport {port}\nsave ""\nrequirepass {password}\n')
+        server = subprocess.Popen(
+            [program, settings], cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=_end_with_us,  # noqa: PLW1509
+        )  # fmt: skip
+        try:
+            _until_it_listens(server, port)
+            yield f"redis://:{password}@{LOOPBACK}:{port}/0"
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(_PATIENCE_S)
+
+
+def _until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while server.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"Redis does not listen on port {port} (exit code {server.poll()}).")
+
+
+@contextmanager
+def postgres(*, connections: int = 50) -> Iterator[Postgres]:
     """Starts a server, and ends it with all it has written.
+
+    Args:
+        connections: How many it takes at once.
 
     Raises:
         RuntimeError: If the programs are missing, or the server does not start; never skipped silently.
@@ -79,21 +149,25 @@ def postgres() -> Iterator[Postgres]:
             servant,
             folder,
         )  # fmt: skip
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-p", str(port), "-h", LOOPBACK,
-                 "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50"],
-                user=servant, cwd=folder, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=_end_with_us,  # noqa: PLW1509
-            )  # fmt: skip
+
+        def start() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(
+                    [programs / "postgres", "-D", data, "-p", str(port), "-h", LOOPBACK,
+                     "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", f"max_connections={connections}"],
+                    user=servant, cwd=folder, stdout=log, stderr=log, start_new_session=True,
+                    preexec_fn=_end_with_us,  # noqa: PLW1509
+                )  # fmt: skip
+
+        running = Postgres(port, password, start)
         try:
-            running = Postgres(port, password)
-            _wait_for(running, server, folder / "log")
+            try:
+                running.wait()
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}\n{(folder / 'log').read_text()}") from None
             yield running
         finally:
-            # Ends the sessions that are open, and then itself.
-            server.send_signal(signal.SIGINT)
-            server.wait(_PATIENCE_S)
+            running.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -130,16 +204,3 @@ def _run(command: list[object], user: str | None, folder: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
-
-
-def _wait_for(server: Postgres, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            server.connect("postgres").close()
-        except psycopg2.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL does not start:\n{log.read_text()}") from None
-            time.sleep(0.1)
-        else:
-            return

@@ -28,6 +28,9 @@ MI_TOKEN_VARIABLE = "MI_API_TOKEN"  # noqa: S105
 AUTO_CREATE = ("all", "groups")
 
 
+#: Options of newer versions of the script that MI's REST interface has nothing for.
+CUSTOM_ATTRIBUTES = ("--custom-user-attribute", "--custom-group-attribute")
+
 #: The settings that say who a user of Okta is in MI.
 _MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
 
@@ -44,11 +47,17 @@ def provision_arguments() -> Iterator[Argument]:
     yield group_names_argument("exact name or id of an Okta group to sync")
     yield from okta_arguments()
     yield from mi_arguments()
+    yield groups_file_argument()
     for name, option in options().items():
         yield from option_arguments(name, option)
+    for flag in CUSTOM_ATTRIBUTES:
+        yield _impossible(flag)
     yield store_argument()
     yield from common_arguments()
-    yield Argument(("--report",), {"metavar": "FILE", "help": "write the report to FILE, as JSON"})
+    yield Argument(
+        ("--report",),
+        {"metavar": "FILE", "help": "write the report to FILE, as JSON; -: to stdout, and everything else to stderr"},
+    )
 
 
 def doctor_arguments() -> Iterator[Argument]:
@@ -92,14 +101,28 @@ def okta_arguments() -> Iterator[Argument]:
 def mi_arguments() -> Iterator[Argument]:
     """How to get at Metric Insights."""
     yield _text("HOST", "Metric Insights server, such as https://mi.example.org", "--mi-host")
-    yield _text("USER", "administrator of MI that the application acts for", "--mi-user")
+    yield _text("USER", "administrator of MI that the application acts for, or whose token it is", "--mi-user")
     yield _text(
         "ID",
         f"external application of MI, its key in {MI_KEY_VARIABLE}; not needed with a token in {MI_TOKEN_VARIABLE}",
         "--mi-application-id",
     )
     yield _text("ID", "Airflow connection to take MI's host and credentials from", "--mi-conn-id")
-    yield Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+    yield allow_http_argument()
+
+
+def allow_http_argument() -> Argument:
+    """Servers without encryption."""
+    return Argument(("--allow-http",), constant_flag("allow_http", "allow http:// to hosts other than this one"))
+
+
+def groups_file_argument() -> Argument:
+    """Where settings and connections of a group are, as its DAG has them."""
+    text = (
+        "take settings and Airflow connections of the group from its entry in this okta_groups.yaml; options that are "
+        "given go first"
+    )
+    return Argument(("--groups-file",), {"metavar": "FILE", "help": text})
 
 
 def store_argument() -> Argument:
@@ -114,11 +137,16 @@ def store_argument() -> Argument:
 
 def common_arguments() -> Iterator[Argument]:
     """What every command takes that talks to a server."""
-    yield Argument(("--verbose", "-v"), constant_flag("verbose", "diagnostics on stderr, besides the normal output"))
+    yield verbose_argument()
     yield Argument(
         ("--max-concurrency",),
         {"type": int, "metavar": "N", "help": "most requests in flight on MI (default: 4, or the connection's)"},
     )
+
+
+def verbose_argument() -> Argument:
+    """More to read."""
+    return Argument(("--verbose", "-v"), constant_flag("verbose", "diagnostics on stderr, besides the normal output"))
 
 
 def _text(metavar: str, text: str, *flags: str) -> Argument:
@@ -126,7 +154,9 @@ def _text(metavar: str, text: str, *flags: str) -> Argument:
 
 
 def option_arguments(name: str, option: Option) -> Iterator[Argument]:
-    """How one setting is spelt on the command line."""
+    """How one setting is spelt on the command line, if it is."""
+    if not option.flags and not option.flag_values:
+        return
     default = defaults()[name]
     text = option.help.replace("%", "%%")
     match option.kind:
@@ -153,13 +183,13 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
                     "help": text,
                 },
             )
-        case Choice(values) if option.flags:
+        case Choice(values):
             yield Argument(option.flags, {"choices": values, "dest": name, "help": f"{text} Default: {default}."})
         case Count():
             yield Argument(
                 option.flags, {"type": int, "metavar": "N", "dest": name, "help": f"{text} Default: {default}."}
             )
-        case _ if option.flags:
+        case _:
             shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
@@ -185,6 +215,21 @@ def _constant(dest: str, value: object) -> dict[str, Any]:
     return {"action": Constant, "dest": dest}
 
 
+def _impossible(flag: str) -> Argument:
+    """An option of the script that is known, so that it can be said why it cannot be done."""
+    said = (
+        "not possible. The script writes custom attributes inside of the MI server; MI's REST interface, which this "
+        "command uses, has no field for them. Leave the option out, and keep these attributes in MI by hand"
+    )
+
+    class Impossible(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+            parser.error(f"{flag}: {said}. --map-attr-to-group, which puts users into groups, works.")
+
+    text = "of newer versions of the script: MI's REST interface does not offer it; ends with exit code 2"
+    return Argument((flag,), {"nargs": "?", "metavar": "ATTR", "action": Impossible, "help": text})
+
+
 class _Prompted(argparse.Action):
     """A value, or the wish to be asked for it."""
 
@@ -194,6 +239,9 @@ class _Prompted(argparse.Action):
 
 class _Groups(argparse.Action):
     """Group names, wherever they stand."""
+
+    #: Asked by argcomplete: groups are no files.
+    completer = staticmethod(lambda **_: ())
 
     def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, *_: object) -> None:  # noqa: ARG002
         add_groups(namespace, values or [])
@@ -208,6 +256,9 @@ def _choice_or_group(name: str, bare: str) -> type[argparse.Action]:
     """An option whose value may be left out right before a group name: what is no value is a group."""
 
     class ChoiceOrGroup(argparse.Action):
+        #: Asked by argcomplete.
+        completer = staticmethod(lambda **_: AUTO_CREATE)
+
         def __call__(self, parser: object, namespace: argparse.Namespace, word: Any, *_: object) -> None:  # noqa: ARG002
             setattr(namespace, name, word if word in AUTO_CREATE else bare)
             if word is None or word in AUTO_CREATE:

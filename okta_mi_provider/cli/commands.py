@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from okta_mi_provider.cli.arguments import Argument, doctor_arguments, provision_arguments
+from okta_mi_provider.cli.coming_arguments import discover_arguments, import_cron_arguments, validate_arguments
 from okta_mi_provider.cli.inquiry_arguments import (
     explain_arguments,
     history_arguments,
@@ -125,5 +126,36 @@ COMMANDS = (
         "okta_mi_provider.cli.doctor",
         usage="[options] [GROUP]",
         takes_groups=True,
+    ),
+    Command(
+        "import-cron",
+        "turn crontab lines that call mi-okta-usersync into a groups file",
+        "Reads a crontab or a shell script that calls mi-okta-usersync provision, writes a groups file, and prints the "
+        "commands that make the connections, without tokens and keys. What is not understood is told with its line; "
+        "the rest is written. Exit code: 0 everything was carried over, 1 something was not, 2 wrong usage.",
+        import_cron_arguments,
+        "okta_mi_provider.cli.import_cron",
+        usage="[options] FILE",
+    ),
+    Command(
+        "discover",
+        "list the Okta groups whose names match a pattern, and write entries for them",
+        "Lists the groups of Okta whose names match, capitals included, and writes entries of a groups file for them. "
+        "Changes neither Okta nor Metric Insights. Exit code: 0 there are some, 1 there are none or Okta could not be "
+        "read, 2 wrong usage or credentials.",
+        discover_arguments,
+        "okta_mi_provider.cli.discover",
+        usage="[options] PATTERN",
+        example="Example: okta-mi discover 'MI - *' --okta-conn-id okta_default --output okta_groups.yaml",
+    ),
+    Command(
+        "validate",
+        "check a groups file, also against the live Okta and Metric Insights",
+        "Tells every mistake of a groups file with its line. With --live it also looks, read-only, whether the "
+        "connections work and the groups are there. Exit code: 0 all is well, 1 something live is not, 2 the file has "
+        "mistakes, or wrong usage.",
+        validate_arguments,
+        "okta_mi_provider.cli.validate",
+        usage="[options] [FILE]",
     ),
 )

@@ -45,8 +45,8 @@ def sides(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> Sides
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta, target = clients(args, read_only=read_only, pauses=pauses)
-    return Sides(okta, target, EnsuringWriter(target), target.max_concurrency)
+    source, target = clients(args, read_only=read_only, pauses=pauses)
+    return Sides(source, target, EnsuringWriter(target), target.max_concurrency)
 
 
 def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tuple[OktaClient, MetricInsightsClient]:
@@ -55,8 +55,16 @@ def clients(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> tup
     Raises:
         ConfigurationError: If something is missing, contradictory or cannot be right.
     """
-    okta = _okta(args, os.environ, Transport(read_only=read_only, pauses=pauses))
-    return okta, metric_insights(args, read_only=read_only, pauses=pauses)
+    return okta(args, pauses=pauses), metric_insights(args, read_only=read_only, pauses=pauses)
+
+
+def okta(args: argparse.Namespace, *, pauses: Pauses) -> OktaClient:
+    """A client for Okta that only reads, as the arguments say. Nothing is sent yet. Arguments as for `sides`.
+
+    Raises:
+        ConfigurationError: If something is missing, contradictory or cannot be right.
+    """
+    return _okta(args, os.environ, Transport(read_only=True, pauses=pauses))
 
 
 def metric_insights(args: argparse.Namespace, *, read_only: bool, pauses: Pauses) -> MetricInsightsClient:
@@ -179,7 +187,8 @@ def _login(args: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Lo
             args.mi_application_id, key, args.mi_user, credentials=f"in {MI_KEY_VARIABLE}"
         ), f"in {MI_KEY_VARIABLE}"
     if token:
-        return PersonalToken(token, credentials=f"in {MI_TOKEN_VARIABLE}"), f"in {MI_TOKEN_VARIABLE}"
+        where = f"in {MI_TOKEN_VARIABLE}"
+        return PersonalToken(token, credentials=where, user=args.mi_user or None), where
     raise ConfigurationError(
         f"No credentials for Metric Insights: set {MI_TOKEN_VARIABLE} to a personal token, or give --mi-application-id "
         f"and --mi-user and set {MI_KEY_VARIABLE}."

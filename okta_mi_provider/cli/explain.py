@@ -49,22 +49,27 @@ def _explanation(args: argparse.Namespace) -> Explanation:
         raise ConfigurationError("Which user? Give a login, an e-mail address or an Okta id.")
     entry = entry_of(args, args.group)
     settings = settings_of(args, entry)
+    if settings.map_attr_to_group:
+        raise ConfigurationError(
+            "explain follows a user into one MI group, and map_attr_to_group names several. What would be done for the "
+            "user is told by okta-mi provision --dry-run --full-summary --only-user USER, with the same options."
+        )
     both = sides(args, read_only=True, pauses=Pauses())
     selectors = list(entry.selectors) if entry else [GroupSelector(name=name) for name in args.group]
     with open_store(args) as store:
         snapshot = fetch(both.source, both.target, selectors, settings)
         name = target_name(snapshot.source, settings)
         group = snapshot.target.group_named(name)
-        dag_id = entry.dag_id if entry else RunKey.of_command(name).dag_id
         with store.reading() as connection:
             memory = remembered(
                 connection,
                 snapshot.source,
                 snapshot.target,
                 group,
-                dag_id=dag_id,
+                dag_id=RunKey.of_command(name).dag_id,
                 settings=settings,
-                shared=entry is None,
+                shared=True,
+                of_dag=entry.dag_id if entry else None,
             )
     return explain(replace(snapshot, memory=memory), settings, args.user)
 

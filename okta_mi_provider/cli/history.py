@@ -20,6 +20,8 @@ _EVERYTHING = (
     "at", "run", "dag_id", "mode", "kind", "user", "source_id", "user_id", "group", "group_id", "old", "new", "status",
     "joined", "left", "error", "triggered_by", "approved_by", "org", "host",
 )  # fmt: skip
+#: What a table without a row says.
+_NOTHING = "Nothing."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,10 +33,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         since = moment(args.since)
         with open_store(args) as store:
-            found = _changes(History(store), args, since)
+            history = History(store)
+            found = _changes(history, args, since)
+            nothing = _NOTHING if found else _nothing(history, args, str(store))
     except SyncError as error:
         return complain("history", str(error))
-    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING)
+    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING, nothing=nothing)
+    if nothing != _NOTHING and args.format != "table":
+        tell("history", f"{nothing}\n", on_stderr=True)
     return tell("history", text)
 
 
@@ -50,6 +56,16 @@ def _changes(history: History, args: argparse.Namespace, since: Any) -> list[Cha
     else:
         found = history.changes_of_group(args.group, since=since)
     return [each for each in found if _is_asked_for(each, args, since)]
+
+
+def _nothing(history: History, args: argparse.Namespace, store: str) -> str:
+    """What there is to say where nothing was found: a name that is misspelt must not look like a clean record."""
+    if args.user is not None and not history.changes_of_user(args.user, planned=True):
+        return (
+            f"In no run of the store {store} was anything written, or to be written, for {quoted(args.user)}. Users "
+            "are found by their username in MI, Okta id or MI id."
+        )
+    return _NOTHING
 
 
 def _is_asked_for(change: ChangeRecord, args: argparse.Namespace, since: Any) -> bool:

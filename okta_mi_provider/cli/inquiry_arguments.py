@@ -9,6 +9,7 @@ from okta_mi_provider.cli.arguments import (
     common_arguments,
     constant_flag,
     group_names_argument,
+    groups_file_argument,
     mi_arguments,
     okta_arguments,
     option_arguments,
@@ -95,14 +96,7 @@ def undo_arguments() -> Iterator[Argument]:
 def _sync_arguments() -> Iterator[Argument]:
     yield from okta_arguments()
     yield from mi_arguments()
-    yield Argument(
-        ("--groups-file",),
-        {
-            "metavar": "FILE",
-            "help": "take settings and Airflow connections of the group from its entry in this okta_groups.yaml; "
-            "options that are given go first",
-        },
-    )
+    yield groups_file_argument()
     for name, option in options().items():
         if name not in _ABOUT_WRITING:
             yield from option_arguments(name, option)

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`okta-mi`: the entry point."""
 
 from __future__ import annotations
@@ -6,8 +7,10 @@ import argparse
 import difflib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from okta_mi_provider import __version__
 from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
@@ -30,8 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    code: int = args.execute(args)
+    try:
+        code: int = args.execute(args)
+    except KeyboardInterrupt:
+        _die_of_interrupt()
     return code
+
+
+def _die_of_interrupt() -> NoReturn:
+    """Ends the process by the signal, for a shell ends its loop then; but without the traceback that Python shows."""
+    sys.stderr.write("Interrupted.\n")
+    sys.stderr.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("the signal has ended the process")
 
 
 def _open_closed_streams() -> None:
@@ -44,7 +59,13 @@ def _open_closed_streams() -> None:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command line. Wrong usage exits with 2."""
-    args, rest = _parser().parse_known_args(words)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        # A shell wants to know how a line can go on, as Airflow's own command tells it.
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    args, rest = parser.parse_known_args(words)
     if args.takes_groups:
         # argparse looks for positional arguments in one place only; group names may stand between options.
         after_options = words[words.index("--") + 1 :] if "--" in words else []

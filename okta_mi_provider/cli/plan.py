@@ -31,9 +31,8 @@ def run(args: argparse.Namespace) -> int:
             settings = settings_of(args, entry, mode="drift", summary="full")
             both = sides(args, read_only=True, pauses=Pauses())
             with open_store(args) as store:
-                unions = [entry.selectors] if entry else unions_of(groups, settings)
-                journal = journal_of(store, both, settings, memory_of=entry.dag_id if entry else None)
-                results = list(provision(both, unions, settings, journal_of=journal))
+                journal = journal_of(store, both, settings, entry)
+                results = list(provision(both, unions_of(groups, settings, entry), settings, journal_of=journal))
     except SettingsError as error:
         return complain("plan", speak_of_settings(error))
     except SyncError as error:

@@ -9,10 +9,12 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from okta_mi_provider.cli.arguments import PROMPT, settings_from
 from okta_mi_provider.cli.connections import sides
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
+from okta_mi_provider.cli.entries import entry_of, settings_of
 from okta_mi_provider.cli.exit_codes import BAD_USAGE, FAILED, OK, REFUSED
 from okta_mi_provider.cli.interrupt import stop_on_signal
 from okta_mi_provider.cli.lock import one_at_a_time
@@ -30,7 +32,13 @@ from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
 from okta_mi_provider.sync.text import quoted
 
+if TYPE_CHECKING:
+    from okta_mi_provider.entry import Entry
+
 log = logging.getLogger("okta_mi_provider")
+
+#: Stands for stdout instead of the name of a file.
+STDOUT = "-"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,21 +48,27 @@ def run(args: argparse.Namespace) -> int:
         The exit code; see `exit_codes`.
     """
     try:
-        settings = SyncSettings.from_mapping(settings_from(args))
-        with diagnostics(verbose=bool(args.verbose or settings.dry_run)):
+        # What is wrong with an option is told first.
+        given = SyncSettings.from_mapping(settings_from(args))
+        with diagnostics(verbose=bool(args.verbose or given.dry_run)):
             groups = group_names(args)
+            entry = entry_of(args, groups)
+            settings = settings_of(args, entry)
             check_writable(args.report)
             keep = retention()
             pauses = Pauses()
             with open_store(args) as store:
                 both = sides(args, read_only=settings.only_looks, pauses=pauses)
-                with one_at_a_time(both.target.host, (settings.target_group or group for group in groups)):
-                    results = _sync(both, groups, settings, store, pauses)
+                unions = unions_of(groups, settings, entry)
+                targets = (settings.target_group or str(each) for union in unions for each in union)
+                with one_at_a_time(both.target.host, targets):
+                    results = _sync(both, unions, settings, journal_of(store, both, settings, entry), pauses)
                 store.forget_old(keep)
             lost = write_report(args.report, [result.report for result in results])
             if settings.summary != "none":
                 full = settings.summary == "full"
-                lost = max(lost, tell("provision", "\n".join(as_text(each.report, full=full) for each in results)))
+                summary = "\n".join(as_text(each.report, full=full) for each in results)
+                lost = max(lost, tell("provision", summary, on_stderr=args.report == STDOUT))
             return max(exit_code(results), lost)
     except SettingsError as error:
         return complain("provision", speak_of_settings(error))
@@ -79,7 +93,7 @@ def check_writable(path: str | None) -> None:
         ConfigurationError: If it could not.
     """
     try:
-        if path is None or _is_special(Path(path)):
+        if path in {None, STDOUT} or _is_special(Path(path)):
             return
         folder = Path(path).resolve().parent
         fits = not Path(path).is_dir() and folder.is_dir() and os.access(folder, os.W_OK)
@@ -92,7 +106,7 @@ def check_writable(path: str | None) -> None:
 def write_report(path: str | None, reports: Sequence[Report]) -> int:
     """Writes the JSON report of one group, or a list of several.
 
-    A file is written whole or not at all, and can be read by its owner only.
+    A file is written whole or not at all, and can be read by its owner only. "-" is stdout.
 
     Returns:
         An exit code: the sync is over, and a report that is lost is a failure of its own.
@@ -101,6 +115,8 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
         return OK
     documents = [report.to_json() for report in reports]
     text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+    if path == STDOUT:
+        return tell("provision", text)
     try:
         if _is_special(Path(path)):
             Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -127,8 +143,9 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Store, pauses: Pauses) -> list[Result]:
-    unions, journal = unions_of(groups, settings), journal_of(store, both, settings)
+def _sync(
+    both: Sides, unions: Sequence[Union], settings: SyncSettings, journal: Callable[[str], StoreJournal], pauses: Pauses
+) -> list[Result]:
     with stop_on_signal(pauses), ProgressBar.on_terminal() as bar:
         syncs = provision(
             both, unions, settings, journal_of=journal, watcher=bar or Watcher(), stopped=lambda: pauses.stopped
@@ -143,8 +160,10 @@ def _sync(both: Sides, groups: Sequence[str], settings: SyncSettings, store: Sto
     return results
 
 
-def unions_of(groups: Sequence[str], settings: SyncSettings) -> list[Union]:
-    """What is synced as one: each group; or all of them, when whoever is in none of them is removed."""
+def unions_of(groups: Sequence[str], settings: SyncSettings, entry: Entry | None = None) -> list[Union]:
+    """What is synced as one: the entry of a groups file; else each group, or all, if who is in none is removed."""
+    if entry:
+        return [entry.selectors]
     selectors = [GroupSelector(name=group) for group in groups]
     if settings.target_group and settings.prune != "off":
         return [selectors]
@@ -152,7 +171,7 @@ def unions_of(groups: Sequence[str], settings: SyncSettings) -> list[Union]:
 
 
 def journal_of(
-    store: Store, both: Sides, settings: SyncSettings, *, memory_of: str | None = None
+    store: Store, both: Sides, settings: SyncSettings, entry: Entry | None = None
 ) -> Callable[[str], StoreJournal]:
     """Who keeps account of a command's sync into an MI group.
 
@@ -160,13 +179,14 @@ def journal_of(
         store: Where the account is kept.
         both: What is synced.
         settings: How.
-        memory_of: Id of the DAG whose syncs count as earlier ones; None for those of this command.
+        entry: The entry of a groups file that is synced: what its DAG has done counts, too.
     """
     who = os_user()
 
     def journal(target_group: str) -> StoreJournal:
         org, host = both.source.org, both.target.host
         beginning = Beginning(settings, who, org, host, target_group=target_group, shared=True)
+        memory_of = entry.dag_id if entry else None
         return StoreJournal(store, RunKey.of_command(target_group), beginning, memory_of=memory_of)
 
     return journal

@@ -11,7 +11,7 @@ from okta_mi_provider.cli.since import moment
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.cli.tables import render
 from okta_mi_provider.clients.errors import ConfigurationError
-from okta_mi_provider.store.history import History, RunRecord
+from okta_mi_provider.store.history import LARGEST_NUMBER, History, RunRecord
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import joined_name
 
@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
         The exit code; see `exit_codes`.
     """
     try:
-        if args.limit < 1:
-            raise ConfigurationError(f"--limit must be at least 1, not {args.limit}.")
+        if not 1 <= args.limit <= LARGEST_NUMBER:
+            raise ConfigurationError(f"--limit must be at least 1 and at most {LARGEST_NUMBER}, not {args.limit}.")
         with open_store(args) as store:
             found = History(store).runs(
                 dag_id=args.dag, group=args.group, since=moment(args.since), state=args.state, limit=args.limit

@@ -19,9 +19,9 @@ def moment(text: str | None) -> datetime | None:
     """
     if text is None:
         return None
-    if age := _AGE.fullmatch(text.strip().lower()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
+        if age := _AGE.fullmatch(text.strip().lower()):
+            return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
         return datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigurationError(

@@ -27,7 +27,8 @@ def open_store(args: argparse.Namespace) -> Iterator[Store]:
     Raises:
         StoreError: If it cannot be opened or written.
     """
-    store = Store(_url(args))
+    url = _url(args)
+    store = Store(url, set_by="--store") if args.store else Store(url)
     try:
         yield store
     finally:

@@ -18,10 +18,10 @@ _WIDEST = 60
 Row = Mapping[str, Any]
 
 
-def as_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Aligned columns with a heading. Without a row it says so."""
+def as_table(rows: Sequence[Row], columns: Sequence[str], nothing: str = "Nothing.") -> str:
+    """Aligned columns with a heading. Without a row it says so, in the words of `nothing`."""
     if not rows:
-        return "Nothing.\n"
+        return f"{nothing}\n"
     texts = [[_text(row[column]) for column in columns] for row in rows]
     widths = [max(len(column), *(len(line[index]) for line in texts)) for index, column in enumerate(columns)]
     lines = [list(map(str.upper, columns)), *texts]
@@ -45,7 +45,9 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def render(rows: Sequence[Row], how: str, *, shown: Sequence[str], everything: Sequence[str]) -> str:
+def render(
+    rows: Sequence[Row], how: str, *, shown: Sequence[str], everything: Sequence[str], nothing: str = "Nothing."
+) -> str:
     """Rows in one of the formats.
 
     Args:
@@ -53,10 +55,11 @@ def render(rows: Sequence[Row], how: str, *, shown: Sequence[str], everything: S
         how: "table", "json" or "csv".
         shown: Columns of a table.
         everything: Columns of CSV.
+        nothing: What a table says that has no row.
     """
     if how == "json":
         return as_json(rows)
-    return as_csv(rows, everything) if how == "csv" else as_table(rows, shown)
+    return as_csv(rows, everything) if how == "csv" else as_table(rows, shown, nothing)
 
 
 def _text(value: Any) -> str:

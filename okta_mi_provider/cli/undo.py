@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 
 from okta_mi_provider.cli.connections import metric_insights
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
@@ -29,6 +30,8 @@ from okta_mi_provider.sync.undo import Done, take_back
 
 _SHOWN = "Nothing was written. Write it with --yes.\n"
 _DONE = "The next sync does again what Okta still says: pause its DAG, or change Okta or the settings before it.\n"
+_NOTHING_LEFT = "Nothing of run {} is left to take back.\n"
+_NO_CHANGE = "There is nothing to take back: run {} has made no change.\n"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         with diagnostics(verbose=bool(args.verbose)), open_store(args) as store:
-            report = _undo(args, store)
+            report, hint = _undo(args, store)
     except (ConfigurationError, AuthError, Forbidden, StoreError) as error:
         return complain("undo", str(error))
     except SyncError as error:
@@ -49,14 +52,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
     else:
-        hint = _SHOWN if report.dry_run else _DONE
-        text = as_text(report, full=True) + (hint if report.changes else "")
+        text = as_text(report, full=True) + hint
     return max(OK if report.state is State.DONE else FAILED, tell("undo", text))
 
 
-def _undo(args: argparse.Namespace, store: Store) -> Report:
+def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
+    """The report, and what to say after it."""
     history = History(store)
     record = _run_to_undo(history, args.run_number)
+    changes = [each for each in history.changes_of_run(record.id) if _may_be_of_its_making(each)]
+    if not changes:
+        plan = _plan(history, record, [], Target(record.host))
+        return Report.of_plan(plan, dry_run=not args.yes, mode="undo"), _NO_CHANGE.format(record.id)
     pauses = Pauses()
     client = metric_insights(args, read_only=not args.yes, pauses=pauses)
     if client.host != record.host:
@@ -64,10 +71,14 @@ def _undo(args: argparse.Namespace, store: Store) -> Report:
             f"Run {record.id} wrote to {record.host}, but these credentials are for {client.host}."
         )
     with one_at_a_time(client.host, [record.target_group.name]):
-        plan = _plan(history, record, client, disable_created=bool(args.disable_created))
+        target = _target(client, changes)
+        plan = _plan(history, record, changes, target, disable_created=bool(args.disable_created))
+        if not plan.changes:
+            hint = "" if plan.conflicts else _NOTHING_LEFT.format(record.id)
+            return Report.of_plan(plan, dry_run=not args.yes, mode="undo"), hint
         if not args.yes:
-            return Report.of_plan(plan, dry_run=True, mode="undo")
-        return _write(plan, client, store, pauses)
+            return Report.of_plan(plan, dry_run=True, mode="undo"), _SHOWN
+        return _write(plan, client, store, pauses), _DONE
 
 
 def _run_to_undo(history: History, number: int) -> RunRecord:
@@ -75,23 +86,40 @@ def _run_to_undo(history: History, number: int) -> RunRecord:
     if record is None:
         raise ConfigurationError(f"There is no run {number} in the store; okta-mi runs shows those there are.")
     if record.state is None:
-        raise ConfigurationError(f"Run {number} has not ended yet. Wait for it, or stop it first.")
+        raise ConfigurationError(
+            f"Run {number} has not ended yet. Wait for it, or stop it first. If it was killed, the next run of the "
+            "same sync notes that it has ended."
+        )
     return record
 
 
-def _plan(history: History, record: RunRecord, client: MetricInsightsClient, *, disable_created: bool) -> Plan:
-    changes = [each for each in history.changes_of_run(record.id) if each.status in {Status.DONE, Status.BEGUN}]
+def _may_be_of_its_making(change: ChangeRecord) -> bool:
+    """Whether a run has made a change, or may have. A user whom somebody else has created may have joined by it."""
+    return change.status in {Status.DONE, Status.BEGUN} or change.joined or change.left
+
+
+def _target(client: MetricInsightsClient, changes: Sequence[ChangeRecord]) -> Target:
+    """MI now, with the members of the groups of a run that are still there."""
     groups = client.groups()
-    ids = {group.id for group in groups}
-    touched = {each.group.id: each.group for each in changes if each.group.id in ids}
-    target = Target(
+    return Target(
         client.host,
         client.users(),
         groups,
-        {group.id: client.members(group) for group in touched.values()},
+        {group.id: client.members(group) for group in {each.group for each in changes} & set(groups)},
         client.find_default_group(groups),
         client.username_casefold,
+        client.acts_for,
     )
+
+
+def _plan(
+    history: History,
+    record: RunRecord,
+    changes: Sequence[ChangeRecord],
+    target: Target,
+    *,
+    disable_created: bool = False,
+) -> Plan:
     return take_back(
         target,
         [_done(each) for each in changes],
@@ -99,7 +127,7 @@ def _plan(history: History, record: RunRecord, client: MetricInsightsClient, *, 
         source_groups=record.source_groups,
         group=record.target_group,
         disable_created=disable_created,
-        touched_later=history.moved_later(record),
+        later=[_done(each) for each in history.touched_later(record)],
     )
 
 
@@ -113,6 +141,8 @@ def _done(change: ChangeRecord) -> Done:
         {name: str(value) for name, value in (change.old or {}).items()},
         {name: str(value) for name, value in (change.new or {}).items()},
         moved=change.joined or change.left,
+        status=change.status,
+        run=change.run,
     )
 
 
@@ -132,7 +162,7 @@ def _write(plan: Plan, client: MetricInsightsClient, store: Store, pauses: Pause
                 plan.target_group,
                 writer,
                 client.max_concurrency,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: pauses.stopped,
             ):
                 outcomes.append(outcome)

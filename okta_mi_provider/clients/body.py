@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from dataclasses import replace
@@ -19,6 +18,22 @@ from okta_mi_provider.clients.urls import BaseUrl
 MOST_BYTES = 256 * 2**20
 #: How many bytes are taken at most at a time.
 _PIECE = 2**16
+
+
+class _Whole:
+    """A body that is here: handed out in one piece, and then gone. A large one, kept twice, would fill the memory."""
+
+    def __init__(self, body: bytearray) -> None:
+        self._body = body
+
+    def read(self, _size: int = -1) -> bytearray:
+        """All of it, whatever the size; the second time nothing."""
+        body, self._body = self._body, bytearray()
+        return body
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self._body = bytearray()
 
 
 def read_body(response: requests.Response, call: Call, *, within_s: float) -> None:
@@ -49,7 +64,7 @@ def read_body(response: requests.Response, call: Call, *, within_s: float) -> No
         if time.monotonic() > ends_at:
             response.close()
             raise Unavailable(call, f"the answer was not complete after {within_s:g} s")
-    response.raw = io.BytesIO(body)
+    response.raw = _Whole(body)
 
 
 def json_of(response: requests.Response) -> Any:

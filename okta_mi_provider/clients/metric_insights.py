@@ -8,7 +8,7 @@ published tests; where those are silent, `MIDialect` holds the assumption.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -80,6 +80,8 @@ class MetricInsightsClient:
         self.dialect = dialect or MIDialect()
         #: Which credentials are used, and where they are.
         self.credentials = login.described
+        #: Username of the account that everything is done as; None if nobody has said it.
+        self.acts_for = login.acts_for
         self.transport = transport or Transport()
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
@@ -172,7 +174,7 @@ class MetricInsightsClient:
         """
         wanted = tuple(among)
         try:
-            pairs = self._memberships("user", user_id)
+            pairs = list(self._memberships("user", user_id))
         except (Rejected, NotFound, BadAnswer) as error:
             if not wanted:
                 raise
@@ -302,10 +304,10 @@ class MetricInsightsClient:
 
     # ------------------------------------------------------------------ helpers
 
-    def _memberships(self, key: str, value: str) -> list[tuple[str, str]]:
+    def _memberships(self, key: str, value: str) -> Iterator[tuple[str, str]]:
         """User and group of each membership: of everybody, or of those who are asked for and perhaps of others."""
-        rows = self.lists.memberships(key, value)
-        return [(id_of(row, "user", call), id_of(row, "group", call)) for call, row in rows]
+        for call, row in self.lists.memberships(key, value):
+            yield id_of(row, "user", call), id_of(row, "group", call)
 
     def _written_id(self, method: str, path: str, body: Mapping[str, Any], singular: str, *hidden: str) -> str:
         call, answer = self._http.send(method, path, body=body, hidden=hidden)

@@ -32,6 +32,10 @@ class Login(Protocol):
     def described(self) -> str:
         """Which credentials they are, and where; without the secret."""
 
+    @property
+    def acts_for(self) -> str | None:
+        """Username of the MI account that everything is done as; None if nobody has said it."""
+
     def prepare(self, http: HttpSession) -> None:
         """Makes sure that there is something to send.
 
@@ -58,13 +62,15 @@ class PersonalToken:
     Args:
         token: The token; shown once in MI, when it was made.
         credentials: Where they are, for messages: "of ...", "in ...".
+        user: Username of the administrator whose token it is, if that is known. MI does not tell.
 
     Raises:
         ConfigurationError: If the token cannot be one.
     """
 
-    def __init__(self, token: str | None, *, credentials: str) -> None:
+    def __init__(self, token: str | None, *, credentials: str, user: str | None = None) -> None:
         self._credentials = credentials
+        self._user = user
         self._auth = HeaderAuth(
             "Authorization", secret(token, f"The personal API token of Metric Insights {credentials}"), "Bearer"
         )
@@ -73,6 +79,11 @@ class PersonalToken:
     def described(self) -> str:
         """Where the token is."""
         return f"the personal token {self._credentials}"
+
+    @property
+    def acts_for(self) -> str | None:
+        """Whose token it is; None if nobody has said it."""
+        return self._user
 
     def prepare(self, http: HttpSession) -> None:
         """There always is the token."""
@@ -142,6 +153,11 @@ class Application:
             f"the application {quoted(self._application_id)} for the user {quoted(self._user)} with the key "
             f"{self._credentials}"
         )
+
+    @property
+    def acts_for(self) -> str | None:
+        """The user."""
+        return self._user
 
     def prepare(self, http: HttpSession) -> None:
         """Logs in, unless there is a session.

@@ -9,6 +9,7 @@ from typing import Any
 
 from okta_mi_provider.clients.errors import BadAnswer, Call
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.text import same
 
 #: MI's word for a user type, where it is not ours.
 _TYPE_TO_MI = {"power_user": "power"}
@@ -50,11 +51,11 @@ def user_of(row: Mapping[str, Any], call: Call) -> TargetUser:
     kind = str(row.get("type") or "")
     return TargetUser(
         id=id_of(row, "id", call),
-        username=str(row.get("username") or ""),
-        email=str(row.get("email") or ""),
-        first_name=str(row.get("first_name") or ""),
-        last_name=str(row.get("last_name") or ""),
-        type=_TYPE_FROM_MI.get(kind, kind),
+        username=same(str(row.get("username") or "")),
+        email=same(str(row.get("email") or "")),
+        first_name=same(str(row.get("first_name") or "")),
+        last_name=same(str(row.get("last_name") or "")),
+        type=same(_TYPE_FROM_MI.get(kind, kind)),
         enabled=str(row.get("enabled", "Y")).upper() not in {"N", "NO", "0", "FALSE"},
     )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -25,11 +27,12 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
 from okta_mi_provider.clients.okta_pages import Row, whole_list
-from okta_mi_provider.clients.rate_limit import Share
+from okta_mi_provider.clients.rate_limit import Share, server_time
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
-from okta_mi_provider.sync.model import SourceGroup, SourceUser
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.incremental import Changed
+from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
 PAGE_SIZE = 200
@@ -38,7 +41,8 @@ _MOST_BY_PREFIX = 300
 #: How many groups a message names.
 _MOST_NAMED = 10
 _LOOKS_LIKE_GROUP_ID = re.compile(r"00g[A-Za-z0-9]{17}")
-_GROUPS = "/api/v1/groups"
+#: The path of all groups.
+GROUPS = "/api/v1/groups"
 
 
 class OktaClient:
@@ -88,7 +92,7 @@ class OktaClient:
             SyncError: If a sync could not read groups.
         """
         if blindness := self.blindness():
-            raise RightsMissing(Call(SYSTEM, "GET", _GROUPS, 200), blindness)
+            raise RightsMissing(Call(SYSTEM, "GET", GROUPS, 200), blindness)
         return f"Connected to {self.org}; these credentials may read groups."
 
     def blindness(self) -> str:
@@ -99,7 +103,7 @@ class OktaClient:
         Raises:
             SyncError: If Okta could not be asked.
         """
-        _, groups = self._http.get(_GROUPS, {"limit": 1})
+        _, groups = self._http.get(GROUPS, {"limit": 1})
         if groups != []:
             return ""
         return f"Okta shows no group at all to {self.credentials}, not even Everyone. {self._http.if_not_allowed}"
@@ -132,7 +136,7 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
-        path = f"{_GROUPS}/{_quoted(group.id)}/users"
+        path = f"{GROUPS}/{_quoted(group.id)}/users"
         return tuple(whole_list(self._http, path, {"limit": self._page_size}, lambda row: user_of(row, attributes)))
 
     def sample_member(self, group_id: str) -> Mapping[str, Any] | None:
@@ -141,13 +145,37 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read.
         """
-        call, rows = self._http.get(f"{_GROUPS}/{_quoted(group_id)}/users", {"limit": 1})
+        call, rows = self._http.get(f"{GROUPS}/{_quoted(group_id)}/users", {"limit": 1})
         if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
             raise BadAnswer(call, "it is not a list of users")
         return rows[0] if rows else None
 
+    def changed_groups(self, since: datetime) -> Changed:
+        """All groups of the org that have changed, or whose members have, after a time by Okta's clock.
+
+        Raises:
+            SyncError: If the list could not be read to its end, or Okta does not say how late it is.
+        """
+        moment = json.dumps(since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        query = {"filter": f"lastMembershipUpdated gt {moment} or lastUpdated gt {moment}"}
+        stamps = whole_list(self._http, GROUPS, query, lambda row: (str(row["id"]), self._stamp(row)))
+        asked_at = server_time(self._http.headers)
+        if asked_at is None:
+            raise BadAnswer(
+                Call(SYSTEM, "GET", GROUPS, 200), "it has no Date", "Without 'incremental' nobody needs it."
+            )
+        return Changed(since, datetime.fromtimestamp(asked_at, UTC), dict(stamps))
+
+    def _stamp(self, row: Row) -> Stamp | None:
+        """When a group of the last answer has changed; None if that is not to be understood."""
+        seen_at = server_time(self._http.headers)
+        members, group = _moment(row.get("lastMembershipUpdated")), _moment(row.get("lastUpdated"))
+        if seen_at is None or members is None or group is None:
+            return None
+        return Stamp(members, group, datetime.fromtimestamp(seen_at, UTC))
+
     def _group_by_id(self, group_id: str) -> SourceGroup:
-        path = f"{_GROUPS}/{_quoted(group_id)}"
+        path = f"{GROUPS}/{_quoted(group_id)}"
         try:
             call, row = self._http.get(path)
         except NotFound as error:
@@ -157,7 +185,7 @@ class OktaClient:
         group = _group(row)
         if group is None:
             raise BadAnswer(call, "it is not a group")
-        return group
+        return replace(group, stamp=self._stamp(row))
 
     def _group_by_name(self, name: str) -> SourceGroup:
         # A JSON string is what the search language takes for a literal.
@@ -174,7 +202,7 @@ class OktaClient:
                 f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(_describe, found))}. Give the id of "
                 "the one that is meant."
             )
-        return SourceGroup(found[0]["id"], _name(found[0]), _user_count(found[0]))
+        return SourceGroup(found[0]["id"], name_of(found[0]), user_count_of(found[0]), stamp=self._stamp(found[0]))
 
     def _not_found(self, said: str) -> GroupNotFound:
         """The error for a group that is not there, or that nobody could see."""
@@ -183,9 +211,9 @@ class OktaClient:
     def _groups(self, query: Mapping[str, str | int]) -> list[Row]:
         """Groups, with the number of their users if the org tells it; that is worth a notice, not a failure."""
         try:
-            return whole_list(self._http, _GROUPS, {**query, "expand": "stats"}, dict)
+            return whole_list(self._http, GROUPS, {**query, "expand": "stats"}, dict)
         except Rejected:
-            return whole_list(self._http, _GROUPS, query, dict)
+            return whole_list(self._http, GROUPS, query, dict)
 
 
 def _quoted(part: str) -> str:
@@ -196,8 +224,10 @@ def user_of(row: Row, attributes: Attributes) -> SourceUser:
     """A user as a sync sees it. It has an id, whatever else may be missing."""
     # A user without a profile is told of as one who lacks a username.
     profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
-    username, email, first_name, last_name = (_text(profile.get(name)) for name in attributes)
-    return SourceUser(str(row["id"]), str(row.get("status") or ""), username, email, first_name, last_name)
+    username, email, first_name, last_name = (same(_text(profile.get(name))) for name in attributes[:4])
+    groups = _texts(profile.get(attributes.groups)) if attributes.groups else ()
+    status = same(str(row.get("status") or ""))
+    return SourceUser(str(row["id"]), status, username, email, first_name, last_name, groups)
 
 
 def _text(value: object) -> str:
@@ -207,13 +237,28 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    """An attribute that may be a list, as texts that are not blank, each once."""
+    texts = map(_text, value if isinstance(value, list) else [value])
+    return tuple(dict.fromkeys(filter(None, texts)))
+
+
 def _group(row: object) -> SourceGroup | None:
-    if isinstance(row, dict) and isinstance(row.get("id"), str) and _name(row):
-        return SourceGroup(row["id"], _name(row))
+    if isinstance(row, dict) and isinstance(row.get("id"), str) and name_of(row):
+        return SourceGroup(row["id"], name_of(row))
     return None
 
 
-def _user_count(row: Row) -> int | None:
+def _moment(text: object) -> datetime | None:
+    """A time as Okta writes it; one without a zone could be any."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def user_count_of(row: Row) -> int | None:
     """What `expand=stats` adds. Whether it counts deactivated users, and how late it is, is not documented."""
     embedded = row.get("_embedded")
     stats = embedded.get("stats") if isinstance(embedded, dict) else None
@@ -222,12 +267,12 @@ def _user_count(row: Row) -> int | None:
 
 
 def _named(rows: Sequence[Row], name: str) -> list[Row]:
-    return [row for row in rows if _name(row) == name]
+    return [row for row in rows if name_of(row) == name]
 
 
 def _no_group(name: str, rows: Sequence[Row], by_prefix: Sequence[Row]) -> str:
     """What to say of a name that no group has: with what could be meant, and why it could not be found."""
-    near = {_name(row) for row in (*rows, *by_prefix) if _loosely(_name(row)) == _loosely(name)}
+    near = {name_of(row) for row in (*rows, *by_prefix) if _loosely(name_of(row)) == _loosely(name)}
     hint = f" There is {_some(map(quoted, near))}: capitals and blanks count." if near else ""
     if len(by_prefix) >= _MOST_BY_PREFIX:
         hint += f" Okta lists at most {_MOST_BY_PREFIX} groups for a prefix; give the group's id instead."
@@ -241,7 +286,8 @@ def _some(texts: Iterable[str]) -> str:
     return "; ".join(sorted_texts[:_MOST_NAMED]) + more
 
 
-def _name(row: Row) -> str:
+def name_of(row: Row) -> str:
+    """The name of a group; "" if it has none."""
     profile = row.get("profile")
     return str(profile.get("name") or "") if isinstance(profile, dict) else ""
 
@@ -251,9 +297,15 @@ def _loosely(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _describe(row: Row) -> str:
-    """What tells a group from its namesakes: id, type, and the application it was imported from."""
+def described_source(row: Row) -> str:
+    """Where the application is that a group was imported from; "" if it was not."""
     links = row.get("_links")
     source = links.get("source") if isinstance(links, dict) else None
-    origin = f" imported by {one_line(str(source['href']))}" if isinstance(source, dict) and source.get("href") else ""
+    return str(source.get("href") or "") if isinstance(source, dict) else ""
+
+
+def _describe(row: Row) -> str:
+    """What tells a group from its namesakes: id, type, and the application it was imported from."""
+    source = described_source(row)
+    origin = f" imported by {one_line(source)}" if source else ""
     return f"{one_line(row['id'])} ({one_line(str(row.get('type') or 'unknown type'))}{origin})"

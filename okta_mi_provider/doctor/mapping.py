@@ -67,7 +67,7 @@ def _member(client: OktaClient, group: str | None) -> Mapping[str, Any] | None:
 
 def _attributes(user: SourceUser, attributes: Attributes, row: Mapping[str, Any]) -> Iterator[Observation]:
     values = (user.username, user.email, user.first_name, user.last_name)
-    for field, name, value in zip(Attributes._fields, attributes, values, strict=True):
+    for field, name, value in zip(Attributes._fields[:4], attributes[:4], values, strict=True):
         subject = field.replace("_", " ")
         if value:
             yield _SECTION.fine(subject, f"{quoted(value)}, from profile.{one_line(name)}.")

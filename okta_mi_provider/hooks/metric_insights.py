@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from airflow.sdk import BaseHook
@@ -27,7 +28,7 @@ class MetricInsightsHook(BaseHook):
     Args:
         metric_insights_conn_id: Id of a connection of type `metric_insights`: host is the server's URL, login
             an administrator of MI, password the key of an application that acts for this administrator, or, with
-            `auth_mode` `bearer`, a personal token.
+            `auth_mode` `bearer`, a personal token of this administrator.
     """
 
     conn_name_attr = "metric_insights_conn_id"
@@ -44,6 +45,7 @@ class MetricInsightsHook(BaseHook):
         *,
         read_only: bool = False,
         max_concurrency: int | None = None,
+        share: Callable[[int], int] = lambda most: most,
         pauses: Pauses | None = None,
     ) -> MetricInsightsClient:
         """A client as the connection says. Nothing is sent yet.
@@ -51,6 +53,7 @@ class MetricInsightsHook(BaseHook):
         Args:
             read_only: Refuse every request that could change something, as in a dry run.
             max_concurrency: Most requests in flight; None for what the connection says.
+            share: How many of those this client may have in flight, where others share them.
             pauses: Where to wait, if that can be ended.
 
         Raises:
@@ -63,7 +66,7 @@ class MetricInsightsHook(BaseHook):
             _login(fields, dialect),
             credentials=fields.whereabouts,
             transport=fields.transport(read_only=read_only, pauses=pauses),
-            max_concurrency=max_concurrency or fields.whole("max_concurrency", 4, 1, MOST_CONCURRENT),
+            max_concurrency=share(max_concurrency or fields.whole("max_concurrency", 4, 1, MOST_CONCURRENT)),
             dialect=dialect,
             remarks=fields.remarks,
         )
@@ -87,7 +90,7 @@ def _login(fields: Fields, dialect: MIDialect) -> Login:
     Session tokens that it leads to are in no log: the clients never show what they send.
     """
     if fields.choice("auth_mode", "application", ("application", "bearer")) == "bearer":
-        return PersonalToken(fields.password, credentials=fields.whereabouts)
+        return PersonalToken(fields.password, credentials=fields.whereabouts, user=fields.login)
     application_id = fields.text("application_id")
     if application_id is None:
         raise ConfigurationError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from okta_mi_provider.operators.base import Job, StoredPlan, SyncOperator, ending_for_airflow
-from okta_mi_provider.sync.approval import APPROVED, ASKED, REJECTED, TIMED_OUT, needs_approval
+from okta_mi_provider.sync.approval import APPROVED, ASKED, REJECTED, TIMED_OUT, departures, needs_approval
 from okta_mi_provider.sync.approval_text import body, subject
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.plan import SHORT_DIGEST
@@ -60,10 +60,13 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
         # Of an earlier try: whoever clears this task wants to be asked again.
         job.store.forget(job.run, ArtifactKind.APPROVAL)
         stored = job.newest_plan()
-        if stored.superseded or not needs_approval(stored.plan, job.settings()):
+        settings = job.settings()
+        if stored.superseded or not needs_approval(stored.plan, settings):
             log.info("Nobody has to approve plan %s.", stored.digest[:SHORT_DIGEST])
             return {"plan": stored.digest, "asked": False}
-        self.subject, self.body = subject(stored.plan), body(stored.plan, hours=self.approval_timeout)
+        chosen = departures(settings, self.settings)
+        self.subject = subject(stored.plan)
+        self.body = body(stored.plan, hours=self.approval_timeout, chosen=chosen)
         self._show(job, stored)
         job.store.save(job.run, ArtifactKind.APPROVAL, Approval(ASKED, None, None, stored.digest).to_json())
         ApprovalOperator.execute(self, job.context)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
+from okta_mi_provider import write_pools
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
-from okta_mi_provider.sync.approval import raise_if_not_approved
+from okta_mi_provider.sync.approval import as_triggered, raise_if_not_approved, stricter
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
@@ -41,6 +42,10 @@ FETCH, DIFF, APPROVE, CREATE_GROUPS, UPSERT_USERS, REPORT = (
 )  # fmt: skip
 
 
+#: The only task of a DAG whose MI groups an attribute names.
+SYNC = "sync"
+
+
 class StoredPlan(NamedTuple):
     """A plan and its digest.
 
@@ -55,17 +60,23 @@ class StoredPlan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One execution of a task: which run, with which store."""
+    """One execution of a task: which run, with which store.
+
+    Attributes:
+        approve: Whether people are asked, as the DAG says now.
+    """
 
     context: Context
     store: Store
     run: RunKey
+    approve: str = "never"
 
     def settings(self) -> SyncSettings:
-        """The settings of this run, as `fetch` has noted them.
+        """The settings of this run, as `fetch` has noted them. But a run from before people were to be asked asks too.
 
         Raises:
             ArtifactMissing: If it has not, or not in this store.
+            SettingsError: If it was let through by whoever triggered it, and now people are asked.
         """
         from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
 
@@ -75,7 +86,7 @@ class Job:
                 f"Run {self.run.run_id!r} is not in the store {self.store}. If task {FETCH!r} has succeeded, the "
                 "workers do not share the store: set [okta_mi] store to a database that all of them reach."
             )
-        return SyncSettings.from_mapping(noted)
+        return SyncSettings.from_mapping({**noted, "approve": stricter(noted["approve"], self.approve)})
 
     def journal(self, settings: SyncSettings, **known: Any) -> StoreJournal:
         """The journal of this run, which begins it anew unless it is resumed.
@@ -148,6 +159,12 @@ class Job:
         """Whether the run belongs to a backfill."""
         return bool(self.context["dag_run"].run_type == "backfill")
 
+    @property
+    def part(self) -> int | None:
+        """Which one of a mapped task this is; None of any other."""
+        index = getattr(self.context["ti"], "map_index", None)
+        return index if index is not None and index >= 0 else None
+
     def _plan(self) -> StoredPlan:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
@@ -203,25 +220,34 @@ class SyncOperator(BaseOperator):
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
         self.pauses.stop()
 
+    @property
+    def part_title(self) -> str | None:
+        """What of the plan this task is about; None if it is about all of it."""
+        return None
+
     @abstractmethod
-    def work(self, job: Job) -> dict[str, Any]:
+    def work(self, job: Job) -> Any:
         """Does this room's part.
 
         Returns:
             What other tasks may know of it: digests and counts, and nobody's name.
         """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> Any:
         """Does the work. A failure is noted in the store, for the report.
 
         Raises:
             AirflowFailException: If trying again cannot help.
             AirflowException: If it can.
+            AirflowRescheduleException: If it has to wait for others.
         """
         with ending_for_airflow(context), self.open_job(context) as job:
             self.note_failure(job, None)
             try:
                 return self.work(job)
+            except AirflowRescheduleException:
+                # It goes on later, and is no failure.
+                raise
             except Exception as error:
                 self.note_failure(job, error)
                 raise
@@ -238,21 +264,22 @@ class SyncOperator(BaseOperator):
 
         instance = context["ti"]
         with open_store() as store:
-            yield Job(context, store, RunKey(instance.dag_id, instance.run_id))
+            yield Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
-        """Leaves a sentence for the report, or takes back the one of an earlier try."""
+        """Leaves a sentence for the report, or takes back the one of an earlier try; each part of a task its own."""
         from okta_mi_provider.store import ArtifactKind, StoreError  # noqa: PLC0415
 
         if error is None:
-            job.store.forget(job.run, ArtifactKind.FAILURE)
+            job.store.forget(job.run, ArtifactKind.FAILURE, part=job.part)
             return
         said = isinstance(error, SyncError | SettingsError | AirflowException)
         sentence = str(error) if said else one_line(f"{type(error).__name__}: {error}", 500)
         refused = isinstance(error, PlanRefused)
-        failure = {"task": self.task_id, "error": sentence, "refused": refused}
+        task = self.task_id if job.part is None else f"{self.task_id}_{job.part}"
+        failure = {"task": task, "part": self.part_title, "error": sentence, "refused": refused}
         try:
-            job.store.save(job.run, ArtifactKind.FAILURE, failure)
+            job.store.save(job.run, ArtifactKind.FAILURE, failure, part=job.part)
         except StoreError as trouble:
             # The failure itself is worth more than the note about it.
             log.warning("The reason of this failure could not be noted for the report: %s", trouble)
@@ -269,8 +296,9 @@ class SyncOperator(BaseOperator):
         if unknown := [unknown_key(key, offered) for key in asked if key not in offered]:
             raise SettingsError(unknown)
         params: Mapping[str, Any] = context["params"]
-        form = {name: params[name] for name in offered if name in params}
-        return SyncSettings.from_mapping({**self.settings.to_mapping(), **form})
+        # What the form of this DAG does not offer can still come in by Airflow's interface.
+        form = {name: values[name] for values in (asked, params) for name in offered if name in values}
+        return as_triggered(SyncSettings.from_mapping({**self.settings.to_mapping(), **form}), self.settings)
 
     @property
     def selectors(self) -> tuple[GroupSelector, ...]:
@@ -293,14 +321,16 @@ class SyncOperator(BaseOperator):
         return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
-        """A client.
+        """A client. In a pool for writes it has only its part of the requests in flight.
 
         Raises:
             ConfigurationError: If the connection cannot work.
+            WritePoolError: If it does not go with the pool.
         """
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
-        return MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
+        hook = MetricInsightsHook(self.metric_insights_conn_id)
+        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
 
 
 def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
@@ -325,6 +355,23 @@ def triggered_by(context: Context) -> str:
     dag_run: Any = context.get("dag_run")
     kind = getattr(dag_run, "run_type", None)
     return getattr(dag_run, "triggering_user_name", None) or str(getattr(kind, "value", kind) or "unknown")
+
+
+def write_share(pool: str, slots: int) -> Callable[[int], int]:
+    """How many requests a task may have in flight, of those that its MI connection allows.
+
+    All of them, unless its pool is one for writes.
+
+    Args:
+        pool: The task's pool.
+        slots: How many slots of it the task takes.
+    """
+
+    def share(most: int) -> int:
+        found = write_pools.of(pool)
+        return found.in_flight(most, slots) if found else most
+
+    return share
 
 
 def ensuring(client: MetricInsightsClient) -> TargetWriter:

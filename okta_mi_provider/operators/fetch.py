@@ -10,11 +10,16 @@ from okta_mi_provider import idle_token
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import Job, SyncOperator
 from okta_mi_provider.sync.fetch import fetch, target_name
+from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name
 from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from okta_mi_provider.clients.okta import OktaClient
+    from okta_mi_provider.settings import SyncSettings
+    from okta_mi_provider.sync.model import Source
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +43,8 @@ class FetchOperator(SyncOperator):
         journal.start()
         okta = self.okta(sharers=sharers(self.pool))
         self._warn_of_idle_token(okta)
-        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selectors, settings)
+        known = self._known_members(job, okta, settings)
+        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selectors, settings, known=known)
         group = snapshot.target.group_named(target_name(snapshot.source, settings))
         snapshot = replace(snapshot, memory=journal.recall(snapshot.source, snapshot.target, group))
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
@@ -54,6 +60,38 @@ class FetchOperator(SyncOperator):
             plural(len(target.groups), "group"),
         )
         return {"snapshot": digest, "source_users": len(source.users), "target_users": len(target.users)}
+
+    def _known_members(self, job: Job, okta: OktaClient, settings: SyncSettings) -> Source | None:
+        """The members as an earlier run has read them, if Okta says that they still are; None to read them."""
+        from okta_mi_provider.clients.errors import ApiError  # noqa: PLC0415
+
+        if not settings.incremental or settings.only_looks or settings.only_user:
+            return None
+        source = job.store.last_source(job.run, settings)
+        since = worth_asking(source, self.selectors)
+        if source is None or since is None or source.org != okta.org:
+            return None
+        try:
+            changed = self._changed(job, okta, since)
+        except ApiError as error:
+            if error.passing:
+                raise
+            log.warning("%s All members are read.", error)
+            return None
+        if why := outdated(source, changed):
+            log.info("All members are read: %s.", why)
+            return None
+        log.info("Okta says that nobody has joined or left: the members are those of the last reading.")
+        return replace(source, checked_at=changed.asked_at)
+
+    @staticmethod
+    def _changed(job: Job, okta: OktaClient, since: datetime) -> Changed:
+        """One request of one sync tells it for those of all groups that run at the same time."""
+        said = job.store.changed_groups(okta.org, since)
+        if said is None:
+            said = okta.changed_groups(since)
+            job.store.save_changed_groups(okta.org, said)
+        return said
 
     def _warn_of_idle_token(self, okta: OktaClient) -> None:
         dag = self.get_dag()

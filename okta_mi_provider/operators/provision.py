@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
@@ -67,6 +67,11 @@ class ProvisionOperator(BaseOperator):
         if self.settings.approve != "never":
             problem = "a single task cannot ask anybody; the DAGs of a groups file can. Here only never is allowed"
             raise SettingsError([Problem("approve", problem)])
+        if self.settings.map_attr_to_group is not None:
+            problem = (
+                "a single task syncs into a single MI group; the DAGs of a groups file can. Here it must not be set"
+            )
+            raise SettingsError([Problem("map_attr_to_group", problem)])
         self.group = group
         self.group_id = group_id
         self.target_group = target_group
@@ -144,5 +149,7 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
         source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(read_only=read_only, pauses=self.pauses)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(
+            read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots)
+        )
         return Sides(source, target, ensuring(target), target.max_concurrency)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule
@@ -22,11 +23,14 @@ from okta_mi_provider.sync.text import plural, quoted
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_BACKFILL = Finding(
+#: Of a run that belongs to a backfill.
+BACKFILL = Finding(
     "backfill",
     "This run belongs to a backfill. Okta has no history: the state of now was synced, not that of the date.",
 )
 _TROUBLE = frozenset({"failed", "upstream_failed"})
+#: How many different reasons, and how many names in a row, a report has room for.
+_MOST_REASONS, _MOST_NAMES = 3, 5
 
 
 class ReportOperator(SyncOperator):
@@ -71,11 +75,11 @@ class ReportOperator(SyncOperator):
     def _report(self, job: Job, settings: SyncSettings) -> Report:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
-        failure = job.store.find(job.run, ArtifactKind.FAILURE)
-        error = self._error(job, failure.data if failure else {})
+        failures = job.store.find_all(job.run, ArtifactKind.FAILURE)
+        error = self._error(job, failures)
         unwanted = refusal(job.approval())
         error = error or unwanted
-        notices: tuple[Finding, ...] = (_BACKFILL,) if job.is_backfill else ()
+        notices: tuple[Finding, ...] = (BACKFILL,) if job.is_backfill else ()
         found = job.store.find(job.run, ArtifactKind.PLAN)
         if found is None:
             return self._without_plan(settings, error, notices)
@@ -86,7 +90,7 @@ class ReportOperator(SyncOperator):
             outcomes.values(),
             dry_run=settings.dry_run,
             error=error,
-            refused=bool(unwanted or (failure and failure.data["refused"])),
+            refused=bool(unwanted) or any(failure["refused"] for failure in failures),
             notices=notices,
             mode=settings.mode,
             approval=job.approval(),
@@ -102,8 +106,8 @@ class ReportOperator(SyncOperator):
             error=error or f"{untried} of the plan not tried, although no task has failed. Trigger a new run.",
         )
 
-    def _error(self, job: Job, failure: Mapping[str, Any]) -> str | None:
-        """Why the run did not get through, in the words of the task that failed."""
+    def _error(self, job: Job, failures: Sequence[Mapping[str, Any]]) -> str | None:
+        """Why the run did not get through, in the words of the tasks that failed."""
         instance = job.context["ti"]
         states = instance.get_task_states(
             dag_id=instance.dag_id,
@@ -113,8 +117,9 @@ class ReportOperator(SyncOperator):
         trouble = {task: state for task, state in states.get(instance.run_id, {}).items() if state in _TROUBLE}
         if not trouble:
             return None
-        failed = sorted(task for task, state in trouble.items() if state == "failed") or sorted(trouble)
-        return failure.get("error") or f"Failed without leaving a reason: {', '.join(failed)}. See the log."
+        failed = {task for task, state in trouble.items() if state == "failed"}
+        silent = failed - {failure["task"] for failure in failures} if failures else failed or trouble.keys()
+        return " ".join([*_reasons(failures), *_without_reason(silent)])
 
     def _without_plan(self, settings: SyncSettings, error: str | None, notices: tuple[Finding, ...]) -> Report:
         """What can be told when it did not come to a plan."""
@@ -133,6 +138,33 @@ class ReportOperator(SyncOperator):
             notices=notices,
             mode=settings.mode,
         )
+
+
+def _reasons(failures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What several tasks have said; the same only once, and not of too many."""
+    said: dict[str, list[str]] = {}
+    for failure in failures:
+        said.setdefault(failure["error"], []).extend(filter(None, [failure.get("part")]))
+    for error, parts in islice(said.items(), _MOST_REASONS):
+        yield f"{_capital('; '.join(_few(parts)))}: {error}" if parts else error
+    if len(said) > _MOST_REASONS:
+        yield f"{plural(len(said) - _MOST_REASONS, 'more reason')} in the logs."
+
+
+def _without_reason(tasks: Collection[str]) -> Iterator[str]:
+    if tasks:
+        names = sorted(tasks, key=lambda name: (len(name), name))
+        yield f"Failed without leaving a reason: {', '.join(_few(names))}. See the log."
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    """Not more than a sentence bears."""
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return [*names[:_MOST_NAMES], *more]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def failure_of(report: Report) -> str:

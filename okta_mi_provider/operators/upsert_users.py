@@ -1,30 +1,44 @@
-"""Task `upsert_users`: creates and updates the users of the plan and puts them into the group."""
+"""Task `upsert_users`: creates and updates the users of the plan and puts them into the group.
+
+It is mapped: each of its instances writes a chunk of the plan, and is tried again by itself.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
-from okta_mi_provider.operators.base import CREATE_GROUPS, Job, SyncOperator, ensuring
+from okta_mi_provider.operators.base import CREATE_GROUPS, FETCH, Job, SyncOperator, ensuring
+from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
-from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
+from okta_mi_provider.sync.apply import Outcome, Status, raise_if_too_many_failed, upsert_users
+from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
-from okta_mi_provider.sync.plan import ChangeKind, Plan
+from okta_mi_provider.sync.plan import REMOVALS, Change, Plan
 from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
     from okta_mi_provider.settings import SyncSettings
+    from okta_mi_provider.store import StoreJournal
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two lines that say how far it is.
 _PROGRESS_S = 10.0
+#: How often a chunk that takes access away looks whether those before it have ended.
+_LOOK_AGAIN = timedelta(seconds=30)
+#: States of a task that will not run again by itself.
+_ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+_SETTLED = frozenset({Status.DONE, Status.ALREADY})
 
 
 class UpsertUsersOperator(SyncOperator):
@@ -32,8 +46,28 @@ class UpsertUsersOperator(SyncOperator):
 
     A user who fails for good stops nobody else and does not fail this task: `report` names the user and ends
     the run as failed. What failed for a reason that may pass is tried again when Airflow tries this task again,
-    and only that.
+    and only that; when a person clears the task, everything that has failed.
+
+    Args:
+        chunk: Which part of the plan, as `Chunk.to_json` gives it; None for all of it.
+        kwargs: As for every task of the DAG.
     """
+
+    def __init__(self, *, chunk: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.chunk = chunk
+
+    @property
+    def title(self) -> str:
+        """Which part of the plan, for the list of mapped tasks; empty if it is not one."""
+        return Chunk.from_json(self.chunk).title if self.chunk else ""
+
+    @property
+    def part_title(self) -> str | None:
+        """The same, if there are other parts."""
+        if self.chunk is None or self.chunk["end"] - self.chunk["start"] == self.chunk["total"]:
+            return None
+        return f"changes {self.title}"
 
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the plan's digest and how many changes were done, found done, and failed."""
@@ -41,33 +75,52 @@ class UpsertUsersOperator(SyncOperator):
         stored = job.plan_to_write()
         counts: Counter[Status] = Counter()
         if settings.only_looks:
-            log_dry_run(each for each in stored.plan.changes if each.kind is not ChangeKind.CREATE_GROUP)
+            positions = () if stored.superseded else self._positions(stored.plan)
+            log_dry_run(stored.plan.changes[position] for position in positions)
         elif not stored.superseded:
+            raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
             counts = self._write(job, stored.plan, settings)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
+    def _positions(self, plan: Plan) -> range:
+        """The places of its changes in the plan.
+
+        Raises:
+            SyncError: If the chunk is one of another plan.
+        """
+        chunk = Chunk.from_json(self.chunk) if self.chunk else Chunk.whole(plan)
+        try:
+            return chunk.positions(plan)
+        except ValueError as error:
+            raise SyncError(
+                f"The parts of the plan do not fit it: {error}. Clear task {FETCH!r} and all after it."
+            ) from None
+
     def _write(self, job: Job, plan: Plan, settings: SyncSettings) -> Counter[Status]:
+        positions = self._positions(plan)
+        changes = plan.changes[positions.start : positions.stop]
         journal = job.journal(settings).resumed()
         journal.planned(plan)
-        earlier = journal.outcomes(plan)
-        wanted = {change.key for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP}
-        settled = {key for key in wanted & earlier.keys() if earlier[key].status in {Status.DONE, Status.ALREADY}}
-        if settled:
-            log.info("%s done by an earlier try.", plural(len(settled), "change"))
-        todo = len(wanted) - len(settled)
+        self._wait_for_others(job, journal, plan, positions)
+        earlier = journal.outcomes(plan, positions)
+        settled = _settled(earlier, changes, for_good=self._is_retry(job))
+        if not earlier:
+            # Whoever is tried again may be what makes it better.
+            raise_if_too_many_failed(*journal.tally())
+        todo = len(changes) - len(settled)
         client = self.metric_insights(read_only=False)
-        group = _group(plan, earlier, client)
+        group = _group(plan, journal, client)
         journal.found_group(group)
         progress = _Progress(todo)
         passing = 0
         with journal:
             for outcome in upsert_users(
-                plan,
+                replace(plan, changes=changes),
                 group,
                 ensuring(client),
                 client.max_concurrency,
                 settled=settled,
-                announce=journal.begin,
+                journal=journal,
                 stopped=lambda: self.pauses.stopped,
             ):
                 journal.note(outcome)
@@ -85,18 +138,60 @@ class UpsertUsersOperator(SyncOperator):
         )
         return progress.counts
 
+    def _is_retry(self, job: Job) -> bool:
+        """Whether Airflow tries it again by itself: clearing a task gives it all its tries anew."""
+        instance = job.context["ti"]
+        most, number = getattr(instance, "max_tries", None), getattr(instance, "try_number", 1)
+        return most is not None and number > most - self.retries + 1
 
-def _group(plan: Plan, earlier: dict[str, Outcome], client: MetricInsightsClient) -> TargetGroup:
+    def _wait_for_others(self, job: Job, journal: StoreJournal, plan: Plan, positions: range) -> None:
+        """Takes no access away before everybody has got theirs, or will not get it.
+
+        Raises:
+            AirflowRescheduleException: As long as other chunks that give access are not done.
+            SyncError: If some of them have ended before their end.
+        """
+        from_here_on = first_removal(plan)
+        if job.part is None or not positions or plan.changes[positions.start].kind not in REMOVALS:
+            return
+        untried = journal.untried(before=from_here_on)
+        if not untried:
+            return
+        states = job.context["ti"].get_task_states(
+            dag_id=job.run.dag_id, task_ids=[self.task_id], run_ids=[job.run.run_id]
+        )
+        before = {f"{self.task_id}_{number}" for number in range(job.part)}
+        if all(state in _ENDED for task, state in states.get(job.run.run_id, {}).items() if task in before):
+            raise SyncError(
+                f"{plural(untried, 'change')} before these were not tried, so nobody loses access. Clear the failed "
+                "tasks, or trigger a new run."
+            )
+        log.info("%s before these are to be tried first. Looking again later.", plural(untried, "change"))
+        raise AirflowRescheduleException(datetime.now(UTC) + _LOOK_AGAIN)  # type: ignore[no-untyped-call]
+
+
+def _settled(earlier: Mapping[str, Outcome], changes: tuple[Change, ...], *, for_good: bool) -> set[str]:
+    """Keys of the changes that need not be tried again.
+
+    Args:
+        earlier: What became of them.
+        changes: All of them.
+        for_good: Whether that includes those that have failed for a reason that will not pass.
+    """
+    settled = {key for key, outcome in earlier.items() if outcome.status in _SETTLED}
+    failed = {key for key, each in earlier.items() if each.status is Status.FAILED and not each.passing}
+    if settled:
+        log.info("%s of %s done by an earlier try.", plural(len(settled), "change"), f"{len(changes):,}")
+    if for_good and failed:
+        log.info("%s failed for good in an earlier try.", plural(len(failed), "change"))
+    return settled | failed if for_good else settled
+
+
+def _group(plan: Plan, journal: StoreJournal, client: MetricInsightsClient) -> TargetGroup:
     """The MI group with its id: as it was read, as `create_groups` has made it, or as MI has it now."""
-    group = plan.target_group
+    group = journal.group
     if group.id or not plan.changes:
         return group
-    made = next(
-        (each.target_id for each in earlier.values() if each.change.kind is ChangeKind.CREATE_GROUP and each.target_id),
-        None,
-    )
-    if made:
-        return TargetGroup(made, group.name)
     found = next((each for each in client.groups() if each.name == group.name), None)
     if found is None:
         raise SyncError(f"MI has no group {quoted(group.name)}. Clear task {CREATE_GROUPS!r} and all after it.")

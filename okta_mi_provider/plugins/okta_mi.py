@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from okta_mi_provider.plugins import okta_pool
+from okta_mi_provider.plugins import page, pools
 
 
 class OktaMiPlugin(AirflowPlugin):
-    """Makes the pool that `[okta_mi] okta_pool` names, when Airflow starts."""
+    """Makes the pools that `[okta_mi]` names when Airflow starts, and adds the pages to its UI."""
 
     name = "okta_mi"
-    listeners = [okta_pool]  # noqa: RUF012 - as Airflow declares it
+    listeners = [pools]  # noqa: RUF012 - as Airflow declares it
+    fastapi_apps = page.fastapi_apps()
+    external_views = page.external_views()

@@ -22,7 +22,7 @@ from okta_mi_provider.simulators.okta_errors import OAuthError, OktaError, inval
 from okta_mi_provider.simulators.okta_oauth import TOKEN_PATH
 from okta_mi_provider.simulators.okta_oauth_control import oauth_control_routes
 from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.okta_pages import Page, cut_page, link_headers, read_limit
+from okta_mi_provider.simulators.okta_pages import Page, SortedIds, cut_page, link_headers, read_limit
 from okta_mi_provider.simulators.okta_search import (
     GROUP_FILTER,
     GROUP_SEARCH,
@@ -225,8 +225,8 @@ class _Calls:
         self, request: Request, user_ids: list[str], mode: str, limit: int, *, kept: tuple[str, ...]
     ) -> Response:
         knobs = self._system.knobs
-        rows = [("", user_id) for user_id in user_ids]
-        page = cut_page(rows, mode=mode, cursor=request.query_params.get("after"), limit=limit, knobs=knobs)
+        rows, cursor = SortedIds(user_ids), request.query_params.get("after")
+        page = cut_page(rows, mode=mode, cursor=cursor, limit=limit, knobs=knobs)
         render = self._system.render(request)
         return render.users(page.ids, link_headers(request, render.base_url, page, knobs, kept=kept))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 from urllib.parse import quote, quote_plus
 
 from fastapi import Request
@@ -32,6 +32,26 @@ class Page:
     ids: list[str]
     limit: int
     next_cursor: str | None
+
+
+class SortedIds(Sequence[SortKey]):
+    """Sorted ids as the rows of a list, made one by one: a page of a large group costs no more than one of a small."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> SortKey: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[SortKey]: ...
+
+    def __getitem__(self, place: int | slice) -> SortKey | list[SortKey]:
+        """Return one row, or several."""
+        return [("", row_id) for row_id in self._ids[place]] if isinstance(place, slice) else ("", self._ids[place])
 
 
 def read_limit(request: Request, default: int, maximum: int, knobs: OktaKnobs) -> int:

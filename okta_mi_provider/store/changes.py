@@ -1,7 +1,8 @@
 """Changes: what a run was to write, and what became of each. Functions on an open connection.
 
 What is done stays so: two tries of a task may write at the same time, and the one that comes too late fails, or finds
-that it is so already.
+that it is so already. Whoever writes changes of a run locks the run first, so that transactions on the same rows wait
+for each other in a line, however each orders them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from okta_mi_provider.store import runs
 from okta_mi_provider.store.columns import SafeText
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
@@ -59,6 +61,20 @@ class Noted(NamedTuple):
     left: bool = False
 
 
+class Tally(NamedTuple):
+    """What became of the changes of users of a run, in numbers.
+
+    Attributes:
+        tried: How many have an outcome.
+        failed: How many of them failed.
+        passing: How many of those failed for a reason that may pass.
+    """
+
+    tried: int
+    failed: int
+    passing: int
+
+
 class Doubt(NamedTuple):
     """A change that was announced, and of which nothing was heard since.
 
@@ -86,6 +102,7 @@ class Doubt(NamedTuple):
 
 def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | None, approved_by: str | None) -> None:
     """Notes all changes of a plan in place of those of an earlier one. None of these may have been tried."""
+    runs.lock(connection, run)
     connection.execute(delete(CHANGES).where(CHANGES.c.run == run))
     now = datetime.now(UTC)
     group_ids = {group.name: group.id or None for group in (wanted.default_group, wanted.target_group) if group}
@@ -109,6 +126,13 @@ def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | 
         connection.execute(insert(CHANGES), rows)
 
 
+def approved(connection: Connection, run: int, *, approved_by: str | None) -> None:
+    """Notes who else has approved those changes that were not tried yet."""
+    runs.lock(connection, run)
+    planned = (CHANGES.c.run == run, is_(Status.PLANNED))
+    connection.execute(update(CHANGES).where(*planned).values(approved_by=approved_by))
+
+
 def count(connection: Connection, run: int) -> int:
     """How many changes of a run are noted."""
     return connection.scalar(select(func.count()).where(CHANGES.c.run == run)) or 0
@@ -120,31 +144,84 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
-def begin(connection: Connection, run: int, positions: Collection[int]) -> set[int]:
+def untried(connection: Connection, run: int, *, before: int) -> int:
+    """How many changes of a run have no outcome, of those with a position before another one."""
+    without = CHANGES.c.status.in_((Status.PLANNED.value, Status.BEGUN.value))
+    query = select(func.count()).where(CHANGES.c.run == run, CHANGES.c.position < before, without)
+    return connection.scalar(query) or 0
+
+
+def tally(connection: Connection, run: int) -> Tally:
+    """What became of the changes of users of a run, whoever has tried them."""
+    tried = CHANGES.c.status.in_((*(each.value for each in SETTLED), Status.FAILED.value))
+    query = (
+        select(CHANGES.c.status, CHANGES.c.passing, func.count().label("number"))
+        .where(CHANGES.c.run == run, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value, tried)
+        .group_by(CHANGES.c.status, CHANGES.c.passing)
+    )
+    rows = connection.execute(query).all()
+    failed = [row for row in rows if row.status == Status.FAILED.value]
+    return Tally(
+        sum(row.number for row in rows),
+        sum(row.number for row in failed),
+        sum(row.number for row in failed if row.passing),
+    )
+
+
+def begin(connection: Connection, run: int, positions: Collection[int], *, at: datetime) -> tuple[set[int], set[int]]:
     """Notes that changes are about to be sent, unless another try has settled them.
 
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        at: When.
+
     Returns:
-        Those that another try has begun, and perhaps sent.
+        Those that another try has begun, and perhaps sent; and those that it has settled.
 
     Raises:
         StoreError: If they were not planned. What is not noted is not sent.
     """
+    runs.lock(connection, run)
     these = (CHANGES.c.run == run, CHANGES.c.position.in_(positions))
     rows = connection.execute(select(CHANGES.c.position, CHANGES.c.status).where(*these))
     statuses = {row.position: row.status for row in rows}
     if len(statuses) < len(positions):
         raise StoreError(f"The changes of run {run} are not in the store any more. Trigger a new run.")
     begun = {position for position, status in statuses.items() if status == Status.BEGUN.value}
+    settled = {position for position, status in statuses.items() if status in SETTLED}
+    connection.execute(
+        update(CHANGES).where(*these, CHANGES.c.status.in_(_OPEN)).values(status=Status.BEGUN.value, at=at)
+    )
+    return begun, settled
+
+
+def withdraw(connection: Connection, run: int, positions: Collection[int], *, begun_at: datetime) -> None:
+    """Notes that changes were begun and not sent: they are again what they were.
+
+    Args:
+        connection: Where to write.
+        run: Id of the run.
+        positions: Their places in the plan.
+        begun_at: What was begun at another time was begun by another try, which may have sent it.
+    """
+    runs.lock(connection, run)
     connection.execute(
         update(CHANGES)
-        .where(*these, CHANGES.c.status.in_(_OPEN))
-        .values(status=Status.BEGUN.value, at=datetime.now(UTC))
+        .where(CHANGES.c.run == run, CHANGES.c.position.in_(positions))
+        .where(CHANGES.c.status == Status.BEGUN.value, CHANGES.c.at == begun_at)
+        # Only a failure of an earlier try has left an error.
+        .values(
+            status=case((CHANGES.c.error.is_not(None), Status.FAILED.value), else_=Status.PLANNED.value),
+            at=datetime.now(UTC),
+        )
     )
-    return begun
 
 
 def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:
     """Notes what became of changes."""
+    runs.lock(connection, run)
     now = datetime.now(UTC)
     values: dict[Status, list[dict[str, Any]]] = {}
     for each in news:
@@ -153,9 +230,11 @@ def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:
         connection.execute(_NOTE[status], rows)
 
 
-def outcomes(connection: Connection, run: int, of: Plan) -> dict[str, Outcome]:
-    """What became of those changes of a plan that were begun, by their keys."""
+def outcomes(connection: Connection, run: int, of: Plan, among: range | None = None) -> dict[str, Outcome]:
+    """What became of those changes of a plan that were begun, by their keys; only among some positions, if given."""
     query = select(CHANGES).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
+    if among is not None:
+        query = query.where(CHANGES.c.position >= among.start, CHANGES.c.position < among.stop)
     found: dict[str, Outcome] = {}
     for row in connection.execute(query.order_by(CHANGES.c.position)):
         change, status = of.changes[row.position], Status(row.status)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from okta_mi_provider.store.engine import open_engine, shown, speaking
+from okta_mi_provider.store.errors import SETTING
 
 
 class Database:
@@ -16,13 +17,15 @@ class Database:
 
     Args:
         url: SQLAlchemy URL of SQLite or PostgreSQL.
+        set_by: Where people have said so, for messages.
 
     Raises:
         StoreError: If it cannot be opened or written, or belongs to a newer version.
     """
 
-    def __init__(self, url: str | URL) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str | URL, *, set_by: str = SETTING) -> None:
+        self._set_by = set_by
+        self._engine = open_engine(url, set_by)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -35,7 +38,7 @@ class Database:
         Raises:
             StoreError: Whenever the database does not do what it is asked to.
         """
-        with speaking(self._engine), self._engine.connect() as connection:
+        with speaking(self._engine, self._set_by), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -45,7 +48,7 @@ class Database:
         Raises:
             StoreError: Whenever the database does not do what it is asked to.
         """
-        with speaking(self._engine), self._engine.begin() as connection:
+        with speaking(self._engine, self._set_by), self._engine.begin() as connection:
             if connection.dialect.name == "sqlite":
                 # What is read in it stays true until it is written; and it waits for other writers only here.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -39,28 +39,32 @@ _WILL_NOT_PASS = (
 _POSTGRESQL = "postgresql+psycopg2"
 
 
-def open_engine(url: str | URL) -> Engine:
+def open_engine(url: str | URL, set_by: str) -> Engine:
     """Connects, and makes the tables, or brings those of an older version up to date.
+
+    Args:
+        url: Where the database is.
+        set_by: Where people have said so.
 
     Raises:
         StoreError: If the database cannot be opened or written, or is one of a newer version; with the setting to
             look at.
     """
-    parsed = _parsed(url)
+    parsed = _parsed(url, set_by)
     try:
         backend = parsed.get_dialect().name
         if backend not in {"sqlite", "postgresql"}:
-            raise StoreError(f"The store {shown(parsed)} is neither SQLite nor PostgreSQL. Change {SETTING}.")
-        engine = _sqlite(parsed) if backend == "sqlite" else _server(parsed)
+            raise StoreError(f"The store {shown(parsed)} is neither SQLite nor PostgreSQL. Change {set_by}.")
+        engine = _sqlite(parsed, set_by) if backend == "sqlite" else _server(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
-            f"The driver for the store {shown(parsed)} is not installed ({error}). Install it, or change {SETTING}."
+            f"The driver for the store {shown(parsed)} is not installed ({error}). Install it, or change {set_by}."
         ) from None
     except ArgumentError as error:
-        raise StoreError(_cannot(shown(parsed), str(error))) from None
+        raise StoreError(_cannot(shown(parsed), str(error), set_by)) from None
     try:
-        with speaking(engine):
-            bring_up_to_date(engine, shown(parsed))
+        with speaking(engine, set_by):
+            bring_up_to_date(engine, shown(parsed), set_by)
     except StoreError:
         engine.dispose()
         raise
@@ -68,7 +72,7 @@ def open_engine(url: str | URL) -> Engine:
 
 
 @contextlib.contextmanager
-def speaking(engine: Engine) -> Iterator[None]:
+def speaking(engine: Engine, set_by: str) -> Iterator[None]:
     """Turns the database's errors into ours, which name the store and the setting.
 
     Raises:
@@ -81,20 +85,21 @@ def speaking(engine: Engine) -> Iterator[None]:
     except OperationalError as error:
         reason = _reason(error)
         if any(sign in reason for sign in _WILL_NOT_PASS):
-            raise StoreError(_cannot(where, reason)) from None
-        raise StoreUnavailable(f"The store {where} does not answer: {reason}. It is set by {SETTING}.") from None
+            raise StoreError(_cannot(where, reason, set_by)) from None
+        raise StoreUnavailable(f"The store {where} does not answer: {reason}. It is set by {set_by}.") from None
     except IntegrityError:
         raise StoreUnavailable(f"Two tasks wrote the same to the store {where} at the same time.") from None
     except SQLAlchemyError as error:
-        raise StoreError(_cannot(where, _reason(error))) from None
+        raise StoreError(_cannot(where, _reason(error), set_by)) from None
 
 
-def _parsed(url: str | URL) -> URL:
+def _parsed(url: str | URL, set_by: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
+        both = "neither a SQLAlchemy URL nor the id of an Airflow connection"
         raise StoreError(
-            f"{SETTING} is neither a SQLAlchemy URL nor the id of an Airflow connection. Write it like "
+            f"{set_by} is {both if set_by == SETTING else 'not a SQLAlchemy URL'}. Write it like "
             "sqlite:////var/lib/okta_mi.db or postgresql+psycopg2://user:password@host/database."
         ) from None
     if parsed.drivername in {"postgres", "postgresql"}:
@@ -108,10 +113,10 @@ def _server(url: URL) -> Engine:
     )
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, set_by: str) -> Engine:
     """A file that only its owner may read: it holds names and addresses of people."""
     if url.database and not url.database.startswith((":", "file:")):
-        _make_file(url)
+        _make_file(url, set_by)
     engine = create_engine(
         url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, json_serializer=to_json
     )
@@ -129,7 +134,7 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _make_file(url: URL) -> None:
+def _make_file(url: URL, set_by: str) -> None:
     """Makes the file, if it is not there. One that is there is not even opened.
 
     When a process closes a file, the system takes away every lock that the process has on it, also those of SQLite's
@@ -140,13 +145,13 @@ def _make_file(url: URL) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         if not os.access(path, os.R_OK | os.W_OK):
-            raise StoreError(_cannot(shown(url), "its file cannot be read and written")) from None
+            raise StoreError(_cannot(shown(url), "its file cannot be read and written", set_by)) from None
     except OSError as error:
-        raise StoreError(_cannot(shown(url), error.strerror or str(error))) from None
+        raise StoreError(_cannot(shown(url), error.strerror or str(error), set_by)) from None
 
 
-def _cannot(where: str, reason: str) -> str:
-    return f"The store {where} cannot be used: {reason}. It is set by {SETTING}."
+def _cannot(where: str, reason: str, set_by: str) -> str:
+    return f"The store {where} cannot be used: {reason}. It is set by {set_by}."
 
 
 def shown(url: URL) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
 
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
@@ -18,6 +18,10 @@ from okta_mi_provider.sync.report import State
 
 #: How many ids fit into one query, whatever the database.
 _MOST_IDS = 500
+#: No run has a higher number: a column of whole numbers takes no more on PostgreSQL, and a database refuses to compare.
+LARGEST_NUMBER = 2**31 - 1
+#: Of what was so already, somebody has changed it before.
+_PERHAPS_DONE = (Status.DONE.value, Status.ALREADY.value, Status.BEGUN.value)
 _WRITTEN_KINDS = (ChangeKind.CREATE_USER.value, ChangeKind.UPDATE_USER.value)
 
 
@@ -32,7 +36,8 @@ class RunRecord:
         mode: "sync", "drift" or "undo".
         target_group: Its id is "" if it is not known.
         settings: How it was to sync.
-        fingerprint: The settings that decide who is synced and who is who; None if it did not come to a plan.
+        fingerprint: The settings that decide who is synced, who is who, and who is removed; None if it did not come to
+            a plan.
         only_user: Whether it was about a single user.
         triggered_by: Who began it: a person, or what kind of run of Airflow it was. None if that was not noted.
         approved_by: Who has approved its plan; None if nobody was asked.
@@ -146,7 +151,7 @@ class History:
             group: Only those into the MI group of this name or id.
             since: Only those that began then or later; with its time zone.
             state: Only those that ended so, or have not ended.
-            limit: At most so many.
+            limit: At most so many, up to `LARGEST_NUMBER`.
         """
         query = select(RUNS).order_by(RUNS.c.id.desc())
         if dag_id is not None:
@@ -158,17 +163,18 @@ class History:
         if state is not None:
             query = query.where(RUNS.c.state.is_(None) if state == "running" else RUNS.c.state == state)
         with self._store.reading() as connection:
-            return [_run(row) for row in connection.execute(query.limit(limit))]
+            return list(run_records(connection.execute(query.limit(limit))))
 
     def run(self, run: int) -> RunRecord | None:
         """One run; None if there is none of this id."""
+        if not 0 < run <= LARGEST_NUMBER:
+            return None
         with self._store.reading() as connection:
-            row = connection.execute(select(RUNS).where(RUNS.c.id == run)).one_or_none()
-        return None if row is None else _run(row)
+            return next(run_records(connection.execute(select(RUNS).where(RUNS.c.id == run))), None)
 
     def changes_of_run(self, run: int) -> list[ChangeRecord]:
         """All changes of one run, tried or not, in the order of its plan."""
-        return self._changes(_CHANGES.where(CHANGES.c.run == run).order_by(CHANGES.c.position))
+        return self._changes(CHANGES_OF_RUNS.where(CHANGES.c.run == run).order_by(CHANGES.c.position))
 
     def changes_of_user(
         self, who: str, *, since: datetime | None = None, host: str | None = None, planned: bool = False
@@ -185,7 +191,7 @@ class History:
         meant = or_(
             CHANGES.c.username_folded == folded[:FOLDED_LENGTH], CHANGES.c.source_id == who, CHANGES.c.user_id == who
         )
-        found = self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+        found = self._changes(_tried(CHANGES_OF_RUNS.where(meant), since=since, host=host, planned=planned))
         return [
             each
             for each in found
@@ -204,27 +210,27 @@ class History:
             planned: As for a user.
         """
         meant = or_(CHANGES.c.group_name == group, CHANGES.c.group_id == group)
-        return self._changes(_tried(_CHANGES.where(meant), since=since, host=host, planned=planned))
+        return self._changes(_tried(CHANGES_OF_RUNS.where(meant), since=since, host=host, planned=planned))
 
-    def moved_later(self, run: RunRecord) -> frozenset[str]:
-        """MI ids of users whom a later run has put into the MI group of this one, or taken out of it."""
-        query = (
-            select(CHANGES.c.user_id)
-            .join(RUNS)
-            .where(
-                RUNS.c.host == run.host,
-                CHANGES.c.run > run.id,
-                or_(CHANGES.c.group_id == run.target_group.id, CHANGES.c.group_name == run.target_group.name),
-                or_(CHANGES.c.joined, CHANGES.c.left_group),
-                CHANGES.c.user_id.is_not(None),
-            )
+    def touched_later(self, run: RunRecord) -> list[ChangeRecord]:
+        """What other runs have done since to users of this one, or were about to do; the latest run last.
+
+        Later is what was begun later, or noted later: a run may have waited for somebody who approves it.
+        """
+        mine = CHANGES.alias()
+        of_this_run = exists().where(
+            mine.c.run == run.id,
+            mine.c.user_id == CHANGES.c.user_id,
+            or_(mine.c.run < CHANGES.c.run, mine.c.at < CHANGES.c.at),
         )
-        with self._store.reading() as connection:
-            return frozenset(connection.scalars(query))
+        query = CHANGES_OF_RUNS.where(
+            RUNS.c.host == run.host, CHANGES.c.run != run.id, CHANGES.c.status.in_(_PERHAPS_DONE), of_this_run
+        )
+        return self._changes(query.order_by(CHANGES.c.id))
 
     def _changes(self, query: Select[Any]) -> list[ChangeRecord]:
         with self._store.reading() as connection:
-            return list(_change_records(connection.execute(query)))
+            return list(change_records(connection.execute(query)))
 
 
 def last_written(connection: Connection, host: str, user_ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -254,7 +260,8 @@ def last_written(connection: Connection, host: str, user_ids: Collection[str]) -
     return found
 
 
-_CHANGES: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)
+#: All changes, with what their runs say of them.
+CHANGES_OF_RUNS: Select[Any] = select(CHANGES, RUNS.c.dag_id, RUNS.c.mode, RUNS.c.org, RUNS.c.host).join(RUNS)
 
 
 def _tried(query: Select[Any], *, since: datetime | None, host: str | None, planned: bool) -> Select[Any]:
@@ -266,19 +273,22 @@ def _tried(query: Select[Any], *, since: datetime | None, host: str | None, plan
     return query.where(*conditions).order_by(CHANGES.c.id)
 
 
-def _run(row: Row[Any]) -> RunRecord:
-    values = dict(row._mapping)  # noqa: SLF001 - the public name of it, in SQLAlchemy's words
-    return RunRecord(
-        **{
-            **{name: values[name] for name in RunRecord.__slots__ if name in values},
-            "source_groups": tuple(SourceGroup(each["id"], each["name"]) for each in row.source_groups),
-            "target_group": TargetGroup(row.target_group_id or "", row.target_group),
-            "state": State(row.state) if row.state else None,
-        }
-    )
+def run_records(rows: Iterable[Row[Any]]) -> Iterator[RunRecord]:
+    """Whole rows of the table of runs."""
+    for row in rows:
+        values = row._mapping  # noqa: SLF001 - the public name of it, in SQLAlchemy's words
+        yield RunRecord(
+            **{
+                **{name: values[name] for name in RunRecord.__slots__ if name in values},
+                "source_groups": tuple(SourceGroup(each["id"], each["name"]) for each in row.source_groups),
+                "target_group": TargetGroup(row.target_group_id or "", row.target_group),
+                "state": State(row.state) if row.state else None,
+            }
+        )
 
 
-def _change_records(rows: Any) -> Iterator[ChangeRecord]:
+def change_records(rows: Iterable[Row[Any]]) -> Iterator[ChangeRecord]:
+    """Rows of `CHANGES_OF_RUNS`."""
     for row in rows:
         values = row._mapping  # noqa: SLF001 - as above
         yield ChangeRecord(

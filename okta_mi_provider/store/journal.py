@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,21 +13,26 @@ from typing import Self
 from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.store import artifacts, consequences, ledger, links, runs
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store import ledger, links, runs, unfinished
-from okta_mi_provider.store.changes import Noted
+from okta_mi_provider.store.artifacts import ArtifactKind
+from okta_mi_provider.store.changes import Noted, Tally
+from okta_mi_provider.store.consequences import Writing
 from okta_mi_provider.store.errors import StoreError
-from okta_mi_provider.store.ledger import Membership
 from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.store.runs import Beginning, RunKey
-from okta_mi_provider.store.settle import Verdict, settle
+from okta_mi_provider.store.settle import settle
 from okta_mi_provider.store.store import Store
 from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
-from okta_mi_provider.sync.memory import Link, Memory, Unfinished
+from okta_mi_provider.sync.memory import Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
+from okta_mi_provider.sync.text import plural
+
+log = logging.getLogger(__name__)
 
 #: A killed process leaves at most so many outcomes unwritten, and at most those of so many seconds.
 _MOST_WAITING, _LONGEST_WAIT_S = 20, 0.5
@@ -47,7 +53,7 @@ class StoreJournal:
         run: Whose it is.
         beginning: What is known of the run. It begins with the first call, unless it is `resumed`.
         approval: What a person has said of the plan, if one was asked.
-        memory_of: Whose syncs count as earlier ones of this; its own if None.
+        memory_of: A DAG whose syncs count as earlier ones of this, besides its own.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class StoreJournal:
         self._plan: Plan | None = None
         self._group = TargetGroup("", beginning.target_group)
         self._positions: dict[str, int] = {}
+        self._begun_at: dict[int, datetime] = {}
         self._in_doubt: set[int] = set()
         self._waiting: list[Outcome] = []
         self._written_at = time.monotonic()
@@ -106,16 +113,17 @@ class StoreJournal:
             runs.read_sides(connection, run, source, target, name)
             if not settings.dry_run:
                 doubts = account.in_doubt(connection, target.host, name, group_id, before=run)
-                _settle(connection, settle(doubts, target, group, name), target.host, group)
+                consequences.of_verdicts(connection, settle(doubts, target, group, name), target.host, group)
         with self._store.reading() as connection:
             memory = remembered(
                 connection,
                 source,
                 target,
                 group,
-                dag_id=self._memory_of or self._key.dag_id,
+                dag_id=self._key.dag_id,
                 settings=settings,
-                shared=self._beginning.shared and self._memory_of is None,
+                shared=self._beginning.shared,
+                of_dag=self._memory_of,
             )
         if group and not settings.only_looks:
             assert self._beginning.started_at is not None, "the constructor has set it"  # noqa: S101
@@ -140,9 +148,14 @@ class StoreJournal:
         self._positions = {change.key: position for position, change in enumerate(plan.changes)}
         approved_by, approved_at = self._approved(plan)
         with self._store.writing() as connection:
+            runs.lock(connection, run)
             row = runs.by_id(connection, run)
             if row.plan_digest == digest and account.count(connection, run) == len(plan.changes):
                 self._group = TargetGroup(row.target_group_id or plan.target_group.id, plan.target_group.name)
+                if approved_by != row.approved_by:
+                    # The question was asked again, and somebody else has answered.
+                    runs.approved(connection, run, approved_by=approved_by, approved_at=approved_at)
+                    account.approved(connection, run, approved_by=approved_by)
                 return
             if account.any_tried(connection, run):
                 raise StoreError(
@@ -153,6 +166,11 @@ class StoreJournal:
             account.plan(connection, run, plan, triggered_by=self._beginning.triggered_by, approved_by=approved_by)
             links.put(connection, plan.host, plan.org, run, plan.matched)
 
+    @property
+    def group(self) -> TargetGroup:
+        """The MI group of the plan, with its id as soon as any process has noted it."""
+        return self._group
+
     def found_group(self, group: TargetGroup) -> None:
         """Notes the MI group of the plan where its creation was not noted, but it is there."""
         if group.id and group.id != self._group.id:
@@ -160,12 +178,27 @@ class StoreJournal:
             with self._store.writing() as connection:
                 runs.group_is(connection, self.run, group)
 
-    def begin(self, changes: Sequence[Change]) -> None:
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:
         """See `Journal`."""
         self.flush()
-        positions = [self._positions[change.key] for change in changes]
+        keys, now = {self._positions[change.key]: change.key for change in changes}, datetime.now(UTC)
         with self._store.writing() as connection:
-            self._in_doubt |= account.begin(connection, self.run, positions)
+            begun, settled = account.begin(connection, self.run, keys, at=now)
+        self._in_doubt |= begun
+        self._begun_at.update(dict.fromkeys(keys, now))
+        return {keys[position] for position in settled}
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """See `Journal`. What an earlier try had begun stays in doubt: it may have sent it."""
+        batches: dict[datetime, list[int]] = {}
+        for position in {self._positions[change.key] for change in changes} - self._in_doubt:
+            batches.setdefault(self._begun_at[position], []).append(position)
+        try:
+            with self._store.writing() as connection:
+                for begun_at, positions in batches.items():
+                    account.withdraw(connection, self.run, positions, begun_at=begun_at)
+        except StoreError as error:
+            log.warning("%s not sent, and that could not be noted: %s", plural(len(changes), "change"), error)
 
     def note(self, outcome: Outcome) -> None:
         """See `Journal`. A few are gathered for each transaction."""
@@ -187,22 +220,48 @@ class StoreJournal:
             self._waiting = []
         self._written_at = time.monotonic()
 
-    def outcomes(self, plan: Plan) -> dict[str, Outcome]:
+    def outcomes(self, plan: Plan, among: range | None = None) -> dict[str, Outcome]:
         """What became of the changes of a plan that `planned` was told of, by their keys.
+
+        Args:
+            plan: The plan.
+            among: Only changes at these places in it; None for all.
 
         Raises:
             StoreError: If the store cannot be read.
         """
         with self._store.reading() as connection:
-            return account.outcomes(connection, self.run, plan)
+            return account.outcomes(connection, self.run, plan, among)
+
+    def tally(self) -> Tally:
+        """What became of the run's changes of users, in numbers, also of those that others have tried.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return account.tally(connection, self.run)
+
+    def untried(self, *, before: int) -> int:
+        """How many changes before a place in the plan have no outcome yet.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return account.untried(connection, self.run, before=before)
 
     def close(self, report: Report) -> None:
         """See `Journal`."""
         self.flush()
         run, mode = self.run, self._beginning.mode or self._settings.mode
         complete = report.is_complete and mode == "sync" and self._settings.only_user is None
+        # A generated DAG has a task that stores its report; of all others nobody would know the conflicts afterwards.
+        packed = artifacts.pack(report.to_json()) if self._beginning.shared else None
         with self._store.writing() as connection:
             runs.close(connection, run, report, complete=complete)
+            if packed:
+                artifacts.save(connection, self._key, ArtifactKind.REPORT, packed)
             if report.refused and report.plan and not account.count(connection, run):
                 # What somebody has kept from being written is a part of the history too.
                 triggered_by = self._beginning.triggered_by
@@ -225,7 +284,7 @@ class StoreJournal:
         answer = self._approval
         if answer and answer.answer == "approved":
             return answer.by, datetime.fromisoformat(answer.at) if answer.at else None
-        if plan.unusual and plan.is_approved_by(self._settings.approve_plan):
+        if is_let_through(plan, self._settings):
             return self._beginning.triggered_by, self._beginning.started_at
         return None, None
 
@@ -247,40 +306,7 @@ class StoreJournal:
         account.note(connection, run, map(self._noted, outcomes))
         if any(each.change.kind is ChangeKind.CREATE_GROUP for each in outcomes) and group.id:
             runs.group_is(connection, run, group)
-        here = [each for each in outcomes if each.change.group == group.name]
-        # Whoever is put back without being anybody in Okta was put there by hand once, and is so again.
-        ledger.put(connection, (self._membership(each) for each in here if each.joined and each.change.source_id))
-        gone = [
-            each.target_id
-            for each in here
-            if each.change.kind is ChangeKind.REMOVE_MEMBER and each.status in account.SETTLED and each.target_id
-        ]
-        ledger.drop(connection, plan.host, group.id, gone)
-        created = [
-            Link(each.change.source_id, each.target_id, each.change.user or "")
-            for each in outcomes
-            if each.change.kind is ChangeKind.CREATE_USER and each.change.source_id and each.target_id
-        ]
-        links.put(connection, plan.host, plan.org, run, created)
-        self._finish(connection, outcomes)
-
-    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Notes who may have been created and is not in the Default Group, and who is in it now."""
-        assert self._plan is not None, "what is noted was planned"  # noqa: S101
-        plan = self._plan
-        default_group = plan.default_group
-        if default_group is None or default_group.id == self._group.id:
-            return
-        failed, inside = [], []
-        for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
-            creates = change.kind is ChangeKind.CREATE_USER
-            joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
-            if status in account.SETTLED and (creates or joins):
-                inside.append(change.source_id or "")
-            elif creates and change.after:
-                failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))
-        unfinished.put(connection, plan.host, plan.org, self.run, failed)
-        unfinished.drop(connection, plan.host, plan.org, inside)
+        consequences.of_outcomes(connection, Writing(run, self._key.dag_id, plan, group), outcomes)
 
     def _noted(self, outcome: Outcome) -> Noted:
         of_group = outcome.change.kind is ChangeKind.CREATE_GROUP
@@ -294,47 +320,3 @@ class StoreJournal:
             joined=outcome.joined,
             left=outcome.left,
         )
-
-    def _membership(self, outcome: Outcome) -> Membership:
-        assert self._plan is not None, "what is noted was planned"  # noqa: S101
-        return Membership(
-            host=self._plan.host,
-            group_id=self._group.id,
-            user_id=outcome.target_id or "",
-            group_name=self._group.name,
-            username=outcome.change.user or "",
-            source_id=outcome.change.source_id or "",
-            source_group_id=next((each.id for each in self._plan.source_groups), ""),
-            dag_id=self._key.dag_id,
-            run=self.run,
-        )
-
-
-def _settle(connection: Connection, verdicts: Iterable[Verdict], host: str, group: TargetGroup | None) -> None:
-    """Notes what became of changes of earlier runs, as those runs would have."""
-    for doubt, noted, user in verdicts:
-        account.note(connection, doubt.run, [noted])
-        created = doubt.kind is ChangeKind.CREATE_USER and noted.status is Status.DONE
-        if created and user and doubt.source_id:
-            link = Link(doubt.source_id, user.id, user.username)
-            links.put(connection, host, doubt.org, doubt.run, [link])
-            if doubt.default_group:
-                half_made = Unfinished(doubt.source_id, user.username, user.email)
-                unfinished.put(connection, host, doubt.org, doubt.run, [half_made])
-        if group is None or doubt.group_name != group.name:
-            continue
-        if noted.joined and user and doubt.source_id:
-            membership = Membership(
-                host=host,
-                group_id=group.id,
-                user_id=user.id,
-                group_name=group.name,
-                username=user.username,
-                source_id=doubt.source_id or "",
-                source_group_id=doubt.source_group_id,
-                dag_id=doubt.dag_id,
-                run=doubt.run,
-            )
-            ledger.put(connection, [membership])
-        if noted.left and doubt.user_id:
-            ledger.drop(connection, host, group.id, [doubt.user_id])

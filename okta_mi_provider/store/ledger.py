@@ -7,7 +7,7 @@ written stays.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
@@ -18,6 +18,9 @@ from okta_mi_provider.sync.memory import Link
 
 #: How many ids fit into one query.
 _MOST_IDS = 500
+#: What was noted longer ago is older than any list of members, for no sync takes that long to read one; whether the run
+#: that noted it has ended does not matter then. A run that was killed, and never repeated, does not end.
+_READ_WITHIN = timedelta(days=1)
 
 
 class Membership(NamedTuple):
@@ -56,7 +59,7 @@ def drop(connection: Connection, host: str, group_id: str, user_ids: Collection[
 
 
 def made(
-    connection: Connection, host: str, group_id: str, *, source_groups: Sequence[str], dag_id: str
+    connection: Connection, host: str, group_id: str, *, source_groups: Sequence[str], dag_id: str | None
 ) -> Iterator[Link]:
     """The memberships of a group that are of a sync's making: made for its groups of Okta, or by itself.
 
@@ -65,12 +68,13 @@ def made(
         host: The MI server.
         group_id: The MI group.
         source_groups: Okta ids of the groups that the sync is for.
-        dag_id: The sync.
+        dag_id: The sync; None if others have the same id, who may have made them for other groups of Okta.
     """
+    of_it = MEMBERSHIPS.c.source_group_id.in_(source_groups)
     query = select(MEMBERSHIPS.c.source_id, MEMBERSHIPS.c.user_id, MEMBERSHIPS.c.username).where(
         MEMBERSHIPS.c.host == host,
         MEMBERSHIPS.c.group_id == group_id,
-        or_(MEMBERSHIPS.c.source_group_id.in_(source_groups), MEMBERSHIPS.c.dag_id == dag_id),
+        of_it if dag_id is None else or_(of_it, MEMBERSHIPS.c.dag_id == dag_id),
     )
     for row in connection.execute(query):
         yield Link(*row)
@@ -84,7 +88,8 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
         host: The MI server.
         group_id: The MI group.
         members: MI ids of everybody in it.
-        before: What was made by a run that ended later is left alone: it may be newer than the members are.
+        before: What has been noted lately, by a run that ended later or has not ended, is left alone: it may be newer
+            than the members are.
     """
     ids = connection.scalars(
         select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.host == host, MEMBERSHIPS.c.group_id == group_id)
@@ -93,7 +98,8 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
     running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at > before))
     for start in range(0, len(gone), _MOST_IDS):
         these = _of(host, group_id, gone[start : start + _MOST_IDS])
-        connection.execute(delete(MEMBERSHIPS).where(*these, MEMBERSHIPS.c.run.not_in(running)))
+        is_older = or_(MEMBERSHIPS.c.at < before - _READ_WITHIN, MEMBERSHIPS.c.run.not_in(running))
+        connection.execute(delete(MEMBERSHIPS).where(*these, is_older))
 
 
 def _of(host: str, group_id: str, user_ids: Sequence[str]) -> Sequence[ColumnElement[bool]]:

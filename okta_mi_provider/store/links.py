@@ -13,13 +13,33 @@ from okta_mi_provider.sync.memory import Link
 
 #: How many ids fit into one query.
 _MOST_IDS = 500
+#: Of so many ids the links are looked up; of more, all are read, which is quicker then.
+_FEW_IDS = 10_000
 
 
-def between(connection: Connection, host: str, org: str) -> Iterator[Link]:
-    """All links between an org of Okta and an MI server."""
+def between(
+    connection: Connection, host: str, org: str, *, source_ids: Sequence[str], user_ids: Sequence[str]
+) -> Iterator[Link]:
+    """Links between an org of Okta and an MI server: at least those of these people and of these users.
+
+    Args:
+        connection: Where to read.
+        host: The MI server.
+        org: The org of Okta.
+        source_ids: Whose links are needed, by Okta id.
+        user_ids: Whose links are needed, by MI id. A link that is both may come twice.
+    """
     query = select(LINKS.c.source_id, LINKS.c.user_id, LINKS.c.username).where(LINKS.c.host == host, LINKS.c.org == org)
-    for row in connection.execute(query):
-        yield Link(*row)
+    queries = [query]
+    if len(source_ids) + len(user_ids) <= _FEW_IDS:
+        queries = [
+            query.where(column.in_(ids[start : start + _MOST_IDS]))
+            for column, ids in ((LINKS.c.source_id, source_ids), (LINKS.c.user_id, user_ids))
+            for start in range(0, len(ids), _MOST_IDS)
+        ]
+    for each in queries:
+        for row in connection.execute(each):
+            yield Link(*row)
 
 
 def put(connection: Connection, host: str, org: str, run: int, links: Sequence[Link]) -> None:

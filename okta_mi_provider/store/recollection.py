@@ -22,11 +22,13 @@ def remembered(
     dag_id: str,
     settings: SyncSettings,
     shared: bool = False,
+    of_dag: str | None = None,
 ) -> Memory:
     """The memory of earlier syncs, of these groups and into this MI group.
 
     Where syncs share a `dag_id`, the last one is that into the same MI group. As long as they remove nobody, there may
-    be several into one, each with another group of Okta.
+    be several into one, each with another group of Okta. So of the members only those are of a sync's making who were
+    put there for its own groups of Okta.
 
     Args:
         connection: Where to read.
@@ -36,15 +38,23 @@ def remembered(
         dag_id: Whose syncs count as earlier ones of this.
         settings: How to sync.
         shared: Whether other syncs may have the same `dag_id`.
+        of_dag: A DAG whose syncs count as earlier ones of this, too.
     """
     source_groups = [each.id for each in source.groups]
     members = target.members.get(group.id, frozenset()) if group else frozenset()
-    made = ledger.made(connection, target.host, group.id, source_groups=source_groups, dag_id=dag_id) if group else ()
+    by = of_dag if shared else dag_id
+    made = ledger.made(connection, target.host, group.id, source_groups=source_groups, dag_id=by) if group else ()
     return recollect(
         source,
         target,
         group,
-        links=links.between(connection, target.host, source.org),
+        links=links.between(
+            connection,
+            target.host,
+            source.org,
+            source_ids=[user.id for user in source.users],
+            user_ids=_namesakes(source, target),
+        ),
         made=made,
         unfinished=unfinished.between(connection, target.host, source.org),
         disabled=account.disabled(connection, target.host),
@@ -56,5 +66,14 @@ def remembered(
             host=target.host,
             target_group=target_name(source, settings) if shared else None,
             source_groups=source_groups if shared and settings.prune == "off" else None,
+            of_dag=of_dag,
+            named=source.named is not None,
         ),
     )
+
+
+def _namesakes(source: Source, target: Target) -> list[str]:
+    """MI ids of everybody who has the username of somebody in Okta: the accounts may be those of others there."""
+    fold = str.casefold if target.username_casefold else str
+    names = {fold(user.username) for user in source.users}
+    return [user.id for user in target.users if fold(user.username) in names]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
@@ -49,6 +49,12 @@ class RunKey(NamedTuple):
         """
         mapped = map_index is not None and map_index >= 0
         return cls(_id(f"{dag_id}:{task_id}"), _id(f"{run_id}:{map_index}") if mapped else run_id)
+
+    @classmethod
+    def of_group(cls, dag_id: str, run_id: str, target_group: str) -> Self:
+        """The key of the sync into one MI group, of a run that syncs into several."""
+        digest = hashlib.sha256(target_group.encode(errors="surrogatepass")).hexdigest()[:16]
+        return cls(dag_id, _id(f"{run_id}:{digest}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,13 @@ def by_id(connection: Connection, run: int) -> Row[Any]:
     return row
 
 
+def lock(connection: Connection, run: int) -> None:
+    """Makes other transactions that lock this run wait until this one ends. SQLite has one writer at a time anyway."""
+    if connection.dialect.name != "sqlite":
+        # Rows that refer to the run may be inserted all the same.
+        connection.execute(select(RUNS.c.id).where(RUNS.c.id == run).with_for_update(key_share=True))
+
+
 def read_sides(connection: Connection, run: int, source: Source, target: Target, name: str) -> None:
     """Notes what a run is between, once that was read.
 
@@ -168,8 +181,14 @@ def planned(
     _set(connection, run, plan_digest=digest, approved_by=approved_by, approved_at=approved_at, **_of_plan(plan))
 
 
+def approved(connection: Connection, run: int, *, approved_by: str | None, approved_at: datetime | None) -> None:
+    """Notes who else has approved the plan of a run."""
+    _set(connection, run, approved_by=approved_by, approved_at=approved_at)
+
+
 def group_is(connection: Connection, run: int, group: TargetGroup) -> None:
     """Notes the MI group of a run that has just been created, or found."""
+    lock(connection, run)
     _set(connection, run, target_group_id=group.id)
     connection.execute(
         update(CHANGES).where(CHANGES.c.run == run, CHANGES.c.group_name == group.name).values(group_id=group.id)
@@ -207,6 +226,8 @@ def last_complete(
     host: str,
     target_group: str | None = None,
     source_groups: Collection[str] | None = None,
+    of_dag: str | None = None,
+    named: bool = False,
 ) -> LastSync | None:
     """The last complete sync of a DAG between two servers: with others it is another sync.
 
@@ -217,18 +238,22 @@ def last_complete(
         host: The MI server.
         target_group: Only a sync into the MI group of this name; None for any.
         source_groups: Only a sync of the groups of Okta with these ids; None for any.
+        of_dag: Or any of this DAG.
+        named: An attribute names the MI group: that DAG syncs into others, too, and only one into this counts.
     """
     query = (
-        select(RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
-        .where(RUNS.c.dag_id == dag_id, RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
+        select(RUNS.c.dag_id, RUNS.c.fingerprint, RUNS.c.source_groups, RUNS.c.users_in_scope)
+        .where(RUNS.c.dag_id.in_({dag_id, of_dag or dag_id}), RUNS.c.org == org, RUNS.c.host == host, RUNS.c.complete)
         .order_by(RUNS.c.id.desc())
     )
     if target_group is not None:
-        query = query.where(RUNS.c.target_group == target_group)
+        into_it = RUNS.c.target_group == target_group
+        query = query.where(into_it if named else or_(into_it, RUNS.c.dag_id == of_dag))
     if source_groups is None:
         query = query.limit(1)
     for row in connection.execute(query):
-        if source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups):
+        same = source_groups is None or {each["id"] for each in row.source_groups} == set(source_groups)
+        if same or row.dag_id == of_dag:
             return LastSync(row.fingerprint or {}, row.users_in_scope or 0)
     return None
 

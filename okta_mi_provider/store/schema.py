@@ -45,6 +45,7 @@ RUNS = Table(
     Column("ended_at", Moment),
     Index("okta_mi_runs_of_dag", "dag_id", "run_id"),
     Index("okta_mi_runs_by_time", "started_at"),
+    Index("okta_mi_runs_by_begin", "dag_id", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -102,6 +103,7 @@ MEMBERSHIPS = Table(
     Column("dag_id", SafeString(250), nullable=False),
     Column("run", Integer, nullable=False),
     Column("at", Moment, nullable=False),
+    Index("okta_mi_memberships_of_user", "user_id"),
 )
 
 #: Who in Okta is who in MI.
@@ -132,13 +134,24 @@ UNFINISHED = Table(
     Index("okta_mi_unfinished_by_time", "at"),
 )
 
+#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute.
+CHANGED_GROUPS = Table(
+    "okta_mi_changed_groups",
+    METADATA,
+    Column("org", SafeText, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("stamps", SafeJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
     METADATA,
     Column("dag_id", SafeString(250), primary_key=True),
     Column("run_id", SafeString(250), primary_key=True),
-    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, report or failure"),
+    Column("kind", SafeString(20), primary_key=True, comment="snapshot, plan, approval, checked, report or failure"),
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex"),
     Column("body", LargeBinary, nullable=False, comment="JSON, compressed with zlib"),
     Column("created_at", Moment, nullable=False),

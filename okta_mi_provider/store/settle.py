@@ -38,6 +38,8 @@ def settle(doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, n
         group: The MI group that they were made for; None if it does not exist.
         name: Its name.
     """
+    if not (doubts := tuple(doubts)):
+        return  # mostly; and a court looks at every user of MI
     court = _Court(target, group, name)
     for doubt in doubts:
         user = court.user(doubt)

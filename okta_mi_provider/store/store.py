@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
-from okta_mi_provider.store import artifacts, changes, retention, runs
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.store import artifacts, changes, okta_changes, retention, runs, snapshots
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.sync.apply import Outcome
+from okta_mi_provider.sync.incremental import Changed
+from okta_mi_provider.sync.model import Source
 from okta_mi_provider.sync.plan import Plan
 
 log = logging.getLogger(__name__)
+
+#: Settings that are about a single run, and not about what it reads.
+_THIS_RUN = dict.fromkeys(name for name, option in options().items() if option.per_run)
 
 
 class Store(Database):
@@ -42,6 +49,12 @@ class Store(Database):
             row = runs.latest(connection, run)
         return None if row is None else dict(row.settings)
 
+    def begun_at(self, run: RunKey) -> datetime | None:
+        """When a run has begun, the last time that it did; None if it has not."""
+        with self.reading() as connection:
+            row = runs.latest(connection, run)
+        return None if row is None else row.started_at
+
     def newer_plan(self, run: RunKey) -> str | None:
         """The id of a run of the same DAG that began after this one and came to a plan."""
         with self.reading() as connection:
@@ -58,15 +71,21 @@ class Store(Database):
                 return {}
             return changes.outcomes(connection, row.id, plan)
 
-    def save(self, run: RunKey, kind: ArtifactKind, data: Any) -> str:
+    def save(self, run: RunKey, kind: ArtifactKind, data: Any, *, part: int | None = None) -> str:
         """Stores JSON data in place of what there was.
+
+        Args:
+            run: Which run.
+            kind: What.
+            data: The data.
+            part: Which one, where each of several tasks leaves its own.
 
         Returns:
             Its digest: the sha256 of its canonical JSON, in hex.
         """
         packed = artifacts.pack(data)
         with self.writing() as connection:
-            artifacts.save(connection, run, kind, packed)
+            artifacts.save(connection, run, kind, packed, part)
         return packed.digest
 
     def find(self, run: RunKey, kind: ArtifactKind) -> Artifact | None:
@@ -78,6 +97,16 @@ class Store(Database):
         with self.reading() as connection:
             packed = artifacts.find(connection, run, kind)
         return None if packed is None else artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}")
+
+    def find_all(self, run: RunKey, kind: ArtifactKind) -> list[Any]:
+        """The data that was stored last: by itself, and then by parts, in their order.
+
+        Raises:
+            ArtifactMissing: If any of it is not what was stored.
+        """
+        with self.reading() as connection:
+            found = artifacts.find_all(connection, run, kind)
+        return [artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}").data for packed in found]
 
     def load(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None = None) -> Artifact:
         """What a task has stored for the ones after it.
@@ -111,10 +140,32 @@ class Store(Database):
             )
         return found
 
-    def forget(self, run: RunKey, kind: ArtifactKind) -> None:
-        """Deletes what was stored, if anything was."""
+    def last_source(self, run: RunKey, settings: SyncSettings) -> Source | None:
+        """What the last run of the same DAG has read of Okta; None if that cannot be used with these settings."""
+        with self.reading() as connection:
+            found = okta_changes.last_read(connection, run)
+        if found is None or {**found.settings, **_THIS_RUN} != {**settings.to_mapping(), **_THIS_RUN}:
+            return None
+        try:
+            return snapshots.source_from_json(artifacts.unpack(found.snapshot, "The last snapshot").data)
+        except (ArtifactMissing, KeyError, TypeError, ValueError):
+            # Damaged, or of another version: it is read again.
+            return None
+
+    def changed_groups(self, org: str, since: datetime) -> Changed | None:
+        """What an org of Okta has just said of the groups that have changed; None if nobody has just asked."""
+        with self.reading() as connection:
+            return okta_changes.changed(connection, org, since)
+
+    def save_changed_groups(self, org: str, said: Changed) -> None:
+        """Notes what an org has just said, for the syncs of its other groups."""
         with self.writing() as connection:
-            artifacts.forget(connection, run, kind)
+            okta_changes.put(connection, org, said)
+
+    def forget(self, run: RunKey, kind: ArtifactKind, *, part: int | None = None) -> None:
+        """Deletes what was stored, if anything was: with all its parts, or a single one."""
+        with self.writing() as connection:
+            artifacts.forget(connection, run, kind, part)
 
     def forget_old(self, keep: Retention) -> None:
         """Deletes what is too old, of all syncs; see `retention.forget`.

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import column, table
 
-from okta_mi_provider.store.errors import SETTING, StoreError
+from okta_mi_provider.store.errors import StoreError
 
 #: The newest migration: what this version of the package works with.
-HEAD = "0003"
+HEAD = "0005"
 #: What was made before there were migrations.
 _FIRST = "0001"
 VERSION_TABLE = "okta_mi_alembic_version"
@@ -30,7 +30,7 @@ _LOCK = 0x6F6B74615F6D69
 _one_at_a_time = threading.Lock()
 
 
-def bring_up_to_date(engine: Engine, where: str) -> None:
+def bring_up_to_date(engine: Engine, where: str, set_by: str) -> None:
     """Makes the tables, or migrates them; all or nothing. Costs one small query if there is nothing to do.
 
     Several processes may do so at once: one does it, the others wait and find it done.
@@ -38,6 +38,7 @@ def bring_up_to_date(engine: Engine, where: str) -> None:
     Args:
         engine: The database.
         where: How messages call it.
+        set_by: Where people have said so.
 
     Raises:
         StoreError: If the tables are those of a newer version of the package.
@@ -50,7 +51,7 @@ def bring_up_to_date(engine: Engine, where: str) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        _migrate(connection, where)
+        _migrate(connection, where, set_by)
 
 
 def _version(engine: Engine) -> str | None:
@@ -68,7 +69,7 @@ def _version(engine: Engine) -> str | None:
     return None if found is None else str(found)
 
 
-def _migrate(connection: Connection, where: str) -> None:
+def _migrate(connection: Connection, where: str, set_by: str) -> None:
     # Only who migrates pays for the import.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -83,7 +84,7 @@ def _migrate(connection: Connection, where: str) -> None:
     if current is not None and current not in known:
         raise StoreError(
             f"The store {where} was brought up to date by a newer version of okta-mi-provider: its tables are "
-            f"those of {current}, and this version knows {HEAD}. Install the newer version here too, or let {SETTING} "
+            f"those of {current}, and this version knows {HEAD}. Install the newer version here too, or let {set_by} "
             "name another database."
         )
     if current is None and inspect(connection).has_table(_OLDEST_TABLE):

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
+from okta_mi_provider.sync.journal import Announcements, NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.wakeful import taken_from
@@ -102,8 +103,8 @@ class TargetWriter(Protocol):
         """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
 
 
-def _nobody(changes: Sequence[Change]) -> None:
-    """Announces nothing."""
+#: Whom nothing is announced to.
+_NOBODY = NoJournal()
 
 
 def apply(
@@ -111,7 +112,7 @@ def apply(
     writer: TargetWriter,
     concurrency: int,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Writes a whole plan: the group, then the users. Yields an outcome for each change that was tried.
@@ -120,24 +121,24 @@ def apply(
         plan: What to write.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
-        announce: As for `upsert_users`.
+        journal: As for `upsert_users`.
         stopped: As for `upsert_users`.
 
     Raises:
         SyncError: After the outcomes, when the rest of the plan cannot succeed or was not worth trying.
     """
     group = plan.target_group
-    for outcome in create_groups(plan, writer, announce=announce, stopped=stopped):
+    for outcome in create_groups(plan, writer, journal=journal, stopped=stopped):
         yield outcome
         group = TargetGroup(outcome.target_id or "", group.name)
-    yield from upsert_users(plan, group, writer, concurrency, announce=announce, stopped=stopped)
+    yield from upsert_users(plan, group, writer, concurrency, journal=journal, stopped=stopped)
 
 
 def create_groups(
     plan: Plan,
     writer: TargetWriter,
     *,
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates the MI group if the plan says so. Arguments as for `upsert_users`.
@@ -149,7 +150,7 @@ def create_groups(
     source_id = next((group.id for group in plan.source_groups if group.name == plan.target_group.name), None)
     for change in plan.changes:
         if change.kind is ChangeKind.CREATE_GROUP and not stopped():
-            announce([change])
+            journal.begin([change])
             outcome, error = _attempt(change, lambda change: writer.create_group(change.group, source_id))
             yield outcome
             if error:
@@ -163,7 +164,7 @@ def upsert_users(
     concurrency: int,
     *,
     settled: Collection[str] = (),
-    announce: Callable[[Sequence[Change]], None] = _nobody,
+    journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Creates and updates the users of a plan, puts them into the group, and takes leavers out of it.
@@ -174,7 +175,8 @@ def upsert_users(
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
         settled: Keys of changes that need not be tried again.
-        announce: Is told of changes before they are sent, some at a time. What it raises ends the whole.
+        journal: Is told of changes before they are sent, some at a time, and at the end of those that were not sent
+            after all. Those that another try has settled, as it says, are not sent. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
 
     Raises:
@@ -197,28 +199,52 @@ def upsert_users(
             return writer.remove_member(user, groups[change.group])
         return writer.add_member(user, groups[change.group])
 
-    todo = [
-        change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP and change.key not in settled
-    ]
-    yield from _in_flight(_announced(todo, announce), len(todo), write, concurrency, stopped)
+    users = (change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP)
+    todo = _Todo([change for change in users if change.key not in settled], journal)
+
+    def send(change: Change) -> Written:
+        del todo.unsent[change.key]
+        return write(change)
+
+    try:
+        yield from _in_flight(todo, send, concurrency, stopped)
+    finally:
+        # However it has ended, nothing is in flight any more.
+        if todo.unsent:
+            journal.withdraw(list(todo.unsent.values()))
 
 
-def _announced(changes: Sequence[Change], announce: Callable[[Sequence[Change]], None]) -> Iterator[Change]:
-    """The changes, each batch of them after it was announced."""
-    for start in range(0, len(changes), _BATCH):
-        batch = changes[start : start + _BATCH]
-        announce(batch)
-        yield from batch
+class _Todo:
+    """Changes, each batch of them after it was announced.
+
+    Attributes:
+        total: How many there are to send, as far as that is known.
+        unsent: Those that were announced and not sent yet, by their keys.
+    """
+
+    def __init__(self, changes: Sequence[Change], journal: Announcements) -> None:
+        self.total = len(changes)
+        self.unsent: dict[str, Change] = {}
+        self._changes = changes
+        self._journal = journal
+
+    def __iter__(self) -> Iterator[Change]:
+        for start in range(0, len(self._changes), _BATCH):
+            batch = self._changes[start : start + _BATCH]
+            settled = self._journal.begin(batch)
+            left = [change for change in batch if change.key not in settled]
+            self.total -= len(batch) - len(left)
+            self.unsent.update((change.key, change) for change in left)
+            yield from left
 
 
 def _in_flight(
-    changes: Iterator[Change],
-    total: int,
+    todo: _Todo,
     write: Callable[[Change], Written],
     concurrency: int,
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    tried = 0
+    changes, tried = iter(todo), 0
     failures = _Failures()
     # Why the rest is not tried: it cannot succeed, or too much has failed.
     fatal: SyncError | None = None
@@ -252,7 +278,7 @@ def _in_flight(
                     each.cancel()
     if fatal:
         raise fatal
-    if braking and tried < total:
+    if braking and tried < todo.total:
         # Those in flight have ended meanwhile, and are counted too.
         raise failures.as_error(tried)
 
@@ -260,6 +286,29 @@ def _in_flight(
 def _unless_stopped(stopped: Callable[[], bool], change: Change, write: Callable[[Change], Written]) -> _Ended | None:
     """A write may have waited for its thread while somebody wanted to stop."""
     return None if stopped() else _attempt(change, write)
+
+
+def raise_if_too_many_failed(tried: int, failed: int, passing: int) -> None:
+    """For somebody who is about to begin where others, who write the same plan, have failed.
+
+    Args:
+        tried: How many writes they have tried.
+        failed: How many of them failed.
+        passing: How many of those for a reason that may pass.
+
+    Raises:
+        TooManyFailures: If the rest is not worth trying.
+    """
+    if _are_too_many(failed, tried):
+        raise TooManyFailures(
+            f"{failed} of {tried} writes of other parts of the plan failed, more than {BRAKE_SHARE:.0%}, so this part "
+            "was not tried.",
+            passing=passing > 0,
+        )
+
+
+def _are_too_many(failed: int, tried: int) -> bool:
+    return tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried
 
 
 class _Failures:
@@ -278,7 +327,7 @@ class _Failures:
 
     def are_too_many(self, tried: int) -> bool:
         """Whether after so many writes the rest is not worth trying."""
-        return tried >= BRAKE_FROM and self._number > BRAKE_SHARE * tried
+        return _are_too_many(self._number, tried)
 
     def as_error(self, tried: int) -> TooManyFailures:
         """All of them as the reason why the rest was not tried."""

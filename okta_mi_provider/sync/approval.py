@@ -1,24 +1,66 @@
-"""Whether a person has to look at a plan before it is written, and whether one did. Pure."""
+"""Whether a person has to look at a plan before it is written, whether one did, and for how long that holds. Pure."""
 
 from __future__ import annotations
 
-from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.errors import PlanStale, PlanUnusual
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.sync.errors import PlanRefused, PlanStale, PlanUnusual, SyncError
 from okta_mi_provider.sync.plan import SHORT_DIGEST, Plan
 from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import plural
 
 #: What a person can have answered; see `Approval`.
 ASKED, APPROVED, REJECTED, TIMED_OUT = "asked", "approved", "rejected", "timed out"
+#: How long a plan may be written after Okta was read, or a person has approved it. Longer than any run with all its
+#: retries, and short enough that nobody gets an access for what Okta has said last week.
+VALID_FOR = timedelta(hours=24)
+#: The values of `approve`, the stricter ones later.
+_STRICTER = ("never", "unusual", "always")
+
+
+def departures(settings: SyncSettings, of_dag: SyncSettings) -> dict[str, object]:
+    """What whoever triggered a run has chosen that the DAG does not say, as far as it matters for what is written.
+
+    Args:
+        settings: Those of the run.
+        of_dag: Those that hold without a form.
+    """
+    names = [name for name, option in options().items() if option.in_form and name != "summary"]
+    return {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(of_dag, name)}
+
+
+def as_triggered(settings: SyncSettings, of_dag: SyncSettings) -> SyncSettings:
+    """The settings of a run, which is unusual as a whole if it was triggered with other ones than its DAG has.
+
+    Otherwise whoever may trigger it could have everybody synced as an administrator, or the leavers one by one, without
+    a plan that is unusual by itself.
+
+    Args:
+        settings: Those of the run.
+        of_dag: Those that hold without a form.
+    """
+    if settings.approve == "unusual" and departures(settings, of_dag):
+        return replace(settings, approve="always")
+    return settings
+
+
+def stricter(approve: str, other: str) -> str:
+    """That one of two values of `approve` with which people are asked more often."""
+    return max(approve, other, key=_STRICTER.index)
 
 
 def needs_approval(plan: Plan, settings: SyncSettings) -> bool:
     """Whether a person has to be asked before a plan is written."""
     if settings.approve == "never" or settings.only_looks or not plan.changes:
         return False
-    if plan.is_approved_by(settings.approve_plan):
-        return False
     return settings.approve == "always" or bool(plan.unusual)
+
+
+def is_let_through(plan: Plan, settings: SyncSettings) -> bool:
+    """Whether a plan is written only because whoever began the run has named its digest."""
+    return settings.approve == "never" and bool(plan.unusual) and plan.is_approved_by(settings.approve_plan)
 
 
 def raise_if_nobody_is_asked(plan: Plan, settings: SyncSettings) -> None:
@@ -28,12 +70,15 @@ def raise_if_nobody_is_asked(plan: Plan, settings: SyncSettings) -> None:
         PlanRefused: If it is never written, whoever approves it.
         PlanUnusual: If it waits for an approval, and nobody is asked for one.
     """
-    if not settings.only_looks and (plan.refusals or not needs_approval(plan, settings)):
+    if settings.only_looks:
+        return
+    plan.raise_if_refused()
+    if not needs_approval(plan, settings):
         plan.raise_if_unsafe(approved=settings.approve_plan)
 
 
 def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval | None) -> None:
-    """Lets a plan be written that is safe, or that a person has approved.
+    """Lets a plan be written that is safe, or that has been approved: where people are asked, by a person who was.
 
     Args:
         plan: What would be written.
@@ -41,35 +86,42 @@ def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval
         approval: What the person said who was asked, if one was.
 
     Raises:
-        PlanRefused: If it is never written, whoever approves it.
+        PlanRefused: If it is never written, whoever approves it; or the person did not want it.
         PlanUnusual: If nobody has approved it.
     """
     if settings.only_looks:
         return
-    answered = approval is not None and approval.answer == APPROVED
-    approved = approval.digest if approval and answered else settings.approve_plan
-    plan.raise_if_unsafe(approved=approved)
-    if needs_approval(plan, settings) and not plan.is_approved_by(approved):
+    plan.raise_if_refused()
+    if unwanted := refusal(approval):
+        raise PlanRefused(unwanted)
+    approved = approval is not None and approval.answer == APPROVED and plan.is_approved_by(approval.digest)
+    if approved:
+        return
+    if needs_approval(plan, settings):
+        which = "Every plan needs" if settings.approve == "always" else " ".join((*plan.unusual, "Such a plan needs"))
         raise PlanUnusual(
-            f"Every plan needs an approval here (approve: {settings.approve}), and nobody has approved plan "
-            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. Trigger a new run, or clear the task that asks and "
-            "all after it."
+            f"{which} an approval here (approve: {settings.approve}), and nobody has approved plan "
+            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. Trigger a new run of the DAG, or clear the task "
+            "that asks and all after it."
         )
+    plan.raise_if_unsafe(approved=settings.approve_plan)
 
 
-def raise_if_stale(approved: Plan, now: Plan) -> None:
-    """Refuses a plan that is not what would be planned now: a person has approved that one, and no other.
+def raise_if_stale(plan: Plan, now: Plan, *, approved: bool, advice: str) -> None:
+    """Refuses a plan that is not what would be planned now: that one was looked at, and no other.
 
     Args:
-        approved: What the person has seen.
+        plan: What would be written.
         now: What MI, read again, makes of the same snapshot of Okta.
+        approved: Whether a person has approved it.
+        advice: What to do instead.
 
     Raises:
         PlanStale: With what differs, in numbers.
     """
-    if now.digest == approved.digest:
+    if now.digest == plan.digest:
         return
-    before, after = set(map(repr, approved.changes)), set(map(repr, now.changes))
+    before, after = set(map(repr, plan.changes)), set(map(repr, now.changes))
     differences = [
         f"{plural(len(before - after), 'change')} of it {'is' if len(before - after) == 1 else 'are'} not wanted any "
         "more"
@@ -79,10 +131,32 @@ def raise_if_stale(approved: Plan, now: Plan) -> None:
     ]
     told = ", and ".join(filter(None, differences)) or "its changes are the same, but not what else was found"
     raise PlanStale(
-        f"MI has changed since plan {approved.digest[:SHORT_DIGEST]} was made, which was approved. What would be "
-        f"written now is plan {now.digest[:SHORT_DIGEST]}: {told}. Nothing was written. Trigger a new run, and look at "
-        "its plan."
+        f"MI has changed since plan {plan.digest[:SHORT_DIGEST]} was made{', which was approved' if approved else ''}. "
+        f"What would be written now is plan {now.digest[:SHORT_DIGEST]}: {told}. So it is not written. {advice}"
     )
+
+
+def raise_if_too_old(plan: Plan, *, read_at: datetime, approval: Approval | None, now: datetime, advice: str) -> None:
+    """Keeps a plan from being written, or finished, when Okta has had time to say something else.
+
+    Args:
+        plan: What would be written.
+        read_at: When Okta was read, or a little before.
+        approval: What a person has said of it, if one was asked: who approves it, knows how old it is.
+        now: The time.
+        advice: What to do instead.
+
+    Raises:
+        SyncError: If the time is over.
+    """
+    since = read_at
+    if approval and approval.answer == APPROVED and approval.at:
+        since = max(since, datetime.fromisoformat(approval.at))
+    if now - since > VALID_FOR:
+        raise SyncError(
+            f"Plan {plan.digest[:SHORT_DIGEST]} comes from what Okta said at {read_at:%Y-%m-%d %H:%M} UTC, and may be "
+            f"written for {VALID_FOR // timedelta(hours=1)} hours. What is left of it is not written. {advice}"
+        )
 
 
 def refusal(approval: Approval | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from okta_mi_provider.sync.markdown import code, escaped
 from okta_mi_provider.sync.model import ADMINISTRATOR
@@ -48,14 +48,15 @@ def subject(plan: Plan) -> str:
     return f"{question[0].upper()}{question[1:]} plan {plan.digest[:SHORT_DIGEST]}"
 
 
-def body(plan: Plan, *, hours: int) -> str:
+def body(plan: Plan, *, hours: int, chosen: Mapping[str, object] | None = None) -> str:
     """The plan as Markdown: why it is unusual, then the most dangerous changes, then others as long as there is room.
 
     Args:
         plan: What would be written.
         hours: How long an answer is waited for.
+        chosen: What whoever triggered the run has chosen that the DAG does not say.
     """
-    head = [*_reasons(plan), *_sides(plan)]
+    head = [*_choices(chosen or {}), *_reasons(plan), *_sides(plan)]
     rule = (
         f"**Approve** writes exactly this plan. If MI has changed until then, or nobody answers within "
         f"{plural(hours, 'hour')}, nothing is written."
@@ -63,6 +64,15 @@ def body(plan: Plan, *, hours: int) -> str:
     tail = ["", f"Plan `{plan.digest}`", "", rule]
     room = MOST_CHARACTERS - _RESERVE - sum(len(line) + 1 for line in [*head, *tail])
     return "\n".join([*head, *_changes(plan, room), *tail]) + "\n"
+
+
+def _choices(chosen: Mapping[str, object]) -> Iterator[str]:
+    if chosen:
+        yield "**This run was triggered with other settings than its DAG has.**"
+        yield ""
+        for name, value in chosen.items():
+            yield f"* {escaped(name)}: {code(str(value), _LONGEST_NAME)}"
+        yield ""
 
 
 def _reasons(plan: Plan) -> Iterator[str]:

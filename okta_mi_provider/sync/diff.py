@@ -15,7 +15,7 @@ from okta_mi_provider.sync.match import Pair, match
 from okta_mi_provider.sync.memory import Link
 from okta_mi_provider.sync.model import ADMINISTRATOR, Source, SourceGroup, SourceUser, TargetGroup, TargetUser
 from okta_mi_provider.sync.only import Only
-from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKind, Finding, Plan
+from okta_mi_provider.sync.plan import GROUP_MISSING, REMOVALS, Change, ChangeKind, Finding, Plan
 from okta_mi_provider.sync.scope import by_profile, by_status
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
@@ -115,7 +115,7 @@ class _Room:
             yield self._notice(
                 "relinked",
                 source,
-                f"has in MI the account that was that of the Okta user {one_line(other)} until now.",
+                f"has in MI the account, and the e-mail address, that were those of the Okta user {one_line(other)}.",
             )
         yield from self._changed_by_hand(source, existing)
         if not existing.enabled:
@@ -125,7 +125,14 @@ class _Room:
                 source,
                 f"is disabled in MI{by_us} and stays so. Enable the user there if that is not intended.",
             )
-        if self._protected(existing):
+        if self._retyped(existing) and self.snapshot.target.acts_as(existing):
+            yield self._notice(
+                "own_account",
+                source,
+                f"is the account that this sync acts for in MI, and stays {one_line(existing.type)}, although force "
+                f"would set the type {self.settings.user_type}: nothing could be synced any more.",
+            )
+        elif self._protected(existing):
             yield self._notice(
                 "protected",
                 source,
@@ -159,7 +166,8 @@ class _Room:
         )
 
     def _wanted(self, source: SourceUser, existing: TargetUser) -> TargetUser:
-        retype = self.settings.force and not self._protected(existing)
+        spared = self._protected(existing) or self.snapshot.target.acts_as(existing)
+        retype = self.settings.force and not spared
         # A server may keep addresses in lower case: another spelling is no difference.
         email = existing.email if existing.email.casefold() == source.email.casefold() else source.email
         wanted = (email, source.first_name, source.last_name, self.settings.user_type if retype else existing.type)
@@ -167,8 +175,12 @@ class _Room:
             return existing
         return TargetUser(existing.id, existing.username, *wanted, existing.enabled)
 
+    def _retyped(self, existing: TargetUser) -> bool:
+        """Whether force would set another type."""
+        return self.settings.force and existing.type != self.settings.user_type
+
     def _protected(self, existing: TargetUser) -> bool:
-        demoted = self.settings.force and existing.type == ADMINISTRATOR != self.settings.user_type
+        demoted = self._retyped(existing) and existing.type == ADMINISTRATOR
         return demoted and self.settings.protect_administrators
 
 
@@ -187,7 +199,12 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
         found.findings.append(_empty_source(source))
     valid, invalid = by_profile(inside, settings)
     matching = match(
-        valid, target.users, settings.match_by, links=memory.links, fold_usernames=target.username_casefold
+        valid,
+        target.users,
+        settings.match_by,
+        links=memory.links,
+        former=memory.former,
+        fold_usernames=target.username_casefold,
     )
     found.findings += [*invalid, *matching.conflicts]
     found.conflicts |= matching.in_conflict
@@ -239,7 +256,7 @@ def _group_missing(name: str, snapshot: Snapshot) -> Finding:
     near = [group.name for group in snapshot.target.groups if group.name.casefold() == name.casefold()]
     hint = f" (there is {quoted(near[0])}; names are compared exactly)" if near else ""
     return Finding(
-        "group_missing",
+        GROUP_MISSING,
         f"MI has no group {quoted(name)}{hint}; nothing was synced for {plural(len(snapshot.source.users), 'user')}. "
         "Create it in MI, or have it created: auto_create 'groups' or 'all'.",
     )

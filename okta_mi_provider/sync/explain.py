@@ -109,8 +109,14 @@ def _match(snapshot: Snapshot, settings: SyncSettings, listed: Sequence[SourceUs
     inside, _ = by_status(snapshot.source.users, settings)
     valid, _ = by_profile(inside, settings)
     # Everybody has to be looked at: a conflict is between two.
+    memory = snapshot.memory
     found = match(
-        valid, target.users, settings.match_by, links=snapshot.memory.links, fold_usernames=target.username_casefold
+        valid,
+        target.users,
+        settings.match_by,
+        links=memory.links,
+        former=memory.former,
+        fold_usernames=target.username_casefold,
     )
     ids = {user.id for user in listed}
     mine = [pair for pair in found.pairs if pair.source.id in ids]

@@ -21,17 +21,28 @@ from okta_mi_provider.sync.wakeful import beside
 
 
 class Attributes(NamedTuple):
-    """Which Okta profile attributes make up a user."""
+    """Which Okta profile attributes make up a user.
+
+    Attributes:
+        groups: That which names the user's MI groups; None if none does.
+    """
 
     username: str
     email: str
     first_name: str
     last_name: str
+    groups: str | None = None
 
     @classmethod
     def of(cls, settings: SyncSettings) -> Attributes:
         """The attributes that the settings name."""
-        return cls(settings.username_attr, settings.email_attr, settings.first_name_attr, settings.last_name_attr)
+        return cls(
+            settings.username_attr,
+            settings.email_attr,
+            settings.first_name_attr,
+            settings.last_name_attr,
+            settings.map_attr_to_group,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,10 @@ class TargetReader(Protocol):
     def username_casefold(self) -> bool:
         """Whether usernames that differ only in case are one user."""
 
+    @property
+    def acts_for(self) -> str | None:
+        """Username of the account that everything is done as; None if nobody has said it."""
+
     def users(self) -> tuple[TargetUser, ...]:
         """All users."""
 
@@ -87,7 +102,12 @@ class TargetReader(Protocol):
 
 
 def fetch(
-    source: SourceReader, target: TargetReader, selectors: Sequence[GroupSelector], settings: SyncSettings
+    source: SourceReader,
+    target: TargetReader,
+    selectors: Sequence[GroupSelector],
+    settings: SyncSettings,
+    *,
+    known: Source | None = None,
 ) -> Snapshot:
     """Reads both sides of one sync completely.
 
@@ -96,11 +116,12 @@ def fetch(
         target: MI.
         selectors: The groups of Okta whose union is synced, at least one.
         settings: How to sync.
+        known: The groups with their members, if they need not be read.
 
     Raises:
         SyncError: If a part of either side could not be read.
     """
-    with beside(lambda: fetch_source(source, selectors, settings), "okta-read") as okta_side:
+    with beside(lambda: known or fetch_source(source, selectors, settings), "okta-read") as okta_side:
         directory = fetch_directory(target, settings)
         found = okta_side()
     return Snapshot(found, with_members(directory, target, found, settings))
@@ -119,7 +140,9 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
             members = source.members(group, Attributes.of(settings))
         groups.append(replace(group, listed=len(members)))
         users.update((user.id, user) for user in members)
-    return Source(source.org, tuple(groups), tuple(users.values()))
+    stamps = [group.stamp for group in groups if group.stamp]
+    checked_at = max(stamp.seen_at for stamp in stamps) if stamps else None
+    return Source(source.org, tuple(groups), tuple(users.values()), checked_at)
 
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
@@ -133,6 +156,7 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
         groups,
         default_group=default_group(groups),
         username_casefold=target.username_casefold,
+        acts_for=target.acts_for,
     )
 
 
@@ -151,4 +175,4 @@ def with_members(directory: Target, target: TargetReader, source: Source, settin
 
 def target_name(source: Source, settings: SyncSettings) -> str:
     """Name of the MI group that the source is synced into."""
-    return settings.target_group or source.name
+    return settings.target_group or source.named or source.name

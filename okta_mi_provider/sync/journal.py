@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from okta_mi_provider.sync.memory import Memory
@@ -14,10 +14,28 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.report import Report
 
 
-class Journal(Protocol):
+class Announcements(Protocol):
+    """Hears of changes before they are sent, so that after a crash only those that were announced are in doubt."""
+
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:
+        """Notes that these are about to be sent: from now on their fate is in doubt.
+
+        Returns:
+            The keys of those that another try has settled meanwhile. They need not be sent.
+
+        Raises:
+            SyncError: If it cannot be noted. None of them is sent then.
+        """
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """Notes that these have begun, but were not sent, and will not be. Never raises: they stay in doubt then."""
+
+
+class Journal(Announcements, Protocol):
     """Keeps account of one sync, and knows what earlier ones have done.
 
-    Every method raises a `SyncError` when it cannot do its part: a sync of which no account can be kept does not write.
+    Every other method raises a `SyncError` when it cannot do its part: a sync of which no account can be kept does not
+    write.
     """
 
     def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
@@ -31,9 +49,6 @@ class Journal(Protocol):
 
     def planned(self, plan: Plan) -> None:
         """Notes every change of a plan that is going to be written. Doing it twice does no harm."""
-
-    def begin(self, changes: Sequence[Change]) -> None:
-        """Notes that these are about to be sent: from now on their fate is in doubt."""
 
     def note(self, outcome: Outcome) -> None:
         """Notes what became of a change."""
@@ -52,7 +67,11 @@ class NoJournal:
     def planned(self, plan: Plan) -> None:
         """Nothing is noted."""
 
-    def begin(self, changes: Sequence[Change]) -> None:
+    def begin(self, changes: Sequence[Change]) -> Collection[str]:  # noqa: ARG002
+        """Nothing is noted."""
+        return ()
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
         """Nothing is noted."""
 
     def note(self, outcome: Outcome) -> None:

@@ -87,7 +87,17 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
         # A login can have been somebody else's: the account of a person who has another one now is not this one's.
         if owners.get(user.id, person.id) != person.id:
             continue
-        if _protected(user, settings):
+        if snapshot.target.acts_as(user):
+            findings.append(
+                Finding(
+                    "own_account",
+                    f"{quoted(user.username)} is deactivated in Okta, but is the account that this sync acts for in "
+                    "MI, and stays enabled: nothing could be synced any more. Have it act for another administrator, "
+                    "then the user is disabled.",
+                    user.username,
+                )
+            )
+        elif _protected(user, settings):
             findings.append(
                 Finding(
                     "protected",

@@ -12,12 +12,14 @@ from okta_mi_provider.sync.text import one_line, plural, quoted
 
 #: A percentage of fewer members than these says nothing: one of three is a third.
 PERCENT_FROM = 10
-#: The settings that decide who is synced, and who is who.
-_MAPPING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses")
+#: The settings that decide who is synced, who is who, and who is removed.
+_DECIDING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses", "prune")
+#: Whom `prune` removes: each value removes more people than the one before it.
+_EVER_MORE = ("off", "managed", "all")
 
 
 def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_group: str) -> dict[str, Any]:
-    """What decides who is synced whereto, and who is who, as plain JSON types.
+    """What decides who is synced whereto, who is who, and who is removed, as plain JSON types.
 
     Args:
         settings: How to sync.
@@ -28,7 +30,8 @@ def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_gr
     return {
         "groups": sorted(group.id for group in groups),
         "target_group": target_group,
-        **{name: values[name] for name in _MAPPING},
+        **{name: values[name] for name in _DECIDING},
+        **({"map_attr_to_group": settings.map_attr_to_group} if settings.map_attr_to_group else {}),
     }
 
 
@@ -48,20 +51,23 @@ def too_many_users(users: int, limit: int, subject: str) -> str | None:
     )
 
 
-def over(limit: int | str | None, number: int, members: int) -> str | None:
+def over(limit: int | str | None, number: int, members: int, *, counted: int | None = None) -> str | None:
     """Whether a number of changes is more than a limit allows: what it allows, in words; None if it is not more.
 
     Args:
-        limit: A number, or a percentage such as "20%" of the members; None allows everything.
+        limit: A number, or a percentage such as "20%" of the members; None and "100%" allow everything.
         number: How many changes there are.
         members: How many members the group has in MI.
+        counted: What has to be `PERCENT_FROM` for a percentage to count, if that is not the members.
     """
     if limit is None:
         return None
     if isinstance(limit, int):
         return f"{limit:,}" if number > limit else None
     percent = int(limit.removesuffix("%"))
-    if max(members, number) < PERCENT_FROM or number * 100 <= percent * members:
+    size = members if counted is None else counted
+    # All is no limit, also where there is nobody to take a share of.
+    if percent == 100 or size < PERCENT_FROM or number * 100 <= percent * members:
         return None
     return f"{limit}, that is {percent * members // 100:,} of {members:,}"
 
@@ -91,12 +97,13 @@ def unusual(
         now: The fingerprint of this sync.
         last: The last complete sync.
     """
-    for name, number, what in (
-        ("max_removals", removals, "be removed or disabled"),
-        ("max_creates", creates, "be created"),
-        ("max_updates", updates, "be changed"),
+    for name, number, what, counted in (
+        # Those who are disabled need not be members.
+        ("max_removals", removals, "be removed or disabled", max(members, removals)),
+        ("max_creates", creates, "be created", members),
+        ("max_updates", updates, "be changed", members),
     ):
-        if allowed := over(getattr(settings, name), number, members):
+        if allowed := over(getattr(settings, name), number, members, counted=counted):
             yield (
                 f"{plural(number, 'user')} would {what}, and MI group {quoted(group)} has {plural(members, 'member')}: "
                 f"{name} allows {allowed}."
@@ -109,10 +116,20 @@ def unusual(
             f"Okta has {users_in_scope:,} users to sync, {lost:,} fewer than the {last.users_in_scope:,} of the last "
             f"complete sync: max_removals allows {allowed}."
         )
-    changed = [key for key in now if key in last.fingerprint and last.fingerprint[key] != now[key]]
+    changed = [key for key in now if key in last.fingerprint and _matters(key, last.fingerprint[key], now[key])]
     if changed:
         told = "; ".join(f"{key}: {_words(last.fingerprint[key])} -> {_words(now[key])}" for key in changed)
-        yield f"The settings that say who is synced, and who is who, have changed since the last complete sync: {told}."
+        yield (
+            "The settings that say who is synced, who is who, and who is removed have changed since the last complete "
+            f"sync: {told}."
+        )
+
+
+def _matters(key: str, before: object, now: object) -> bool:
+    """Whether a change of a setting is worth a look. To remove fewer people is not."""
+    if key == "prune":
+        return _EVER_MORE.index(str(before)) < _EVER_MORE.index(str(now))
+    return before != now
 
 
 def _words(value: object) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.plan import Finding, FindingClass
-from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: How many people a message names.
 _MOST_NAMES = 5
@@ -44,33 +44,40 @@ def match(
     match_by: Sequence[str],
     *,
     links: Mapping[str, str] = MappingProxyType({}),
+    former: Mapping[str, str] = MappingProxyType({}),
     fold_usernames: bool = True,
 ) -> Matching:
     """Finds the MI user of each Okta user.
 
     First by a link, which outlives a change of the login. Then by the username, ignoring case unless MI tells such
     users apart; where there is none, and `match_by` names it, by an e-mail address that only one MI user has. Whoever
-    could be two people, or would get an e-mail address or an account that belongs to somebody else, is a conflict.
+    could be two people, or would get an e-mail address or an account that belongs to somebody else, is a conflict. So
+    is whoever has got the username of somebody who is not in the group any more, unless the account has the same e-mail
+    address: then it is one person, who was created anew in Okta.
 
     Args:
         source: Okta users, each with a username and an e-mail address.
         target: All users of MI.
         match_by: "username", or "username" and "email".
         links: MI ids by Okta id of those whom their username would not find.
+        former: Okta ids by MI id, of MI users that were somebody else until now.
         fold_usernames: Usernames that differ only in case are one user. E-mail addresses always are one.
     """
     users, existing = tuple(source), tuple(target)
     owners = {user_id: source_id for source_id, user_id in links.items()}
     username_key = str.casefold if fold_usernames else str
+    by_username = _Index(((user.username, user) for user in users), username_key)
+    by_email = _Index((user.email, user) for user in users)
     sides = _Sides(
-        source_by_username=_Index(((user.username, user) for user in users), username_key),
-        source_by_email=_Index((user.email, user) for user in users),
-        target_by_username=_Index(((user.username, user) for user in existing), username_key),
-        target_by_email=_Index((user.email, user) for user in existing),
+        source_by_username=by_username,
+        source_by_email=by_email,
+        target_by_username=_Index(((user.username, user) for user in existing), username_key, among=by_username.keys),
+        target_by_email=_Index(((user.email, user) for user in existing), among=by_email.keys),
         by_email="email" in match_by,
         links=links,
         linked={user.id: user for user in existing if user.id in owners},
         owners=owners,
+        former=former,
     )
     pairs: list[Pair] = []
     conflicts: list[Finding] = []
@@ -86,9 +93,20 @@ def match(
 
 
 class _Index(Generic[_User]):
-    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's."""
+    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's.
 
-    def __init__(self, keyed: Iterable[tuple[str, _User]], fold: Callable[[str], str] = str.casefold) -> None:
+    Args:
+        keyed: Users with their keys.
+        fold: What makes keys that count as one equal.
+        among: Only these keys, folded, will be asked for; None for any. A small group has few of a large directory.
+    """
+
+    def __init__(
+        self,
+        keyed: Iterable[tuple[str, _User]],
+        fold: Callable[[str], str] = str.casefold,
+        among: Container[str] | None = None,
+    ) -> None:
         # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
         self._fold = fold
         self._users: dict[str, _User] = {}
@@ -96,8 +114,16 @@ class _Index(Generic[_User]):
         self._names: dict[str, str] = {}
         for key, user in keyed:
             folded = fold(key)
-            if folded and (first := self._users.setdefault(folded, user)) is not user:
+            if not folded or (among is not None and folded not in among):
+                continue
+            folded = same(folded)
+            if (first := self._users.setdefault(folded, user)) is not user:
                 self._twins.setdefault(folded, [first]).append(user)
+
+    @property
+    def keys(self) -> Container[str]:
+        """All keys, folded."""
+        return self._users.keys()
 
     def having(self, key: str) -> Sequence[_User]:
         """Everybody with this key."""
@@ -106,6 +132,10 @@ class _Index(Generic[_User]):
             return self._twins[folded]
         user = self._users.get(folded)
         return () if user is None else (user,)
+
+    def twins(self, key: str) -> Sequence[_User]:
+        """Everybody with this key, if they are several. Costs nothing where nobody has a twin."""
+        return self._twins.get(self._fold(key), ()) if self._twins else ()
 
     def names(self, key: str) -> str:
         """Everybody with this key, for a message; made once, however many of them get it."""
@@ -122,6 +152,7 @@ class _Sides:
     Attributes:
         linked: The MI users that links name, by id.
         owners: Okta ids by the MI id that they are linked with.
+        former: Okta ids by MI id, of MI users that were somebody else until now.
     """
 
     source_by_username: _Index[SourceUser]
@@ -132,6 +163,7 @@ class _Sides:
     links: Mapping[str, str]
     linked: Mapping[str, TargetUser]
     owners: Mapping[str, str]
+    former: Mapping[str, str]
 
     def counterpart(self, user: SourceUser) -> Pair | Finding:
         """The user with the MI user if there is one, or the conflict that forbids to tell."""
@@ -139,7 +171,7 @@ class _Sides:
             ("username", "username", user.username, self.source_by_username),
             ("email", "e-mail address", user.email, self.source_by_email),
         ):
-            if len(twins := index.having(key)) > 1:
+            if twins := index.twins(key):
                 return _conflict(
                     user,
                     f"duplicate_source_{what}",
@@ -165,8 +197,8 @@ class _Sides:
         if linked := self.linked.get(self.links.get(user.id, "")):
             return Pair(user, linked, "link")
         same_name = self.target_by_username.having(user.username)
-        same_email = self.target_by_email.having(user.email)
-        if len(same_name) > 1 or (self.by_email and not same_name and len(same_email) > 1):
+        same_email = self.target_by_email.having(user.email) if self.by_email and not same_name else ()
+        if len(same_name) > 1 or len(same_email) > 1:
             return _conflict(
                 user,
                 "ambiguous_target",
@@ -174,20 +206,33 @@ class _Sides:
                 f"{_people(same_name or same_email)}. Remove or rename the wrong ones in MI.",
             )
         if same_name:
-            pair = Pair(user, same_name[0], "username")
-        elif self.by_email and same_email and not self.source_by_username.having(same_email[0].username):
-            pair = Pair(user, same_email[0], "email")
-        else:
-            return Pair(user, None)
-        if pair.target and (owner := self.owners.get(pair.target.id)):
+            return self._unless_somebody_elses(user, same_name[0], "username")
+        if same_email and not self.source_by_username.having(same_email[0].username):
+            return self._unless_somebody_elses(user, same_email[0], "email")
+        return Pair(user, None)
+
+    def _unless_somebody_elses(self, user: SourceUser, found: TargetUser, by: str) -> Pair | Finding:
+        """Both as a pair, unless the account is that of somebody else."""
+        if owner := self.owners.get(found.id):
             return _conflict(
                 user,
                 "account_taken",
-                f"{_person(user)} of Okta has the {'username' if pair.by == 'username' else 'e-mail address'} of "
-                f"{_person(pair.target)} in MI, but that is the account of {one_line(owner)}, whose login in Okta has "
+                f"{_person(user)} of Okta has the {'username' if by == 'username' else 'e-mail address'} of "
+                f"{_person(found)} in MI, but that is the account of {one_line(owner)}, whose login in Okta has "
                 "changed. Give one of them another login in Okta, or rename the MI user.",
             )
-        return pair
+        former = self.former.get(found.id)
+        if former and found.email.casefold() != user.email.casefold():
+            return _conflict(
+                user,
+                "account_inherited",
+                f"{_person(user)} of Okta has the username of {_person(found)} in MI, but that was the account of "
+                f"{one_line(former)}, who is not in the Okta group any more, and its e-mail address is "
+                f"{quoted(found.email)}, not {quoted(user.email)}. If they are one person, set the e-mail address of "
+                "the MI user to that of Okta; if not, rename the MI user, and the new one can get an account of their "
+                "own.",
+            )
+        return Pair(user, found, by)
 
 
 def _conflict(user: SourceUser, kind: str, message: str) -> Finding:

@@ -42,7 +42,7 @@ class LastSync:
     """The last sync of the same groups that was complete.
 
     Attributes:
-        fingerprint: The settings that decide who is synced, and who is who; see `limits.fingerprint`.
+        fingerprint: The settings that decide who is synced, who is who, and who is removed; see `limits.fingerprint`.
         users_in_scope: How many users there were to sync.
     """
 
@@ -98,7 +98,7 @@ def recollect(
         source: Okta as it was read.
         target: MI as it was read.
         group: The target group; None if it does not exist.
-        links: All links between this org and this server.
+        links: Links between this org and this server, at least those of the source and of users with its usernames.
         unfinished: All users whose creation came to grief.
         made: All memberships of the target group of our making, for this source.
         disabled: All users of this server whom a sync has disabled.

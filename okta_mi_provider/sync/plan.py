@@ -47,6 +47,8 @@ USER_FIELDS = ("email", "first_name", "last_name", "type")
 SHORT_DIGEST = 12
 #: Findings about what somebody has done in MI by hand.
 BY_HAND = frozenset({"added_by_hand", "removed_by_hand", "changed_by_hand"})
+#: Finding that the MI group does not exist, and is not to be created.
+GROUP_MISSING = "group_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Plan:
         default_group: Set if created users shall be put into it as well.
         source_users: Members that Okta lists, whatever their status.
         users_in_scope: Those of them that have a status to sync.
-        fingerprint: What decides who is synced, and who is who.
+        fingerprint: What decides who is synced, who is who, and who is removed.
         matched: Users whose counterpart has become known; to be remembered when the plan is applied.
         unusual: Why a person should look at it first. It is not applied without being approved.
         refusals: Why it is never applied.
@@ -159,8 +161,8 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """Whether MI is not as Okta says: something would be written, or was done there by hand."""
-        return bool(self.changes) or any(finding.kind in BY_HAND for finding in self.findings)
+        """Whether MI is not as Okta says: something would be written, was done by hand, or has no group to be in."""
+        return bool(self.changes) or any(finding.kind in {*BY_HAND, GROUP_MISSING} for finding in self.findings)
 
     def is_approved_by(self, digest: str | None) -> bool:
         """Whether somebody who names this digest, or enough of its beginning, means this plan."""

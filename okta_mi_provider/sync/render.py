@@ -26,11 +26,14 @@ _REASONS = {
     "not_created": "not created because auto_create is 'groups'",
     "disabled_in_mi": "disabled in MI, and still so",
     "protected": "spared because they are administrators of MI",
+    "own_account": "spared because the sync acts for them in MI",
     "renamed": "with a new login in Okta, and their old username in MI",
     "relinked": "who have the account of a former user of Okta",
     "added_by_hand": "added to the MI group by hand",
     "removed_by_hand": "taken out of the MI group by hand",
     "changed_by_hand": "changed in MI by hand",
+    "no_group_named": "in no group of MI because the Okta profile names none",
+    "bad_group_name": "in no group of MI because what the Okta profile names cannot be one",
 }
 _HEADLINES = {
     State.DONE: "done",
@@ -127,13 +130,14 @@ def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
 
 
 def _title(report: Report) -> str:
-    source, target = f"Okta group {quoted(report.source_name)}", f"MI group {quoted(report.target_group.name)}"
+    source, name = f"Okta group {quoted(report.source_name)}", report.target_group.name
+    target = f"MI group {quoted(name)}" if name else "no group of MI"
     headline = _HEADLINES[report.state]
     if report.mode == "drift":
         return f"Comparison of {source} with {target}: {'the same' if report.state is State.DONE else headline}"
     if report.mode == "undo":
         what = "What would take back" if report.dry_run else "Taking back"
-        return f"{what} a sync of {source} into {target}: {headline}"
+        return f"{what} a run between {source} and {target}: {headline}"
     return f"{'Dry run' if report.dry_run else 'Sync'} of {source} into {target}: {headline}"
 
 
@@ -156,9 +160,9 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
     if report.mode == "undo":
         done = {Status.PLANNED if report.only_looks else Status.DONE}
         enabled = [each for each in report.changes if each.kind is ChangeKind.ENABLE_USER]
+        numbers.append((f"users {would}enabled", sum(report.status(each) in done for each in enabled)))
         # It is not about who is in Okta.
         numbers = [each for each in numbers[1:] if each[1]]
-        numbers.append((f"users {would}enabled", sum(report.status(each) in done for each in enabled)))
     # So that the numbers of a sync that was cut short add up.
     return [*numbers, ("changes not tried", report.untried)] if report.untried else numbers
 

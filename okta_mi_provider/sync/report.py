@@ -9,7 +9,7 @@ from typing import Any
 
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
-from okta_mi_provider.sync.plan import BY_HAND, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import plural
 
 #: Version of the JSON report. Keys are added without changing it, never renamed or removed.
@@ -255,6 +255,7 @@ def _drift(plan: Plan, mode: str) -> str | None:
         return None
     by_hand = sum(finding.kind in BY_HAND for finding in plan.findings)
     found = [
+        "it has no such group" if any(finding.kind == GROUP_MISSING for finding in plan.findings) else "",
         f"a sync would make {plural(len(plan.changes), 'change')}" if plan.changes else "",
         f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand" if by_hand else "",
     ]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
+from okta_mi_provider.sync.approval import raise_if_not_approved
+from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
 from okta_mi_provider.sync.fetch import (
@@ -87,6 +89,9 @@ def provision(
     All groups are read from Okta before anything is written, and `sync_user_limit` counts the distinct
     users of all of them.
 
+    Where an attribute names the MI groups, each of those has a report instead, and the users who are in none have one
+    together, if there is something to say of them.
+
     Args:
         sides: Where from and where to.
         unions: The groups of Okta, at least one; each union of them is one sync.
@@ -112,7 +117,10 @@ class _Run:
             directory: Target | SyncError | None = self._directory()
             sources = reading()
         refusal = self._refusal([source for source in sources if isinstance(source, Source)])
-        for union, source in zip(unions, sources, strict=True):
+        for union, source in self._parted(unions, sources, directory):
+            if isinstance(source, Plan):
+                yield Result(self._report(source), None)
+                continue
             if directory is None and not self.stopped():
                 directory = self._directory()
             name = target_name(source, self.settings) if isinstance(source, Source) else self._guessed_name(union)
@@ -129,6 +137,19 @@ class _Run:
                 if result.cause and result.cause.fatal:
                     directory = result.cause
             yield self._closed(journal, result)
+
+    def _parted(
+        self, unions: Sequence[Union], sources: Sequence[Source | SyncError], directory: Target | SyncError | None
+    ) -> Iterator[tuple[Union, Source | SyncError | Plan]]:
+        """What is synced by itself: each source, or each part of it where an attribute names the MI groups."""
+        for union, source in zip(unions, sources, strict=True):
+            if self.settings.map_attr_to_group and isinstance(source, Source) and isinstance(directory, Target):
+                parting = part(source, self.settings, directory)
+                yield from ((union, each) for each in parting.parts)
+                if parting.left:
+                    yield union, parting.left
+            else:
+                yield union, source
 
     def _closed(self, journal: Journal, result: Result) -> Result:
         """The result, after it was noted. What was written must be told all the more if that is not possible."""
@@ -166,7 +187,7 @@ class _Run:
             plan.raise_if_refused()
             if self.settings.only_looks:
                 return Result(self._report(plan), None), self._as_it_would_be(target, plan)
-            plan.raise_if_unsafe(approved=self.settings.approve_plan)
+            raise_if_not_approved(plan, self.settings, None)
             journal.planned(plan)
         except PlanRefused as error:
             return Result(self._report(plan, cause=error, refused=True), error), target
@@ -198,7 +219,7 @@ class _Run:
 
         try:
             for outcome in apply(
-                plan, self.sides.writer, self.sides.concurrency, announce=journal.begin, stopped=self.stopped
+                plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
             ):
                 outcomes.append(outcome)
                 journal.note(outcome)
@@ -229,9 +250,10 @@ class _Run:
     def _refusal(self, sources: Sequence[Source]) -> PlanRefused | None:
         """Refuses several syncs that together have too many users; what is wrong with one is told by its plan."""
         users = {user.id for source in sources for user in source.users if in_scope(user, self.settings)}
-        if len(sources) < 2:
+        if len(sources) < 2 and not (self.settings.map_attr_to_group and sources):
             return None
-        subject = f"{len(sources)} groups of Okta together have"
+        together = f"{len(sources)} groups of Okta together have"
+        subject = together if len(sources) > 1 else f"Okta group {quoted(sources[0].name)} has"
         reason = too_many_users(len(users), self.settings.sync_user_limit, subject)
         return PlanRefused(f"{reason} Nothing was written.") if reason else None
 

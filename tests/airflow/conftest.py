@@ -14,6 +14,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -134,7 +135,13 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that has ended: its state, those of its tasks, and what they have returned."""
+    """A run that has ended: its state, those of its tasks, and what they have returned.
+
+    A mapped task with a single instance goes by its own id, with several by id and number, as `upsert_users_1`.
+
+    Attributes:
+        labels: What the UI calls the instances of a mapped task.
+    """
 
     dag_id: str
     run_id: str
@@ -142,6 +149,7 @@ class Ended:
     tasks: Mapping[str, str]
     tries: Mapping[str, int]
     returned: Mapping[str, Any]
+    labels: Mapping[str, str]
 
     @property
     def report(self) -> Any:
@@ -195,20 +203,31 @@ def run_dag(dag: DAG, meanwhile: Callable[[], None] = lambda: None, /, **conf: A
         del os.environ[name]
     with create_session() as session:
         rows = session.execute(
-            select(XComModel.task_id, XComModel.value).where(
+            select(XComModel.task_id, XComModel.map_index, XComModel.value).where(
                 XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
             )
-        )
-        returned = {task_id: json.loads(value) if isinstance(value, str) else value for task_id, value in rows}
+        ).all()
     instances = run.get_task_instances()
+    several = Counter(each.task_id for each in instances)
+
+    def name(task_id: str, map_index: int) -> str:
+        return f"{task_id}_{map_index}" if several[task_id] > 1 else task_id
+
     return Ended(
         run.dag_id,
         run.run_id,
         str(run.state),
-        {each.task_id: str(each.state) for each in instances},
-        {each.task_id: each.try_number for each in instances},
-        returned,
+        {name(each.task_id, each.map_index): str(each.state) for each in instances},
+        {name(each.task_id, each.map_index): each.try_number for each in instances},
+        {name(*which): json.loads(value) if isinstance(value, str) else value for *which, value in rows},
+        {name(each.task_id, each.map_index): each.rendered_map_index for each in instances if each.rendered_map_index},
     )
+
+
+def runnable(dag: DAG, task_id: str) -> Any:
+    """A task of a DAG; of the mapped one an instance that writes the whole plan."""
+    task: Any = dag.get_task(task_id)
+    return task.unmap({"chunk": None}) if task.is_mapped else task
 
 
 @pytest.fixture
@@ -246,6 +265,7 @@ class Instance:
     returned: Mapping[str, Any] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
     dag_id: str = DAG_ID
+    map_index: int = -1
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def xcom_pull(self, *, task_ids: str) -> Any:
@@ -256,7 +276,14 @@ class Instance:
 
     def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
         assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
-        return {self.run_id: {task: state for task, state in self.states.items() if task in task_ids}}
+        return {
+            self.run_id: {
+                task: state
+                for task, state in self.states.items()
+                # As Airflow calls the instances of a mapped task.
+                if task in task_ids or task.rpartition("_")[0] in task_ids
+            }
+        }
 
 
 Failing = Callable[[str], Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +85,27 @@ def test_doctor_knows_what_is_odd_about_the_connections_and_which_switches_are_s
             assert said[name][1].endswith(f", as {value} needs.")
     assert said["default_group_id"][0] == "note"
     assert "there is a group 'Default Group', with the id '1'" in said["default_group_id"][1]
+
+
+def test_the_commands_that_lead_from_the_script(
+    world: World, airflow: Callable[..., tuple[Any, str]], tmp_path: Path
+) -> None:
+    world.okta.group("MI - Sales", "ana")
+    crontab, groups = tmp_path / "crontab", tmp_path / "okta_groups.yaml"
+    crontab.write_text("@daily mi-okta-usersync provision -H acme.okta.com -P x -a all Finance\n", encoding="utf-8")
+
+    code, out = airflow("import-cron", str(crontab), "--output", str(groups))
+    assert (code, out.count("airflow connections add")) == (0, 2)
+    code, out = airflow("discover", "MI - *", "--okta-conn-id", "okta_default", "--output", str(groups))
+    assert (code, "MI - Sales" in out) == (0, True)
+    code, out = airflow("validate", str(groups), "--live", "--json")
+    live = {row["subject"]: row["verdict"] for row in json.loads(out)["live"]}
+    assert (code, live) == (1, {"connection": "fine", "Finance": "wrong", "MI - Sales": "wrong"})
+
+
+def test_what_metric_insights_does_not_offer() -> None:
+    from airflow.cli import cli_parser
+
+    with pytest.raises(SystemExit) as ended:
+        cli_parser.get_parser().parse_args(["okta-mi", "provision", "Sales", "--custom-user-attribute", "a,b"])
+    assert ended.value.code == 2

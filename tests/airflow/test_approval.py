@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
-from okta_mi_provider.store import ArtifactKind, Store
+from okta_mi_provider.store import ArtifactKind, History, Store
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
-from tests.airflow.conftest import DAG_ID, Ended, run_dag
+from tests.airflow.conftest import DAG_ID, Ended, Failing, Instance, run_dag, runnable
 from tests.airflow.person import Person, clear, let_time_pass, mark_success
 from tests.integration.world import World, logins
 
@@ -35,6 +36,17 @@ ALWAYS = UNUSUAL.replace("approve: unusual", "approve: always")
 NEVER = UNUSUAL.replace("approve: unusual", "approve: never")
 
 WRITERS = ("create_groups", "upsert_users")
+
+
+def execute(bag: DagBag, task_id: str, run: Ended) -> Any:
+    """Runs one task of a run again, as after it was cleared."""
+    dag = bag.dags[DAG_ID]
+    context = {
+        "ti": Instance(run.run_id, run.returned),
+        "params": dag.params.dump(),
+        "dag_run": SimpleNamespace(run_type="manual"),
+    }
+    return runnable(dag, task_id).execute(context)
 
 
 @pytest.fixture
@@ -237,14 +249,91 @@ def test_without_a_person_an_unusual_plan_fails_and_its_digest_lets_it_pass(
     assert leavers.mi.members("Sales") == logins("ana")
 
 
-def test_nobody_is_asked_about_a_plan_that_was_approved_in_the_form(leavers: World, ask: Ask, store: Store) -> None:
-    rejected = ask(Person(["Reject"]))
+@pytest.mark.parametrize("groups", [UNUSUAL, ALWAYS])
+def test_whoever_may_trigger_a_run_cannot_approve_its_plan_by_that(
+    leavers: World, ask: Ask, store: Store, logged: Callable[[], str], groups: str
+) -> None:
+    rejected = ask(Person(["Reject"]), groups)
 
-    run = ask(None, approve_plan=plan_digest(store, rejected))
+    run = ask(None, groups, approve_plan=plan_digest(store, rejected))
 
-    assert run.state == "success"
-    assert run.returned["approve"]["asked"] is False
-    assert leavers.mi.members("Sales") == logins("ana")
+    assert run.state == "failed"
+    assert run.tasks["fetch"] == "failed"
+    assert leavers.mi.writes() == []
+    assert "only the answer to the task approve lets a plan be written" in logged()
+
+
+def test_an_approval_that_was_left_empty_is_none(leavers: World, ask: Ask) -> None:
+    assert ask(Person(["Approve"]), approve_plan=None).state == "success"
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"force": True, "user_type": "administrator"}, "* user\\_type: `administrator`"),
+        ({"only_user": "gone1@acme.example"}, "* only\\_user: `gone1@acme.example`"),
+        ({"dry_run": False}, "* dry\\_run: `False`"),
+    ],
+)
+def test_nobody_gets_round_the_question_by_other_settings_than_those_of_the_dag(
+    leavers: World, ask: Ask, form: dict[str, Any], told: str
+) -> None:
+    """None of these plans is over a limit."""
+    groups = UNUSUAL.replace("max_removals: 1", "max_removals: 5")
+    person = Person(["Reject"])
+
+    run = ask(
+        person, groups.replace("retries: 0", "dry_run: true, retries: 0") if "dry_run" in form else groups, **form
+    )
+
+    assert run.state == "failed"
+    ((_, body),) = person.questions
+    assert "triggered with other settings than its DAG has" in body
+    assert told in body
+    assert leavers.mi.writes() == []
+
+
+def test_a_run_from_before_people_were_to_be_asked_is_not_finished_without_asking(
+    leavers: World, ask: Ask, dags: Callable[[str], DagBag], failing: Failing
+) -> None:
+    quiet = NEVER.replace("max_removals: 1", "max_removals: 5")
+    run = ask(None, quiet, dry_run=True)
+    run.returned["fetch"] = execute(dags(quiet), "fetch", run)
+    run.returned["diff"] = execute(dags(quiet), "diff", run)
+
+    for task_id in WRITERS:
+        with failing("Every plan needs an approval here .approve: always."):
+            execute(dags(quiet.replace("approve: never", "approve: always")), task_id, run)
+
+    assert leavers.mi.writes() == []
+
+
+def test_a_rejected_plan_is_not_written_by_clearing_the_tasks_that_were_skipped(
+    leavers: World, ask: Ask, dags: Callable[[str], DagBag], failing: Failing
+) -> None:
+    run = ask(Person(["Reject"]))
+
+    for task_id in WRITERS:
+        with failing("boss has rejected plan"):
+            execute(dags(UNUSUAL), task_id, run)
+
+    assert leavers.mi.writes() == []
+
+
+def test_the_history_names_whoever_has_let_a_plan_through_and_nobody_where_that_was_not_needed(
+    leavers: World, ask: Ask, store: Store
+) -> None:
+    refused = ask(None, NEVER)
+    ask(None, NEVER, approve_plan=plan_digest(store, refused))
+    through = History(store).runs()[0]
+    assert through.approved_by == through.triggered_by
+
+    leavers.okta.user("bo", "Sales")
+    digest = plan_digest(store, ask(None, NEVER, dry_run=True))
+    ask(None, NEVER, approve_plan=digest)
+
+    ordinary = History(store).runs()[0]
+    assert (ordinary.plan_digest, ordinary.approved_by) == (digest, None)
 
 
 def test_a_person_who_only_marks_the_task_as_a_success_has_approved_nothing(

@@ -102,6 +102,28 @@ def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
     assert all(schema["title"] and schema["description_md"] for schema in schemas.values())
 
 
+def test_each_value_of_the_run_form_fits_its_schema(dags: Dags) -> None:
+    # Airflow checks that when it triggers a run. At each parse it would cost more than all the rest.
+    bag = dags("""
+        groups:
+          - Plain
+          - {name: Scheduled, schedule: "@daily", auto_create: all, summary: none, mode: drift, sync_user_limit: 1}
+        """)
+
+    for dag in bag.dags.values():
+        assert dag.params.validate() == dag.params.dump()
+        assert not any(task.params for task in dag.tasks), "no task has a copy of the form"
+
+
+@pytest.mark.parametrize("approve", ["unusual", "always"])
+def test_where_a_person_is_asked_the_run_form_offers_no_other_way_to_approve(dags: Dags, approve: str) -> None:
+    bag = dags(f"groups: [{{name: Sales, approve: {approve}}}]")
+
+    params = bag.dags["okta_mi__Sales"].params
+    assert "approve_plan" not in params
+    assert "only_user" in params
+
+
 def test_a_person_is_asked_where_the_entry_says_so(dags: Dags) -> None:
     bag = dags("""
         defaults: {approvers: [carol, bob], approval_timeout: 3}
@@ -263,7 +285,7 @@ def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Da
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
         "dag_factory", "entry", "entry_options", "groups_file", "idle_token", "kinds", "okta_pool", "operators",
-        "settings", "sync", "version_compat", "yaml_nodes",
+        "settings", "sync", "version_compat", "write_pools", "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 

@@ -11,11 +11,11 @@ import pytest
 
 from okta_mi_provider.okta_pool import OktaPool, OktaPoolError
 from okta_mi_provider.operators import retry
-from okta_mi_provider.plugins.okta_pool import make_pool, on_starting
+from okta_mi_provider.plugins.pools import make_pools, on_starting
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import Store
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
-from tests.airflow.conftest import DAG_ID, SALES, Instance
+from tests.airflow.conftest import DAG_ID, SALES, Instance, runnable
 from tests.integration.world import World, logins
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_writes_that_metric_insights_puts_off_are_tried_again_when_it_says(
     world.okta.crowd("Sales", 60)
     world.mi.fault("429", route="users", method="POST", seconds=900, count=None)
     run = sync()
-    task = dags(SALES).dags[DAG_ID].get_task("upsert_users")
+    task = runnable(dags(SALES).dags[DAG_ID], "upsert_users")
 
     with pytest.raises(AirflowException, match="writes failed, more than 40%") as caught:
         task.execute({"ti": Instance(run.run_id, run.returned), "dag_run": SimpleNamespace(run_type="manual")})
@@ -181,7 +181,7 @@ def test_without_a_pool_nothing_changes(dags: Dags) -> None:
     dag = dags("groups: [Sales]").dags[DAG_ID]
 
     assert {task.pool for task in dag.tasks} == {"default_pool"}
-    make_pool()
+    make_pools()
 
 
 def test_airflow_makes_the_pool_when_it_starts(pool: str) -> None:
@@ -201,7 +201,7 @@ def test_a_pool_keeps_the_slots_that_people_gave_it(pool: str, caplog: pytest.Lo
     from airflow.models.pool import Pool
 
     Pool.create_or_update_pool(pool, 7, "ours", False)
-    make_pool()
+    make_pools()
 
     assert slots(pool) == 7
     assert "7 slots" in caplog.text
@@ -248,7 +248,7 @@ def test_a_pool_that_cannot_be_is_an_error(
         OktaPool.configured()
     (error,) = dags("groups: [Sales]").import_errors.values()
     assert said in error
-    make_pool()
+    make_pools()
     assert said in caplog.text
 
 

@@ -78,7 +78,7 @@ def test_tasks_return_digests_and_counts_and_nobody_s_name(world: World, sync: S
     snapshot = store.load(run.key, ArtifactKind.SNAPSHOT, made_by="fetch")
     assert run.returned["fetch"] == {"snapshot": snapshot.digest, "source_users": 2, "target_users": 9}
     assert run.returned["diff"]["plan"] == plan.digest
-    assert run.returned["create_groups"] == {"plan": plan.digest, "created": 1}
+    assert run.returned["create_groups"] == [{"start": 0, "end": 2, "total": 2}]
     assert run.returned["upsert_users"] == {"plan": plan.digest, "done": 2}
     assert "acme.example" not in json.dumps(run.returned)
 

@@ -19,7 +19,7 @@ from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, MEMBERSHIPS, RUNS
 from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.pauses import Pauses
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance
+from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance, runnable
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
@@ -39,7 +39,7 @@ def execute(dags: Callable[[str], Any], world: World) -> Execute:
             "params": dag.params.dump(),
             "dag_run": SimpleNamespace(run_type=run_type),
         }
-        return dag.get_task(task_id).execute(context)
+        return runnable(dag, task_id).execute(context)
 
     return run
 
@@ -267,7 +267,7 @@ def killed_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("task_id", ["fetch", "create_groups", "upsert_users"])
 def test_on_kill_is_what_stops_it(dags: Callable[[str], Any], task_id: str) -> None:
-    task = dags(SALES).dags[DAG_ID].get_task(task_id)
+    task = runnable(dags(SALES).dags[DAG_ID], task_id)
 
     assert not task.pauses.stopped
     task.on_kill()

@@ -74,6 +74,19 @@ def test_summary_on_stdout_diagnostics_on_stderr_report_in_the_file(start: Start
     assert report.stat().st_mode & 0o077 == 0, "names and addresses are for the owner"
 
 
+def test_a_report_to_stdout_is_all_that_is_there(
+    start: Start, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world.okta.group("Finance", "ana")
+    process = start("-v", "-a", "all", "--report", "-", "Finance")
+    out, err = process.communicate()
+    assert process.returncode == 0
+    assert read_document(out)["state"] == "done"
+    assert "Sync of Okta group 'Finance'" in err
+    assert not (tmp_path / "-").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [(["Finance"], 0), (["-a", "all", "Nobody"], 1), (["-t", "boss", "Finance"], 2), (["--sync-user-limit", "1"], 3)],

@@ -73,3 +73,26 @@ def test_a_command_without_its_streams_does_its_work(okta: Okta, world: World, c
     okta.group("Finance", "ana")
     assert in_shell(f"$SYNC --auto-create all Finance {closed}", world).returncode == 0
     assert world.mi.members("Finance") == [login("ana")]
+
+
+def in_shell_alone(line: str) -> subprocess.CompletedProcess[str]:
+    """Runs a line of shell that needs neither server."""
+    return subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("history ana --since 999999d", "--since 999999d: not a time"),
+        ("runs --since 999999w", "--since 999999w: not a time"),
+        (f"history --run {'9' * 20}", f"There is no run {'9' * 20} in the store"),
+        ("history --run 2147483648", "There is no run 2147483648 in the store"),
+        (f"undo {'9' * 20}", f"There is no run {'9' * 20} in the store"),
+        (f"runs --limit {'9' * 20}", "--limit must be at least 1 and at most 2147483647"),
+    ],
+)
+def test_a_number_or_an_age_beyond_all_bounds_is_one_sentence(words: str, said: str, tmp_path: Path) -> None:
+    done = in_shell_alone(f"{OKTA_MI} {words} --store sqlite:///{tmp_path}/store.db")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,10 +5,23 @@ What needs a memory of earlier syncs, `prune: managed` before all, is tested whe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from okta_mi_provider.simulators.credentials import MI_API_TOKEN, MI_USER
 from tests.integration.conftest import Provision
-from tests.integration.world import DEFAULT_GROUP, MetricInsights, Okta, login, logins
+from tests.integration.world import (
+    DEFAULT_GROUP,
+    ENVIRONMENT,
+    MetricInsights,
+    Okta,
+    Run,
+    World,
+    login,
+    logins,
+    without,
+)
 
 PRUNE, DISABLE = ("--prune", "all"), ("--deprovision", "disable")
 
@@ -170,6 +183,34 @@ def test_decision_05_an_administrator_is_not_disabled(
     assert mi.user("boss")["enabled"] == "Y"
     assert provision(*DISABLE, "--no-protect-administrators", "Finance").code == 0
     assert mi.user("boss")["enabled"] == "N"
+
+
+def test_the_account_that_the_sync_acts_for_is_neither_disabled_nor_demoted(
+    provision: Provision, okta: Okta, mi: MetricInsights, finance: str
+) -> None:
+    free = ("--no-protect-administrators", "--force", *DISABLE, *PRUNE, "Finance")
+    user_id = okta.user("svc", finance, login=MI_USER)
+    before = mi.users()[MI_USER]["type"]
+    for status, told in (("ACTIVE", "although force would set the type regular"), ("DEPROVISIONED", "stays enabled")):
+        okta.control("PUT", f"users/{user_id}", {"status": status})
+        run = provision(*free)
+        (finding,) = run.findings("own_account")
+        assert (run.code, finding["user"]) == (0, MI_USER)
+        assert told in finding["message"]
+        account = mi.users()[MI_USER]
+        assert (account["type"], account["enabled"]) == (before, "Y")
+
+
+def test_whose_token_it_is_can_be_said(
+    okta_mi: Callable[..., Run], world: World, okta: Okta, mi: MetricInsights, finance: str
+) -> None:
+    okta.user("svc", finance, login=MI_USER, status="DEPROVISIONED")
+    options = without(world.options, "--mi-application-id")
+    words = [*options, "--no-protect-administrators", *DISABLE, "--full-summary", "Finance"]
+    run = okta_mi("provision", *words, env={**ENVIRONMENT, "MI_APPLICATION_KEY": "", "MI_API_TOKEN": MI_API_TOKEN})
+    assert run.code == 0
+    assert "is the account that this sync acts for" in run.out
+    assert mi.users()[MI_USER]["enabled"] == "Y"
 
 
 # ---------------------------------------------------------------------- limits

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from okta_mi_provider.sync.model import SourceGroup
-from tests.integration.conftest import ENVIRONMENT, Provision
-from tests.integration.world import MetricInsights, Okta, Run, World, login, logins
+from tests.integration.conftest import Provision
+from tests.integration.world import DEFAULT_GROUP, ENVIRONMENT, MetricInsights, Okta, Run, World, login, logins
 
 Ask = Callable[..., Run]
 MANAGED = ("-a", "all", "--prune", "managed", "--max-removals", "100%")
@@ -48,6 +49,12 @@ class TestPlan:
         assert run.code == 1
         for part in ("would create group 'Finance'", f"would create user '{login('ana')}'", "MI differs from Okta"):
             assert part in run.out
+        assert mi.writes() == []
+
+    def test_a_group_that_mi_does_not_have_is_not_in_step(self, ask: Ask, mi: MetricInsights) -> None:
+        run = ask("plan", "Finance")
+        assert run.code == 1
+        assert "MI differs from Okta: it has no such group." in run.out
         assert mi.writes() == []
 
     def test_in_step_it_exits_with_0(self, ask: Ask, provision: Provision) -> None:
@@ -88,6 +95,85 @@ class TestPlan:
         for group, message in (("Nobody", "has no entry for 'Nobody'"), ("X", "3:22: prune: 'some' is not allowed")):
             wrong = ask("plan", "--groups-file", str(file), group)
             assert (wrong.code, message in wrong.err) == (2, True), wrong.err
+
+
+# ---------------------------------------------------------------------- provision of a groups file
+
+
+@pytest.mark.usefixtures("finance")
+class TestGroupsFile:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Callable[[str], str]:
+        def write(entries: str) -> str:
+            path = tmp_path / "okta_groups.yaml"
+            path.write_text(f"groups: [{entries}]")
+            return str(path)
+
+        return write
+
+    def test_an_entry_is_synced_as_its_dag_does(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI, user_type: power_user}, {name: Other}")
+        run = provision("--groups-file", path, "Finance")
+        assert run.code == 0
+        assert mi.members("BI") == logins("ana", "bruno")
+        assert {mi.user(name)["type"] for name in ("ana", "bruno")} == {"power"}
+
+    def test_options_that_are_given_go_first(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI}")
+        assert provision("--groups-file", path, "--target-group", "Other", "Finance").code == 0
+        assert mi.members("Other") == logins("ana", "bruno")
+        assert "BI" not in mi.groups()
+
+    def test_groups_of_one_entry_are_a_union(
+        self, provision: Provision, okta: Okta, mi: MetricInsights, file: Callable[[str], str]
+    ) -> None:
+        okta.group("Sales", "carla")
+        path = file("{groups: [Finance, Sales], auto_create: all, target_group: BI, prune: all}")
+        run = provision("--groups-file", path, "Sales", "Finance")
+        assert run.code == 0
+        assert mi.members("BI") == logins("ana", "bruno", "carla")
+        assert run.report["source"]["group"]["name"] == "Finance + Sales"
+
+    def test_what_is_wrong_is_told_before_anything_is_read(
+        self, provision: Provision, world: World, file: Callable[[str], str], tmp_path: Path
+    ) -> None:
+        path = file("{name: Finance}, {name: X, prune: some}")
+        missing = str(tmp_path / "none.yaml")
+        for words, message in (
+            ((path, "Nobody"), "has no entry for 'Nobody'"),
+            ((path, "X"), "prune: 'some' is not allowed"),
+            ((missing, "Finance"), "none.yaml"),
+            ((path,), "Which group?"),
+        ):
+            run = provision("--groups-file", *words)
+            assert (run.code, message in run.err) == (2, True), run.err
+        assert world.requests_sent() == 0
+
+    @pytest.mark.parametrize("approve", ["always", "unusual"])
+    def test_what_a_person_of_airflow_has_to_approve_no_command_writes(
+        self, provision: Provision, mi: MetricInsights, file: Callable[[str], str], approve: str
+    ) -> None:
+        path = file(f"{{name: Finance, auto_create: all, max_creates: 1, approve: {approve}}}")
+        run = provision("--groups-file", path, "Finance")
+        assert run.code == 3
+        assert "Trigger a new run of the DAG" in run.report["error"]
+        again = provision("--groups-file", path, "--approve", run.report["plan_digest"], "Finance")
+        assert (again.code, mi.writes()) == (2, []), again.err
+        assert "only the answer to the task approve lets a plan be written" in again.err
+
+    def test_the_last_sync_is_known_whether_a_command_or_the_dag_has_made_it(
+        self, provision: Provision, okta: Okta, file: Callable[[str], str]
+    ) -> None:
+        path = file("{name: Finance, auto_create: all, target_group: BI}")
+        assert provision("--groups-file", path, "Finance").code == 0
+        okta.user("carla", "Finance")
+        run = provision("--groups-file", path, "--match-by", "username,email", "Finance")
+        assert run.code == 3
+        assert "match_by: username -> username, email" in run.report["error"]
 
 
 # ---------------------------------------------------------------------- explain
@@ -160,6 +246,20 @@ class TestHistory:
         (number,) = [row["run"] for row in json.loads(ask("runs", "-f", "json").out)]
         assert len(json.loads(ask("history", "--run", str(number), "-f", "json").out)) == 3
         assert ask("history", login("ana"), "--since", "2999-01-01").out == "Nothing.\n"
+
+    @pytest.mark.usefixtures("finance")
+    def test_a_user_who_is_in_no_run_is_told_so_with_the_store(
+        self, ask: Ask, provision: Provision, tmp_path: Path
+    ) -> None:
+        provision("-a", "all", "Finance")
+        said_of_anna = f"In no run of the store sqlite:///{tmp_path / 'store.db'} was anything written"
+        table = ask("history", "anna")
+        assert (table.code, table.out.startswith(said_of_anna), "'anna'" in table.out) == (0, True, True)
+        for how, empty in (("json", "[]\n"), ("csv", None)):
+            run = ask("history", "anna", "--format", how)
+            assert (run.code, run.err.startswith(said_of_anna)) == (0, True)
+            assert run.out == empty or run.out.startswith("at,run,")
+        assert ask("history", login("ana"), "--group", "Nobody").out == "Nothing.\n"
 
     @pytest.mark.usefixtures("finance")
     def test_runs_are_listed_the_latest_first(self, ask: Ask, provision: Provision) -> None:
@@ -279,6 +379,93 @@ class TestUndo:
         assert login("hans") in mi.members("Finance")
         provision(*MANAGED, "Finance")
         assert login("hans") in mi.members("Finance")
+
+    def test_whom_a_later_run_has_disabled_again_stays_disabled(
+        self, ask: Ask, provision: Provision, mi: MetricInsights, okta: Okta, before: object
+    ) -> None:
+        okta.change("ana", status="DEPROVISIONED")
+        provision("--deprovision", "disable", "Finance")
+        first = self.number(ask)
+        mi.add_user("ana", enabled="Y")
+        provision("--deprovision", "disable", "Finance")
+        second = self.number(ask)
+        undo = ask("undo", first, "--yes")
+        assert (undo.code, mi.user("ana")["enabled"]) == (1, "N")
+        assert f"'{login('ana')}' is disabled, but run {second}, a later one, was about that too" in undo.out
+        assert ask("undo", second, "--yes").code == 0
+        assert mi.user("ana")["enabled"] == "Y"
+
+    def test_what_a_killed_run_may_not_have_done_is_left_to_people(
+        self, ask: Ask, provision: Provision, mi: MetricInsights, okta: Okta, before: object, tmp_path: Path
+    ) -> None:
+        okta.change("ana", status="DEPROVISIONED")
+        provision("--deprovision", "disable", "Finance")
+        with sqlite3.connect(tmp_path / "store.db") as connection:
+            connection.execute("UPDATE okta_mi_changes SET status = 'begun' WHERE kind = 'disable_user'")
+        undo = ask("undo", self.number(ask), "--yes", "--json")
+        assert undo.code == 1
+        kinds = [finding["kind"] for finding in json.loads(undo.out)["findings"]]
+        assert (kinds, mi.user("ana")["enabled"]) == (["not_known"], "N")
+
+    def test_strangers_who_have_the_id_of_the_group_now_are_left_alone(
+        self, ask: Ask, provision: Provision, mi: MetricInsights, before: object
+    ) -> None:
+        provision("--prune", "all", "Finance")
+        state = mi.system.state
+        (group_id,) = [key for key, each in state.groups.items() if each.name == "Finance"]
+        state.update_group(group_id, name="Strangers")
+        members = mi.members("Strangers")
+        run = ask("undo", self.number(ask), "--yes")
+        assert (run.code, mi.members("Strangers")) == (1, members)
+        assert f"MI has no group 'Finance' with the id '{group_id}' any more; that id has 'Strangers' now" in run.out
+        # What is not about the group was taken back.
+        assert mi.user("bruno")["last_name"] == "Before"
+
+    def test_a_default_group_that_has_another_name_now_is_told_without_a_traceback(
+        self, ask: Ask, provision: Provision, mi: MetricInsights, before: object
+    ) -> None:
+        mi.leave(DEFAULT_GROUP, "bruno")
+        provision("--force", "Finance")
+        state = mi.system.state
+        (group_id,) = [key for key, each in state.groups.items() if each.name == DEFAULT_GROUP]
+        state.update_group(group_id, name="Everybody")
+        run = ask("undo", self.number(ask), "--yes")
+        assert run.code == 1
+        assert f"'{login('bruno')}' cannot be taken out: MI has no group" in run.out
+        assert "Traceback" not in said(run)
+        assert login("bruno") in mi.members("Everybody")
+        assert login("bruno") not in mi.members("Finance")
+
+    @pytest.mark.parametrize("how", [["-n"], ["--sync-user-limit", "1"]])
+    def test_a_run_that_has_written_nothing_needs_no_server_to_be_taken_back(
+        self, okta_mi: Callable[..., Run], ask: Ask, provision: Provision, before: object, how: list[str]
+    ) -> None:
+        provision(*how, "Finance")
+        number = self.number(ask)
+        run = okta_mi("undo", number, "--yes", env={})
+        assert (run.code, run.err) == (0, "")
+        assert f"There is nothing to take back: run {number} has made no change." in run.out
+        assert json.loads(okta_mi("undo", number, "--json", env={}).out)["changes"] == []
+
+    def test_of_a_look_for_drift_and_of_an_empty_run_nothing_is_taken_back(
+        self, ask: Ask, provision: Provision, before: object
+    ) -> None:
+        ask("plan", "Finance")
+        assert "has made no change" in ask("undo", self.number(ask)).out
+        provision("Finance")
+        provision("Finance")
+        assert "has made no change" in ask("undo", self.number(ask), "--yes").out
+
+    def test_that_nothing_is_left_is_said_and_is_no_run(self, ask: Ask, provision: Provision, before: object) -> None:
+        provision("Finance")
+        run = self.number(ask)
+        ask("undo", run, "--yes")
+        undo = self.number(ask)
+        for words in ([], ["--yes"]):
+            again = ask("undo", run, *words)
+            assert (again.code, f"Nothing of run {run} is left to take back." in again.out) == (0, True)
+            assert "--yes" not in again.out
+        assert self.number(ask) == undo
 
     def test_another_server_is_refused(
         self, okta_mi: Callable[..., Run], ask: Ask, provision: Provision, before: object

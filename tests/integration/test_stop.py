@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from okta_mi_provider.cli.lock import one_at_a_time
 from tests.integration.conftest import OKTA_MI
 from tests.integration.world import ENVIRONMENT, World, read_document
 
@@ -139,3 +140,24 @@ def test_a_request_under_way_is_waited_for(world: World, tmp_path: Path) -> None
     assert process.returncode == 1
     assert [change["status"] for change in document["changes"]] == ["done", "planned"]
     assert world.mi.writes() == ["POST /api/user_group"]
+
+
+def test_whoever_stops_waiting_for_another_sync_sees_no_traceback(world: World) -> None:
+    with one_at_a_time(world.mi.url, ["Finance"]):
+        process = subprocess.Popen(
+            [str(OKTA_MI), "provision", *world.options, "Finance"],
+            env={**os.environ, **ENVIRONMENT},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stderr
+            assert "waiting for it to end" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == "Interrupted.\n"
+            # A shell that sees it die of the signal ends its loop as well.
+            assert process.wait() == -signal.SIGINT
+        finally:
+            process.kill()
+            process.communicate()

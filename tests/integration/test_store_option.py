@@ -75,6 +75,8 @@ def test_a_store_that_cannot_be_opened_is_bad_usage_and_nothing_is_sent(
 
     assert run.code == 2
     assert message in run.err
+    # What was given, and not a setting that nobody has touched.
+    assert ("--store" in run.err, "[okta_mi] store" in run.err) == (True, False)
     assert "very-secret" not in run.err
     assert len(run.err.splitlines()) == 1
     assert world.requests_sent() == 0
@@ -170,7 +172,7 @@ def test_a_store_that_fails_in_the_middle_stops_the_writes_and_is_told(
 ) -> None:
     from okta_mi_provider.store.errors import StoreUnavailable
 
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise StoreUnavailable("The store is busy.")
 
     monkeypatch.setattr("okta_mi_provider.store.changes.begin", busy)
@@ -187,7 +189,7 @@ def test_who_is_removed_by_a_later_run_is_known_from_the_store(
 ) -> None:
     world.mi.add_group("Finance")
     world.mi.add_user("hand", "Finance")
-    provision("-a", "all", "Finance")
+    provision("-a", "all", "--prune", "managed", "Finance")
     world.okta.leave("Finance", "bruno")
 
     run = provision("-a", "all", "--prune", "managed", "Finance")

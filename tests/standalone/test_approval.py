@@ -148,6 +148,19 @@ def test_a_rejection_writes_nothing_and_is_in_the_report(alice: Page, waiting: W
     assert report["error"].startswith("alice has rejected plan")
 
 
+def test_whoever_triggers_a_run_with_the_digest_of_a_rejected_plan_has_approved_nothing(waiting: Waiting) -> None:
+    """Airflow's interface takes values that no form offers."""
+    digest = waiting.ended("Rejected")[2]["plan_digest"]
+    dag_id = GROUPS["Rejected"]
+
+    run_id = waiting.airflow.api.trigger(dag_id, {"approve_plan": digest})
+
+    assert waiting.airflow.api.wait_for_runs([(dag_id, run_id)], timeout=PATIENCE_S) == {(dag_id, run_id): "failed"}
+    tasks = {each["task_id"]: each["state"] for each in waiting.airflow.api.task_instances(dag_id, run_id)}
+    assert (tasks["fetch"], tasks["approve"]) == ("failed", "upstream_failed")
+    assert waiting.world.mi.members("Rejected") == logins("gone1.rejected", "gone2.rejected")
+
+
 def test_a_stale_plan_is_not_written_although_it_was_approved(alice: Page, waiting: Waiting) -> None:
     alice.goto(waiting.page("Stale"))
     expect(alice.get_by_role("button", name="Approve", exact=True)).to_be_visible()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from okta_mi_provider.settings import SyncSettings
@@ -12,6 +12,7 @@ from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import Change
 from okta_mi_provider.sync.run import Result, Sides, provision
 from tests.unit.worlds import DEFAULT_GROUP, mi_user, okta_user
 
@@ -52,6 +53,7 @@ class FakeMI:
     Attributes:
         dies_at: The process dies at the write of this number, counted from 1.
         dies_after: Whether that write is done.
+        stops_at: Somebody wants the sync to end at the write of this number.
         failing: Usernames whose writes are refused.
     """
 
@@ -60,9 +62,11 @@ class FakeMI:
     memberships: dict[str, set[str]] = field(default_factory=lambda: {DEFAULT_GROUP.id: set()})
     dies_at: int | None = None
     dies_after: bool = False
+    stops_at: int | None = None
     failing: set[str] = field(default_factory=set)
     host: str = HOST
     username_casefold: bool = True
+    acts_for: str | None = None
     writes: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
 
@@ -174,6 +178,16 @@ class FakeMI:
         return written
 
 
+class Mortal(StoreJournal):
+    """Is told nothing any more once the process is dead."""
+
+    mi: FakeMI
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        if self.mi.dies_at is None or self.mi.writes < self.mi.dies_at:
+            super().withdraw(changes)
+
+
 @dataclass
 class Sync:
     """Syncs between the two, with a store that remembers."""
@@ -182,8 +196,10 @@ class Sync:
     okta: FakeOkta = field(default_factory=FakeOkta)
     mi: FakeMI = field(default_factory=FakeMI)
 
-    def run(self, *groups: str, key: RunKey | None = None, by: str = "cron", **values: object) -> Result:
-        """One sync of a union of groups; `Sales` if none is given."""
+    def run(
+        self, *groups: str, key: RunKey | None = None, shared: bool = False, by: str = "cron", **values: object
+    ) -> Result:
+        """One sync of a union of groups; `Sales` if none is given. A command, if no key is."""
         settings = SyncSettings.from_mapping({"auto_create": "all", "max_removals": 1_000, **values})
         selectors = [GroupSelector(name=name) for name in groups or ("Sales",)]
         self.mi.writes = 0
@@ -191,13 +207,18 @@ class Sync:
             Sides(self.okta, self.mi, self.mi, 1),
             [selectors],
             settings,
-            journal_of=lambda name: StoreJournal(
-                self.store,
+            journal_of=lambda name: self.journal(
                 key or RunKey.of_command(name),
-                Beginning(settings, by, ORG, HOST, target_group=name, shared=key is None),
+                Beginning(settings, by, ORG, HOST, target_group=name, shared=shared or key is None),
             ),
+            stopped=lambda: self.mi.stops_at is not None and self.mi.writes >= self.mi.stops_at,
         )
         return result
+
+    def journal(self, key: RunKey, beginning: Beginning) -> StoreJournal:
+        journal = Mortal(self.store, key, beginning)
+        journal.mi = self.mi
+        return journal
 
     def crash(self, at: int, *, after: bool, **values: object) -> bool:
         """One that dies at a write. Whether it came to that."""

@@ -6,7 +6,7 @@ Everything real but the two servers: the sync, the diff, and the journal in a st
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, TargetGroup, TargetUser
+from okta_mi_provider.sync.plan import Change
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 
@@ -61,12 +62,14 @@ class MI:
 
     host = "https://mi.example.org"
     username_casefold = True
+    acts_for = None
 
     def __init__(self) -> None:
         self.people: dict[str, TargetUser] = {}
         self.ours: dict[str, str] = {}
         self.by_hand: set[str] = set()
         self.unclear: set[str] = set()
+        self.writes = 0
         self.writes_left: int | None = None
         self.dies_before = False
         self._next_id = 100
@@ -133,6 +136,7 @@ class MI:
         raise AssertionError("nobody is disabled here")
 
     def _live(self) -> None:
+        self.writes += 1
         if self.writes_left is not None and self.writes_left <= 0:
             raise Died
         if self.writes_left == 1 and self.dies_before:
@@ -145,6 +149,16 @@ class MI:
         """Dies after the effect, before anybody is told of it."""
         if self.writes_left == 0:
             raise Died
+
+
+class Mortal(StoreJournal):
+    """Is told nothing any more once the process is dead."""
+
+    mi: MI
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        if self.mi.writes_left is None:
+            super().withdraw(changes)
 
 
 @cache
@@ -166,6 +180,7 @@ class Histories(RuleBasedStateMachine):
         path.write_bytes(_empty_store())
         self.store = Store(f"sqlite:///{path}")
         self.runs = 0
+        self.in_doubt = False
         self.met: set[int] = set()
 
     def teardown(self) -> None:
@@ -200,6 +215,9 @@ class Histories(RuleBasedStateMachine):
         if user_id is None:
             login = self.okta.logins[number]
             user_id = self.mi.new_user(TargetUser("", login, f"{number}@example.com", "P", str(number), "regular"))
+            if self.in_doubt:
+                # A sync that died may have been about to create this very user.
+                self.mi.unclear.add(user_id)
         # Whether somebody was put there by a sync that died or by hand right after it, nobody can tell.
         if user_id not in self.mi.ours and user_id not in self.mi.unclear:
             self.mi.by_hand.add(user_id)
@@ -232,9 +250,15 @@ class Histories(RuleBasedStateMachine):
         try:
             self._sync()
         except Died:
+            self.in_doubt = True
             self.mi.unclear |= before - self.mi.members(MI_SALES)
         finally:
             self.mi.writes_left = None
+
+    @rule(after=st.integers(0, 3))
+    def sync_and_be_stopped(self, after: int) -> None:
+        enough = self.mi.writes + after
+        self._sync(stopped=lambda: self.mi.writes >= enough)
 
     @invariant()
     def nobody_is_there_twice(self) -> None:
@@ -250,14 +274,18 @@ class Histories(RuleBasedStateMachine):
         """The MI user of a person: their address tells, which nobody changes here."""
         return next((each.id for each in self.mi.people.values() if each.email == f"{number}@example.com"), None)
 
-    def _sync(self) -> None:
+    def _sync(self, stopped: Callable[[], bool] = lambda: False) -> None:
         self.runs += 1
         key = RunKey("okta_mi__Sales", f"run {self.runs}")
         # Not closed when the process dies: what is not written by then is lost.
-        journal = StoreJournal(self.store, key, Beginning(MANAGED, "somebody"))
+        journal = Mortal(self.store, key, Beginning(MANAGED, "somebody"))
+        journal.mi = self.mi
         sides = Sides(self.okta, self.mi, self.mi, 1)
-        (result,) = provision(sides, [[GroupSelector(name="Sales")]], MANAGED, journal_of=lambda _: journal)
+        (result,) = provision(
+            sides, [[GroupSelector(name="Sales")]], MANAGED, journal_of=lambda _: journal, stopped=stopped
+        )
         self.mi.unclear.clear()
+        self.in_doubt = False
         expected = State.REFUSED if not self.okta_scope() else None
         assert result.report.state is expected or not expected
         self.last = result.report
@@ -305,6 +333,16 @@ def test_who_was_about_to_be_added_when_the_sync_died_is_added_by_the_next_one_a
     history.leave(1)
     history.sync()
     assert list(history.mi.ours.values()) == ["p0"]
+
+
+def test_who_is_put_there_by_hand_where_a_sync_was_stopped_before_is_hand_made(history: Histories) -> None:
+    history.begin(people={0, 1}, hand=set())
+    history.sync_and_be_stopped(after=1)
+    assert list(history.mi.ours.values()) == ["p0"]
+    history.put_there_by_hand(1)
+    history.leave(1)
+    history.sync()
+    assert len(history.mi.by_hand) == 1
 
 
 def test_who_is_put_back_by_hand_after_we_had_put_him_there_and_somebody_had_taken_him_out_stays(

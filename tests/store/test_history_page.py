@@ -67,7 +67,7 @@ def sync(store: Store) -> Sync:
     made = Sync(store)
     made.okta.join("Sales", "ana", username="Ana@Example.com")
     made.okta.join("Sales", "bob")
-    made.run()
+    made.run(prune="managed")
     made.okta.join("Sales", "ana", username="Ana@Example.com", email="new@example.com")
     made.okta.leave("Sales", "bob")
     made.run(prune="managed")

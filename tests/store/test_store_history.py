@@ -107,7 +107,7 @@ class TestChanges:
         assert len(history.changes_of_group("Sales", planned=True)) == 3
 
     def test_of_a_group_since_a_time(self, sync: Sync, store: Store, history: History) -> None:
-        sync.run()
+        sync.run(prune="managed")
         age(store, 1)
         sync.okta.leave("Sales", "ana")
         sync.run(prune="managed")
@@ -147,15 +147,55 @@ class TestChanges:
         assert set(both) == {ana, bo}
         assert elsewhere == {}
 
-    def test_who_was_moved_by_later_runs(self, sync: Sync, history: History) -> None:
-        sync.run()
+    def test_what_later_runs_have_done_to_the_users_of_a_run(self, sync: Sync, history: History) -> None:
+        sync.run(prune="managed")
         sync.okta.join("Sales", "ana", last_name="Smith")
         sync.okta.leave("Sales", "Bö")
+        sync.okta.join("Sales", "cy")
         sync.run(prune="managed")
+        sync.okta.join("Sales", "ana", status="DEPROVISIONED")
+        sync.run(deprovision="disable")
 
-        first, second = reversed(history.runs())
-        assert history.moved_later(first) == {sync.mi.id_of("Bö")}
-        assert history.moved_later(second) == frozenset()
+        third, second, first = history.runs()
+        assert [(each.run, each.username, each.kind) for each in history.touched_later(first)] == [
+            (2, "ana", ChangeKind.UPDATE_USER),
+            (2, "Bö", ChangeKind.REMOVE_MEMBER),
+            (3, "ana", ChangeKind.DISABLE_USER),
+        ]
+        assert [(each.run, each.username) for each in history.touched_later(second)] == [(3, "ana")]
+        assert history.touched_later(third) == []
+
+    def test_what_a_later_run_may_have_done_counts_and_what_it_has_not_does_not(
+        self, sync: Sync, store: Store, history: History
+    ) -> None:
+        sync.run()
+        sync.okta.join("Sales", "ana", last_name="Smith")
+        sync.run()
+        for status, counts in (("begun", True), ("already", True), ("planned", False), ("failed", False)):
+            with store.writing() as connection:
+                connection.execute(update(CHANGES).where(CHANGES.c.run == 2).values(status=status))
+            assert bool(history.touched_later(history.runs()[1])) is counts, status
+
+    def test_what_was_noted_later_is_later_whichever_run_began_first(
+        self, sync: Sync, store: Store, history: History
+    ) -> None:
+        """One of them may have waited for somebody who approves it."""
+        sync.run()
+        sync.okta.join("Sales", "ana", last_name="Smith")
+        sync.run()
+        second, first = history.runs()
+        assert history.touched_later(second) == []
+        age(store, 2, LONG_AGO)
+        assert {each.run for each in history.touched_later(second)} == {1}
+        assert {each.run for each in history.touched_later(first)} == {2}
+
+    def test_another_server_has_other_users(self, sync: Sync, store: Store, history: History) -> None:
+        sync.run()
+        sync.okta.join("Sales", "ana", last_name="Smith")
+        sync.run()
+        with store.writing() as connection:
+            connection.execute(update(RUNS).where(RUNS.c.id == 2).values(host="https://other.example.org"))
+        assert history.touched_later(history.runs()[1]) == []
 
 
 class TestRetention:
@@ -167,9 +207,9 @@ class TestRetention:
             }
 
     def test_old_runs_go_but_not_what_later_ones_stand_on(self, sync: Sync, store: Store) -> None:
-        sync.run()
+        sync.run(prune="managed")
         sync.okta.join("Sales", "cy")
-        sync.run()
+        sync.run(prune="managed")
         sync.mi.failing = {"dan"}
         sync.okta.join("Sales", "dan")
         sync.run()
@@ -178,8 +218,9 @@ class TestRetention:
 
         store.forget_old(Retention())
 
-        # The second one is the last that was complete; its change stays, and so do the ledger and the links.
-        assert self.rows(store) == {"runs": 1, "changes": 1, "memberships": 3, "links": 3, "artifacts": 0}
+        # The second one is the last that was complete; its change stays, and so do the ledger and the links. The
+        # reports are young.
+        assert self.rows(store) == {"runs": 1, "changes": 1, "memberships": 3, "links": 3, "artifacts": 3}
         assert [run.id for run in History(store).runs()] == [2]
         sync.okta.leave("Sales", "ana")
         sync.mi.failing = set()

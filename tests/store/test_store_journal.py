@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError, StoreJournal
 from okta_mi_provider.store.runs import INTERRUPTED
-from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
+from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.store.settle import NOT_DONE
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
@@ -19,7 +20,7 @@ from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
-from tests.store.fakes import HOST, ORG, Sync
+from tests.store.fakes import HOST, ORG, Mortal, Sync
 from tests.unit.worlds import DEFAULT_GROUP, okta_user, snapshot
 
 RUN = RunKey("okta_mi__Sales", "manual__1")
@@ -181,6 +182,33 @@ class TestOneRun:
         assert run.approved_at is not None
         assert {change.approved_by for change in History(sync.store).changes_of_run(run.id)} == {"eve"}
 
+    def test_of_two_who_have_approved_one_plan_each_is_named_for_what_was_written_with_it(self, sync: Sync) -> None:
+        """The question was asked again in the middle, and somebody else has answered."""
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+        key, first = RunKey("dag", "1"), plan.changes[0]
+        for name, tried in (("eve", [first]), ("bob", []), ("cy", [])):
+            approval = Approval("approved", name, "2026-11-24T10:00:00+00:00", plan.digest)
+            beginning = Beginning(SyncSettings(approve="always"), "cron")
+            journal = StoreJournal(sync.store, key, beginning, approval=approval).resumed()
+            journal.planned(plan)
+            journal.begin(tried)
+
+        run = History(sync.store).runs()[0]
+        assert run.approved_by == "cy"
+        assert [change.approved_by for change in History(sync.store).changes_of_run(run.id)] == [
+            "eve" if change == first else "cy" for change in plan.changes
+        ]
+
+    def test_whoever_names_the_digest_of_a_plan_that_needs_no_approval_has_not_approved_it(self, sync: Sync) -> None:
+        plan = sync.run(dry_run=True).report.plan
+        assert plan is not None
+
+        sync.run(approve_plan=plan.digest, by="eve")
+
+        run = History(sync.store).runs()[0]
+        assert (run.plan_digest, run.triggered_by, run.approved_by) == (plan.digest, "eve", None)
+
     def test_that_the_end_cannot_be_noted_is_told_and_loses_no_report(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -266,10 +294,31 @@ class TestLedger:
 
         assert set(ledger(sync)) == {"ana", "bob"}
 
+    def test_what_a_run_has_made_that_was_killed_and_never_repeated_is_forgotten_all_the_same(self, sync: Sync) -> None:
+        sync.okta.join("Sales", "cy")
+        assert sync.crash(at=4, after=True, target_group="T")
+        killed = History(sync.store).runs()[0]
+        # What has become of its changes is found out by another sync into the group, which does not end it.
+        sync.run(key=RunKey("other", "1"), target_group="T")
+        assert History(sync.store).run(killed.id).state is None  # type: ignore[union-attr]
+        made = {name for name, row in ledger(sync, "T").items() if row.run == killed.id}
+        assert made == {"ana", "bob", "cy"}
+        for name in ("bob", "cy"):
+            sync.mi.take_out(name, "T")
+            sync.okta.leave("Sales", name)
+        with sync.store.writing() as connection:
+            noted = datetime.now(UTC) - timedelta(days=2)
+            connection.execute(update(MEMBERSHIPS).where(MEMBERSHIPS.c.username == "bob").values(at=noted))
+
+        sync.run(key=RunKey("other", "2"), target_group="T")
+
+        # Whoever is put in by hand from now on is nobody's but who has done so; of cy that will be known tomorrow.
+        assert set(ledger(sync, "T")) == {"ana", "cy"}
+
     def test_another_sync_into_the_group_does_not_manage_our_members(self, sync: Sync) -> None:
         sync.okta.join("Marketing", "cy")
-        sync.run(key=RunKey("a", "1"), target_group="T")
-        sync.run("Marketing", key=RunKey("b", "1"), target_group="T")
+        sync.run(key=RunKey("a", "1"), target_group="T", prune="managed")
+        sync.run("Marketing", key=RunKey("b", "1"), target_group="T", prune="managed")
         sync.okta.leave("Sales", "bob")
         sync.okta.leave("Marketing", "cy")
 
@@ -297,6 +346,56 @@ class TestLedger:
 
         assert "bob" not in sync.mi.names_in("T")
 
+    @pytest.mark.parametrize("of_tasks", [False, True], ids=["commands", "tasks of one operator"])
+    def test_who_was_put_into_the_mi_group_for_another_okta_group_is_not_managed_although_the_dag_is_the_same(
+        self, sync: Sync, of_tasks: bool
+    ) -> None:
+        """Commands into one MI group are kept under one name, and so are the tasks of a mapped operator."""
+        keys = [RunKey.of_task("dag", "task", "run", index) if of_tasks else RunKey.of_command("T") for index in (0, 1)]
+        sync.okta.join("Marketing", "cy", "dan")
+        for key, group in zip(keys, ("Sales", "Marketing"), strict=True):
+            sync.run(group, key=key, shared=True, target_group="T")
+        sync.okta.leave("Marketing", "cy")
+
+        refused = sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed").report
+
+        assert [(each.kind, each.user) for each in refused.changes] == [(ChangeKind.REMOVE_MEMBER, "cy")]
+        assert refused.plan is not None
+        approve = refused.plan.digest
+        sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed", approve_plan=approve)
+        assert sync.mi.names_in("T") == {"ana", "bob", "dan"}
+
+    def test_the_first_run_that_removes_more_people_waits_for_a_person(self, sync: Sync) -> None:
+        sync.run()
+        sync.okta.leave("Sales", "bob")
+
+        refused = sync.run(prune="managed").report
+
+        assert refused.state is State.REFUSED
+        assert "prune: off -> managed" in (refused.error or "")
+        assert refused.plan is not None
+        sync.run(prune="managed", approve_plan=refused.plan.digest)
+        assert sync.mi.names_in("Sales") == {"ana"}
+        # It was wanted: from now on leavers go by themselves. And to remove nobody any more is no harm.
+        sync.okta.join("Sales", "cy", "dan")
+        sync.run(prune="managed")
+        sync.okta.leave("Sales", "cy")
+        assert sync.run(prune="managed").report.state is State.DONE
+        sync.okta.join("Sales", "eve")
+        assert sync.run(prune="off").report.state is State.DONE
+
+    def test_a_run_of_a_former_version_has_not_noted_prune_and_makes_nothing_unusual(self, sync: Sync) -> None:
+        sync.run(prune="managed")
+        with sync.store.writing() as connection:
+            noted = connection.scalar(select(RUNS.c.fingerprint))
+            assert noted is not None
+            older = {name: value for name, value in noted.items() if name != "prune"}
+            connection.execute(update(RUNS).values(fingerprint=older))
+        sync.okta.leave("Sales", "bob")
+
+        assert sync.run(prune="managed").report.state is State.DONE
+        assert sync.mi.names_in("Sales") == {"ana"}
+
     def test_members_of_two_groups_that_are_synced_as_one_leave_when_they_are_in_neither(self, sync: Sync) -> None:
         sync.okta.join("Marketing", "bob", "cy")
         both = ("Sales", "Marketing")
@@ -312,12 +411,12 @@ class TestLedger:
         assert sync.mi.names_in("T") == {"ana"}
 
     def test_an_mi_that_was_installed_anew_has_other_people(self, sync: Sync) -> None:
-        sync.run()
+        sync.run(prune="managed")
         ids = {name: sync.mi.id_of(name) for name in ("ana", "bob")}
         for name, user_id in zip(("eve", "zoe"), ids.values(), strict=True):
             sync.mi.accounts[user_id] = replace(sync.mi.accounts[user_id], username=name, email=f"{name}@example.com")
 
-        sync.run(prune="managed")
+        assert sync.run(prune="managed").report.state is State.DONE
 
         assert {"eve", "zoe"} <= sync.mi.names_in("Sales")
 
@@ -332,6 +431,24 @@ class TestLinks:
         assert sync.mi.writes == 1, "the first name"
         assert {each.kind for each in result.report.findings} == {"renamed"}
         assert links(sync) == {"00u-ana": "ana", "00u-bob": "bob"}
+
+    def test_a_new_user_with_the_login_of_a_former_one_gets_nothing_of_theirs(self, sync: Sync) -> None:
+        sync.run()
+        sync.okta.leave("Sales", "ana")
+        sync.run()
+        sync.okta.join("Sales", "ana", id="00u-new", email="new@example.com")
+
+        for _ in range(2):
+            report = sync.run().report
+            assert (report.state, report.changes) == (State.FAILED, ())
+            assert [(each.kind, each.user) for each in report.conflicts] == [("account_inherited", "ana")]
+        assert "00u-new" not in links(sync)
+        # Somebody gives the former account another name.
+        former = sync.mi.id_of("ana")
+        sync.mi.accounts[former] = replace(sync.mi.accounts[former], username="ana-former")
+        assert sync.run().report.state is State.DONE
+        assert sync.mi.id_of("ana") != former
+        assert links(sync)["00u-new"] == "ana"
 
     def test_those_who_are_found_by_name_are_linked_when_the_plan_is_written(self, sync: Sync) -> None:
         sync.mi.add_group("Sales")
@@ -367,13 +484,13 @@ class TestMemory:
         """What a sync would remember now."""
         found: list[Memory] = []
 
-        class Listening(StoreJournal):
+        class Listening(Mortal):
             def recall(self, *arguments: Any) -> Memory:
                 found.append(super().recall(*arguments))
                 return found[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tests.store.fakes.StoreJournal", Listening)
+            patch.setattr("tests.store.fakes.Mortal", Listening)
             sync.run(dry_run=True, **values)
         return found[0]
 
@@ -563,7 +680,7 @@ class TestCrash:
         assert "bob" in sync.mi.names_in("Sales")
 
     def test_a_removal_that_was_done_is_ours(self, sync: Sync) -> None:
-        sync.run()
+        sync.run(prune="managed")
         sync.okta.leave("Sales", "bob")
         assert sync.crash(at=1, after=True, prune="managed")
         assert "bob" in ledger(sync)
@@ -607,6 +724,44 @@ class TestCrash:
         assert 90 - 20 - 1 <= done <= 90
         sync.run()
         assert len(sync.mi.names_in("Sales")) == len(ledger(sync)) == 102
+
+
+class TestOrderlyEnd:
+    """A sync ends before its plan does, and knows what it has not sent."""
+
+    def test_what_was_announced_and_not_sent_is_planned_again(self, sync: Sync) -> None:
+        sync.mi.stops_at = 2
+        assert "Stopped before the end; 1 change" in str(sync.run().cause)
+
+        assert statuses(sync, 1) == {None: Status.DONE, "ana": Status.DONE, "bob": Status.PLANNED}
+
+    def test_who_is_put_there_by_hand_after_the_brake_has_kept_a_sync_from_it_is_hand_made(self, sync: Sync) -> None:
+        names = [f"u{number:03}" for number in range(40)]
+        sync.okta.join("Sales", *names)
+        sync.mi.failing = {"ana", "bob", *names}
+        assert "the rest was not tried" in str(sync.run().cause)
+        assert statuses(sync, 1)["u039"] is Status.PLANNED
+        sync.mi.failing = set()
+        sync.mi.add_user("u039", "Sales")
+        sync.okta.leave("Sales", "u039")
+
+        sync.run(prune="managed")
+
+        assert "u039" in sync.mi.names_in("Sales")
+        assert "u039" not in ledger(sync)
+
+    def test_that_it_cannot_be_noted_hides_no_other_reason(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise StoreError("The disk is full.")
+
+        monkeypatch.setattr("okta_mi_provider.store.changes.withdraw", fail)
+        sync.mi.stops_at = 2
+
+        assert str(sync.run().cause).startswith("Stopped before the end")
+        assert "1 change not sent, and that could not be noted: The disk is full." in caplog.text
+        assert statuses(sync, 1)["bob"] is Status.BEGUN
 
 
 class TestTries:
@@ -677,6 +832,38 @@ class TestTries:
         assert journal.outcomes(plan)[ana.key].status is Status.ALREADY
         assert ledger(sync) == {}
         assert links(sync) == {"00u-ana": "ana"}
+
+    def test_what_is_withdrawn_is_again_what_it_was(self, sync: Sync, plan: Plan) -> None:
+        group, ana, bob = plan.changes
+        journal = self.journal(sync)
+        journal.planned(plan)
+        self.tried(journal, group, Status.DONE, target_id="7")
+        self.tried(journal, ana, Status.FAILED, error="busy", passing=True)
+        before = journal.outcomes(plan)
+        journal.begin([ana, bob])
+        journal.withdraw([ana, bob])
+
+        assert journal.outcomes(plan) == before
+        assert statuses(sync, journal.run) == {None: Status.DONE, "ana": Status.FAILED, "bob": Status.PLANNED}
+
+    def test_what_another_try_may_have_sent_stays_in_doubt(self, sync: Sync, plan: Plan) -> None:
+        _, ana, bob = plan.changes
+        first = self.journal(sync)
+        first.start()
+        second = self.journal(sync)
+        for journal in (first, second):
+            journal.planned(plan)
+        first.begin([ana])
+        second.begin([ana])
+        first.begin([bob])
+        second.begin([bob])
+        second.withdraw([ana])
+        first.withdraw([bob])
+
+        assert {name: status for name, status in statuses(sync, first.run).items() if name} == {
+            "ana": Status.BEGUN,
+            "bob": Status.BEGUN,
+        }
 
     @pytest.mark.parametrize("late", [Status.ALREADY, Status.FAILED])
     def test_what_one_try_has_done_is_done_whatever_the_other_one_says(

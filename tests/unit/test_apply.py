@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, Written, apply, upsert_users
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError, TooManyFailures
+from okta_mi_provider.sync.journal import NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change, Plan
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -190,6 +193,33 @@ def test_what_is_settled_is_not_tried_again() -> None:
     assert [user for _, user, _ in mi.calls] == ["bob"]
 
 
+class AnotherTry(NoJournal):
+    """Hears from another try that some changes are settled."""
+
+    def __init__(self, settled: set[str]) -> None:
+        self.settled = settled
+
+    def begin(self, changes: Sequence[Change]) -> set[str]:
+        return {change.key for change in changes} & self.settled
+
+
+def test_what_another_try_has_settled_meanwhile_is_not_sent() -> None:
+    names = [f"u{number:03}" for number in range(120)]
+    plan, mi = _plan(*names), FakeMI()
+    settled = {change.key for change in plan.changes if change.user and change.user.endswith("0")}
+    outcomes = list(upsert_users(plan, MI_SALES, mi, 2, journal=AnotherTry(settled)))
+    assert sorted(user for _, user, _ in mi.calls) == [name for name in names if not name.endswith("0")]
+    assert len(outcomes) == 108
+
+
+def test_where_all_but_what_is_settled_was_tried_there_is_nothing_to_stop() -> None:
+    names = [f"u{number:03}" for number in range(60)]
+    plan, mi = _plan(*names), FakeMI(failing=dict.fromkeys(names, Refused("no")))
+    settled = {change.key for change in plan.changes if change.user not in names[:20]}
+    outcomes, error = _all(upsert_users(plan, MI_SALES, mi, 1, journal=AnotherTry(settled)))
+    assert (len(outcomes), error) == (20, None)
+
+
 def test_a_stop_begins_no_new_write() -> None:
     mi = FakeMI()
     outcomes = list(apply(_plan(*(f"u{number}" for number in range(100))), mi, 2, stopped=lambda: len(mi.calls) >= 5))
@@ -254,31 +284,87 @@ def test_a_leaver_who_cannot_be_taken_out_stops_nobody() -> None:
     assert [(each.change.user, each.status) for each in outcomes] == [("bob", Status.FAILED), ("cy", Status.DONE)]
 
 
+class Notes(NoJournal):
+    """Keeps what it is told of."""
+
+    def __init__(self, mi: FakeMI) -> None:
+        self.mi = mi
+        self.batches: list[list[Change]] = []
+        self.withdrawn: list[str] = []
+
+    @property
+    def announced(self) -> list[str]:
+        return [change.key for batch in self.batches for change in batch]
+
+    def begin(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        sent = {user for _, user, _ in self.mi.calls}
+        assert not sent & {change.user for change in changes}
+        self.batches.append(list(changes))
+        return ()
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("mi-write")]
+        self.withdrawn += [change.key for change in changes]
+
+
 def test_every_change_is_announced_before_it_is_sent_some_at_a_time() -> None:
     mi = FakeMI()
-    announced: list[list[str | None]] = []
-
-    def announce(changes: Sequence[Change]) -> None:
-        sent = {user for _, user, _ in mi.calls}
-        assert not sent & {change.user for change in changes}
-        announced.append([change.user for change in changes])
-
+    notes = Notes(mi)
     names = [f"u{number:03}" for number in range(120)]
-    outcomes = list(apply(_plan(*names), mi, 3, announce=announce))
-    assert [len(batch) for batch in announced] == [50, 50, 20]
-    assert [name for batch in announced for name in batch] == names
+    outcomes = list(apply(_plan(*names), mi, 3, journal=notes))
+    assert [len(batch) for batch in notes.batches] == [50, 50, 20]
+    assert [change.user for batch in notes.batches for change in batch] == names
     assert len(outcomes) == 120
+    assert notes.withdrawn == []
 
 
 def test_what_is_not_announced_is_not_sent() -> None:
     mi = FakeMI()
 
-    def announce(changes: Sequence[Change]) -> None:
-        raise Away("the store is full")
+    class Full(Notes):
+        def begin(self, changes: Sequence[Change]) -> tuple[str, ...]:
+            raise Away("the store is full")
 
-    outcomes, error = _all(apply(_plan("ana"), mi, 2, announce=announce))
+    notes = Full(mi)
+    outcomes, error = _all(apply(_plan("ana"), mi, 2, journal=notes))
     assert isinstance(error, Away)
-    assert (outcomes, mi.calls) == ([], [])
+    assert (outcomes, mi.calls, notes.withdrawn) == ([], [], [])
+
+
+@given(
+    names=st.integers(1, 130),
+    concurrency=st.integers(1, 4),
+    refused=st.sets(st.integers(0, 129), max_size=40),
+    dead=st.none() | st.integers(0, 129),
+    stop_after=st.none() | st.integers(0, 130),
+    leave_after=st.none() | st.integers(1, 130),
+)
+def test_after_any_end_what_was_announced_has_an_outcome_or_was_withdrawn(
+    names: int,
+    concurrency: int,
+    refused: set[int],
+    dead: int | None,
+    stop_after: int | None,
+    leave_after: int | None,
+) -> None:
+    failing: dict[str, SyncError] = {f"u{number:03}": Refused("no") for number in refused}
+    if dead is not None:
+        failing[f"u{dead:03}"] = TokenDied("401")
+    mi = FakeMI(failing=failing)
+    notes = Notes(mi)
+    plan = _plan(*(f"u{number:03}" for number in range(names)))
+    stream = apply(
+        plan, mi, concurrency, journal=notes, stopped=lambda: stop_after is not None and len(mi.calls) >= stop_after
+    )
+    outcomes, _ = _all(islice(stream, leave_after))
+    stream.close()  # type: ignore[attr-defined]
+    keys = {change.user: change.key for change in plan.changes}
+    sent = {keys[user] for _, user, _ in mi.calls}
+    # Whoever leaves in the middle does not hear of those that were in flight: they are in doubt.
+    assert {each.change.key for each in outcomes} <= sent
+    if leave_after is None or len(outcomes) < leave_after:
+        assert {each.change.key for each in outcomes} == sent
+    assert sorted([*sent, *notes.withdrawn]) == sorted(notes.announced)
 
 
 @given(worlds(), any_settings())

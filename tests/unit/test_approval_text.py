@@ -76,9 +76,9 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
     return plan_of(*changes, group=draw(names), unusual=tuple(draw(st.lists(names, max_size=3))))
 
 
-@given(hostile_plans())
-def test_nothing_in_a_plan_is_markup(plan: Plan) -> None:
-    text = body(plan, hours=24)
+@given(hostile_plans(), names)
+def test_nothing_in_a_plan_or_in_what_was_chosen_for_it_is_markup(plan: Plan, chosen: str) -> None:
+    text = body(plan, hours=24, chosen={"only_user": chosen})
 
     assert kinds(text) <= {
         "paragraph", "inline", "text", "text_special", "strong", "em", "bullet_list", "list_item", "heading",

@@ -108,6 +108,18 @@ def test_a_protected_administrator_stays_one(world: Snapshot, settings: SyncSett
 
 
 @given(worlds(), any_settings())
+def test_the_account_that_the_sync_acts_for_is_neither_disabled_nor_given_another_type(
+    world: Snapshot, settings: SyncSettings
+) -> None:
+    after = project(world.target, diff(world, replace(settings, protect_administrators=False)))
+    now = {user.id: (user.type, user.enabled) for user in after.users}
+    own = (world.target.acts_for or "").casefold()
+    assert all(
+        now[each.id] == (each.type, each.enabled) for each in world.target.users if each.username.casefold() == own
+    )
+
+
+@given(worlds(), any_settings())
 def test_types_of_existing_users_change_only_with_force(world: Snapshot, settings: SyncSettings) -> None:
     plan = diff(world, replace(settings, force=False))
     assert not [each for each in plan.changes if each.before and "type" in each.fields]
@@ -143,6 +155,21 @@ def test_nobody_gets_an_address_that_belongs_to_somebody_else(world: Snapshot, s
         if change.kind is ChangeKind.CREATE_USER or "email" in change.fields:
             assert change.after is not None
             assert taken.get(change.after.email.casefold(), set()) <= {change.after.id}
+
+
+@given(worlds(), any_settings())
+def test_nobody_is_given_the_account_of_a_former_user_with_another_address(
+    world: Snapshot, settings: SyncSettings
+) -> None:
+    accounts = {user.id: user for user in world.target.users}
+    people = {user.id: user for user in world.source.users}
+    plan = diff(world, settings)
+    taken = {(each.after.id, each.source_id) for each in plan.changes if each.after and each.kind not in REMOVALS}
+    taken |= {(each.user_id, each.source_id) for each in plan.matched}
+    for user_id, source_id in taken:
+        if user_id in world.memory.former:
+            assert source_id is not None
+            assert accounts[user_id].email.casefold() == people[source_id].email.casefold()
 
 
 @given(worlds(), any_settings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,16 @@ class TestDeprovision:
         assert ("protected", "ana") in told(plan)
         assert not [each for each in plan.changes if each.user == "ana"]
 
+    @pytest.mark.parametrize("protect", [True, False])
+    def test_the_account_that_the_sync_acts_for_stays_enabled(self, protect: bool) -> None:
+        admin = replace(ANA, type="administrator")
+        world = snapshot([okta_user("ana", status="DEPROVISIONED"), okta_user("bob")], [admin])
+        world = replace(world, target=replace(world.target, acts_for="Ana"))
+        plan = diff(world, settings(deprovision="disable", protect_administrators=protect))
+        assert ("own_account", "ana") in told(plan)
+        assert ("protected", "ana") not in told(plan)
+        assert not [each for each in plan.changes if each.user == "ana"]
+
     def test_an_account_that_somebody_active_has_now_stays_enabled(self) -> None:
         world = snapshot(
             [okta_user("ana", status="DEPROVISIONED"), okta_user("ana", id="00u-new", email="new@example.com")],
@@ -150,6 +161,11 @@ class TestDrift:
         plan = diff(three(), settings(mode="drift", prune="managed"))
         assert removed(plan) == {"leo"}
         assert told(plan) == [("added_by_hand", "hans")]
+
+    def test_a_group_that_mi_does_not_have_is_a_difference_also_where_none_is_created(self) -> None:
+        plan = diff(snapshot([okta_user("ana")], [ANA], group=None), settings(mode="drift"))
+        assert plan.changes == ()
+        assert plan.differs
 
     def test_without_a_difference_there_is_nothing_to_tell(self) -> None:
         world = snapshot([okta_user("ana")], [ANA], members={ANA.id})

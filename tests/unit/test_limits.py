@@ -97,6 +97,27 @@ def test_created_and_changed_users_have_limits_of_their_own() -> None:
         assert said in "".join(plan.unusual)
 
 
+@pytest.mark.parametrize("members", [0, 3, 9, 10])
+def test_a_share_of_a_small_group_limits_neither_the_created_nor_the_changed(members: int) -> None:
+    there = [mi_user(f"m{number}") for number in range(members)]
+    changed = [okta_user(user.username, last_name="Other") for user in there]
+    new = [okta_user(f"n{number}") for number in range(12)]
+    world = snapshot([*new, *changed], there, members={user.id for user in there})
+    for values in ({"max_creates": "20%"}, {"max_updates": "20%"}):
+        assert bool(diff(world, settings(auto_create="all", **values)).unusual) is (members >= 10)
+
+
+def test_all_is_no_limit_whatever_it_is_a_share_of() -> None:
+    people = [okta_user(f"u{number}", status="DEPROVISIONED") for number in range(12)]
+    world = snapshot(
+        [*people, *(okta_user(f"n{number}") for number in range(12))], [mi_user(f"u{number}") for number in range(12)]
+    )
+    everything = {"max_removals": "100%", "max_creates": "100%", "max_updates": "100%"}
+    plan = diff(world, settings(auto_create="all", deprovision="disable", **everything))
+    assert len(plan.changes) == 24
+    assert plan.unusual == ()
+
+
 def test_lesson_01_an_empty_source_is_refused_when_prune_is_on_whoever_approves_it() -> None:
     world = crowd(0, 12)
     for prune in ("managed", "all"):
@@ -148,8 +169,25 @@ def test_lesson_18_the_first_run_after_a_change_of_filter_mapping_or_target_wait
 def test_other_settings_may_change() -> None:
     last = LastSync(fingerprint(settings(), [SALES], "Sales"), 1)
     world = snapshot([okta_user("ana")], memory=Memory(last=last))
-    for values in ({"user_type": "power_user"}, {"force": True}, {"summary": "full"}, {"prune": "managed"}):
+    for values in ({"user_type": "power_user"}, {"force": True}, {"summary": "full"}, {"deprovision": "disable"}):
         assert diff(world, settings(auto_create="all", **values)).unusual == ()
+
+
+@pytest.mark.parametrize("before", ["off", "managed", "all"])
+@pytest.mark.parametrize("now", ["off", "managed", "all"])
+def test_to_remove_more_people_than_before_is_unusual_and_to_remove_fewer_is_not(before: str, now: str) -> None:
+    last = LastSync(fingerprint(settings(prune=before), [SALES], "Sales"), 1)
+    world = snapshot([okta_user("ana")], memory=Memory(last=last))
+    more = (before, now) in {("off", "managed"), ("off", "all"), ("managed", "all")}
+    plan = diff(world, settings(auto_create="all", prune=now))
+    assert [f"prune: {before} -> {now}" in each for each in plan.unusual] == [True] * more
+
+
+def test_what_the_last_sync_has_not_noted_has_not_changed() -> None:
+    noted = fingerprint(settings(), [SALES], "Sales")
+    del noted["prune"]
+    world = snapshot([okta_user("ana")], memory=Memory(last=LastSync(noted, 1)))
+    assert diff(world, settings(auto_create="all", prune="all")).unusual == ()
 
 
 def test_a_change_of_settings_that_changes_nothing_is_nothing() -> None:

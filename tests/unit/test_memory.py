@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.explain import explain
 from okta_mi_provider.sync.memory import Link, Memory, recollect
-from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.model import TargetUser
+from okta_mi_provider.sync.plan import ChangeKind, FindingClass
 from okta_mi_provider.sync.snapshot import Snapshot
 from tests.unit.worlds import MI_SALES, mi_user, okta_user, settings, snapshot
 
@@ -69,7 +73,40 @@ def test_a_link_that_the_username_tells_anyway_is_not_kept_in_mind() -> None:
     assert (memory.links, memory.unlinked) == ({}, {"00u2"})
 
 
-def test_a_reused_login_is_told() -> None:
+def test_who_gets_the_login_of_a_former_user_does_not_inherit_the_account() -> None:
+    admin = mi_user("ana", type="administrator")
+    world = snapshot([okta_user("ana", id="00u2", email="other@example.com")], [admin], members={admin.id})
+    world = with_memory(world, links=[Link("00u1", admin.id, "ana")])
+    for chosen in (settings(auto_create="all"), settings(force=True), settings(match_by=["username", "email"])):
+        plan = diff(world, chosen)
+        assert (plan.changes, plan.matched, plan.conflicts) == ((), (), 1)
+        (finding,) = plan.findings
+        assert (finding.kind, finding.user, finding.cls) == ("account_inherited", "ana", FindingClass.CONFLICT)
+        for part in ("(00u2)", "account of 00u1", "'ana@example.com', not 'other@example.com'", "rename the MI user"):
+            assert part in finding.message
+    (told,) = (step.lines for step in explain(world, settings(), "ana").steps if step.name == "match")
+    assert "account of 00u1" in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("account", "kinds", "findings"),
+    [
+        # As the message says: it is one person.
+        (mi_user("ana", email="OTHER@example.com"), [], ["relinked"]),
+        # Or it is not, and the former account gets another name.
+        (mi_user("ana-former", "id-ana"), [ChangeKind.CREATE_USER], []),
+    ],
+)
+def test_what_the_conflict_says_to_do_ends_it(
+    account: TargetUser, kinds: list[ChangeKind], findings: list[str]
+) -> None:
+    world = snapshot([okta_user("ana", id="00u2", email="other@example.com")], [account], members={"id-ana"})
+    plan = diff(with_memory(world, links=[Link("00u1", "id-ana", "ana")]), settings(auto_create="all"))
+    assert [each.kind for each in plan.changes] == kinds
+    assert [each.kind for each in plan.findings] == findings
+
+
+def test_who_is_created_anew_in_okta_with_login_and_address_keeps_the_account() -> None:
     world = snapshot([okta_user("ana", id="00u2")], [ANA], members={ANA.id})
     plan = diff(with_memory(world, links=[Link("00u1", ANA.id, "ana")]), settings())
     assert [finding.kind for finding in plan.findings] == ["relinked"]

@@ -108,7 +108,9 @@ def worlds(draw: st.DrawFn) -> Snapshot:
         members=draw(ids),
         default_members=draw(ids),
     )
-    world = replace(world, target=replace(world.target, username_casefold=draw(st.booleans())))
+    acts_for = draw(st.none() | _NAMES.filter(bool))
+    target_side = replace(world.target, username_casefold=draw(st.booleans()), acts_for=acts_for)
+    world = replace(world, target=target_side)
     return replace(world, memory=draw(memories(world)))
 
 

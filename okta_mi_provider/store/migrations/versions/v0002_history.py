@@ -54,7 +54,7 @@ def upgrade() -> None:
         op.alter_column(
             "okta_mi_artifacts",
             "kind",
-            comment="snapshot, plan, approval, report or failure",
+            comment="snapshot, plan, approval, checked, report or failure",
             existing_comment="snapshot, plan, report or failure",
             existing_type=sa.String(20),
             existing_nullable=False,

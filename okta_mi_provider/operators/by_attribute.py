@@ -1,0 +1,108 @@
+"""Task `sync`: one Okta group into the MI groups that an attribute of its users names."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from okta_mi_provider.okta_pool import sharers
+from okta_mi_provider.operators.base import Job, SyncOperator, ensuring, triggered_by
+from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.report import BACKFILL, failure_of
+from okta_mi_provider.operators.retry import try_again
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.report import Report, State
+from okta_mi_provider.sync.run import Result, Sides, provision
+from okta_mi_provider.sync.text import plural, quoted
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from okta_mi_provider.sync.journal import Journal
+
+log = logging.getLogger(__name__)
+
+#: How many groups a message names.
+_MOST_NAMED = 5
+
+
+class SyncByAttributeOperator(SyncOperator):
+    """Syncs each part of the Okta group with a plan, limits and an account of its own: a failed one stops no other.
+
+    In the store each is a run of this DAG. Trying the task again reads both sides again and does what is left.
+    """
+
+    def work(self, job: Job) -> dict[str, Any]:
+        """Returns the counts of all reports together, their number, and a state.
+
+        Raises:
+            AirflowFailException: If something failed for good or was refused, or conflicts remain.
+            AirflowException: If something failed that may pass.
+        """
+        from okta_mi_provider.hooks.store import retention  # noqa: PLC0415
+
+        settings = self.effective_settings(job.context)
+        keep = retention()
+        target = self.metric_insights(read_only=settings.only_looks)
+        sides = Sides(self.okta(sharers=sharers(self.pool)), target, ensuring(target), target.max_concurrency)
+        if job.is_backfill:
+            log.info("%s", BACKFILL.message)
+        journals = self._journals(job, sides, settings)
+        syncs = provision(sides, [self.selectors], settings, journal_of=journals, stopped=lambda: self.pauses.stopped)
+        results = []
+        for result in syncs:
+            results.append(result)
+            log_summary(result.report, settings)
+        job.store.forget_old(keep)
+        failed = [each for each in results if each.report.state is not State.DONE]
+        counts = {**_together([each.report for each in results]), "groups_named": len(results)}
+        if failed:
+            job.context["ti"].xcom_push(key="return_value", value={**counts, "state": _worst(failed).value})
+            self._fail(failed, job.context)
+        return {**counts, "state": State.DONE.value}
+
+    def _journals(self, job: Job, sides: Sides, settings: SyncSettings) -> Callable[[str], Journal]:
+        from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
+
+        def journal(target_group: str) -> Journal:
+            beginning = Beginning(
+                settings,
+                triggered_by(job.context),
+                sides.source.org,
+                sides.target.host,
+                [SourceGroup(each.id or "", each.name or "") for each in self.selectors],
+                target_group,
+                shared=True,
+            )
+            return StoreJournal(job.store, RunKey.of_group(job.run.dag_id, job.run.run_id, target_group), beginning)
+
+        return journal
+
+    def _fail(self, failed: Sequence[Result], context: Context) -> NoReturn:
+        named = [f"{quoted(each.report.target_group.name)}: {failure_of(each.report)}" for each in failed[:_MOST_NAMED]]
+        more = f" And {plural(len(failed) - _MOST_NAMED, 'more', 'more')}." if len(failed) > _MOST_NAMED else ""
+        message = f"{plural(len(failed), 'group')} of MI not as it should be. {' '.join(named)}{more}"
+        passing = next((each.cause for each in failed if each.cause and each.cause.passing), None)
+        if self.pauses.stopped or passing or any(e.passing for each in failed for e in each.report.failures):
+            try_again(message, passing, context)
+        raise AirflowFailException(message)
+
+
+def _together(reports: Sequence[Report]) -> dict[str, Any]:
+    """The counts of all reports, added up. Who is in two groups counts twice."""
+    totals: dict[str, Counter[str]] = {}
+    for report in reports:
+        for part, numbers in report.counts().items():
+            totals.setdefault(part, Counter()).update(numbers)
+    return {part: dict(numbers) for part, numbers in totals.items()}
+
+
+def _worst(failed: Sequence[Result]) -> State:
+    """How the run has ended: failed, unless plans were refused and nothing else went wrong."""
+    states = {each.report.state for each in failed}
+    return State.FAILED if State.FAILED in states else State.REFUSED

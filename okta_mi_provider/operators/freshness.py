@@ -1,0 +1,112 @@
+"""Whether a plan is still what would be written now: what every task that writes asks before its first write.
+
+Tasks are cleared, and marked as done, hours and weeks later. So each of them asks for itself, and none relies on the
+one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from okta_mi_provider.operators.base import FETCH, Job, StoredPlan
+from okta_mi_provider.sync.approval import APPROVED, raise_if_stale, raise_if_too_old
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.fetch import fetch_directory, with_members
+from okta_mi_provider.sync.plan import ChangeKind, Plan
+
+if TYPE_CHECKING:
+    from okta_mi_provider.sync.apply import Outcome
+    from okta_mi_provider.sync.fetch import TargetReader
+    from okta_mi_provider.sync.model import Target
+    from okta_mi_provider.sync.report import Approval
+
+#: For so long what was read of MI is taken for what it is. A run that writes takes as long without looking up again.
+_YOUNG = timedelta(minutes=30)
+
+
+def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> None:
+    """Lets a plan be written, or finished, that is not too old, and that MI still makes.
+
+    MI is read again unless that can be spared: it was read a moment ago, or a user of this plan was written already,
+    for then it is no longer as the plan found it, and going on is right. Where a person was asked, only a look since
+    the answer counts.
+
+    Args:
+        job: Whose plan it is.
+        stored: The plan.
+        target: Makes whoever reads MI, if it has to be read.
+
+    Raises:
+        SyncError: If Okta was read too long ago, or MI cannot be read.
+        PlanStale: If MI now makes another plan.
+    """
+    plan, approval = stored.plan, _approved(job)
+    begun_at, now = job.store.begun_at(job.run), datetime.now(UTC)
+    assert begun_at is not None, "there is a plan"  # noqa: S101
+    advice = "Trigger a new run." if approval else f"Trigger a new run, or clear task {FETCH!r} and all after it."
+    raise_if_too_old(plan, read_at=begun_at, approval=approval, now=now, advice=advice)
+    look = _Look(job, stored, approval)
+    if now - (look.at or begun_at) < _YOUNG and (look.at or not approval):
+        return
+    tried = job.store.outcomes(job.run, plan, stored.digest)
+    if _is_begun(tried):
+        return
+    found = _plan_of_now(job, tried, target())
+    if found.digest != plan.digest and _is_begun(job.store.outcomes(job.run, plan, stored.digest)):
+        # Another try has looked as well, and written while this one was reading.
+        return
+    raise_if_stale(plan, found, approved=approval is not None, advice=advice)
+    look.note()
+
+
+class _Look:
+    """The note that MI was read again, and made the same plan. It goes with one plan, and one answer of a person."""
+
+    def __init__(self, job: Job, stored: StoredPlan, approval: Approval | None) -> None:
+        self._job = job
+        self._what = {"plan": stored.digest, "approved_at": approval.at if approval else None}
+
+    @property
+    def at(self) -> datetime | None:
+        """When it was read; None if it was not."""
+        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+
+        found = self._job.store.find(self._job.run, ArtifactKind.CHECKED)
+        return found.at if found and found.data == self._what else None
+
+    def note(self) -> None:
+        """Notes that it was read just now."""
+        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+
+        self._job.store.save(self._job.run, ArtifactKind.CHECKED, self._what)
+
+
+def _approved(job: Job) -> Approval | None:
+    approval = job.approval()
+    return approval if approval and approval.answer == APPROVED else None
+
+
+def _is_begun(tried: Mapping[str, Outcome]) -> bool:
+    """Whether a user was written, or was about to be."""
+    return any(each.change.kind is not ChangeKind.CREATE_GROUP for each in tried.values())
+
+
+def _plan_of_now(job: Job, tried: Mapping[str, Outcome], client: TargetReader) -> Plan:
+    """What Okta as it was read, and MI as it is now but for the group that this run has created, make."""
+    settings, snapshot = job.settings(), job.snapshot()
+    target = with_members(fetch_directory(client, settings), client, snapshot.source, settings)
+    made = {each.target_id for each in tried.values() if each.target_id}
+    return diff(replace(snapshot, target=_without(target, made)), settings)
+
+
+def _without(target: Target, group_ids: set[str]) -> Target:
+    """MI without these groups, as long as nobody is in them."""
+    empty = {each for each in group_ids if not target.members.get(each)}
+    return replace(
+        target,
+        groups=tuple(group for group in target.groups if group.id not in empty),
+        members={group_id: users for group_id, users in target.members.items() if group_id not in empty},
+    )

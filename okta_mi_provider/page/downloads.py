@@ -1,0 +1,68 @@
+"""Every table as a file for a spreadsheet: the same rows as on its page, all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from okta_mi_provider.page import spreadsheet, words
+from okta_mi_provider.page.desk import NotThere, Seen
+from okta_mi_provider.page.findings import conflicts
+from okta_mi_provider.page.overview import matching, overview
+from okta_mi_provider.page.plan import plan_of, row_of
+from okta_mi_provider.page.routes import Name, RunId, Text, find_run, wanted_of
+from okta_mi_provider.store.syncs import SyncKey
+
+router = APIRouter(prefix="/csv", default_response_class=StreamingResponse)
+
+
+@router.get("/syncs")
+def syncs(desk: Seen, q: Text = "", state: Text = "") -> Response:
+    """The latest run of every sync."""
+    lines = matching(overview(desk.syncs.latest(), desk.flows()), q, {state} if state in words.STATES else set())
+    rows = [spreadsheet.run_cells(each.run) for each in lines if each.run]
+    return _file("okta-sync", spreadsheet.RUNS, rows)
+
+
+@router.get("/group")
+def group(desk: Seen, dag: Name, group: Name = "") -> Response:
+    """All runs of a sync."""
+    runs = desk.syncs.runs(SyncKey(dag, group))
+    if not runs:
+        raise NotThere
+    return _file("okta-sync-runs", spreadsheet.RUNS, map(spreadsheet.run_cells, runs))
+
+
+@router.get("/run")
+def run(desk: Seen, run_id: RunId, q: Text = "", kind: Text = "", status: Text = "") -> Response:
+    """The plan of a run."""
+    plan = plan_of(desk.store, desk.lookup, find_run(desk, run_id), wanted_of(q, kind, status))
+    return _file(f"okta-sync-run-{run_id}", spreadsheet.PLAN, map(spreadsheet.plan_cells, plan.rows))
+
+
+@router.get("/user")
+def user(desk: Seen, who: Annotated[str, Query(alias="id", max_length=2000)]) -> Response:
+    """All changes of a user."""
+    found = desk.lookup.of_user(who)
+    if not found:
+        raise NotThere
+    rows = (spreadsheet.history_cells(each, row_of(each)) for each in found)
+    return _file("okta-sync-user", spreadsheet.HISTORY, rows)
+
+
+@router.get("/conflicts")
+def all_conflicts(desk: Seen) -> Response:
+    """What waits for a person."""
+    found = list(conflicts(desk.store, desk.syncs, desk.syncs.latest()))
+    return _file("okta-sync-conflicts", spreadsheet.CONFLICTS, map(spreadsheet.conflict_cells, found))
+
+
+def _file(name: str, columns: Sequence[str], rows: Iterable[Sequence[spreadsheet.Cell]]) -> Response:
+    return StreamingResponse(
+        spreadsheet.lines(columns, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )

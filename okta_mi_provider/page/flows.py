@@ -1,0 +1,73 @@
+"""What Airflow knows of the DAGs: when the next run is due, whether they are paused. For the API server only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+#: The tag of every generated DAG, and that of those whose entry in the groups file is wrong.
+TAG, ERROR_TAG = "okta_mi", "config-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A DAG as Airflow has it.
+
+    Attributes:
+        title: What people call it.
+        next_run: When the next run is due; None if none is.
+        paused: Nothing is scheduled until somebody unpauses it.
+        stale: No DAG file has it any more.
+        generated: It is one of the groups file.
+        broken: Its entry there is wrong, so that nothing is synced.
+    """
+
+    dag_id: str
+    title: str
+    next_run: datetime | None
+    paused: bool
+    stale: bool
+    generated: bool
+    broken: bool
+
+
+def all_dag_ids() -> set[str]:
+    """Ids of all DAGs of Airflow, whoever may read them."""
+    from airflow.models.dag import DagModel  # noqa: PLC0415 - Airflow's tables are for its own processes only
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    with create_session() as session:
+        return set(session.scalars(select(DagModel.dag_id)))
+
+
+def flows(readable: Collection[str], *, of: Collection[str] = ()) -> dict[str, Flow]:
+    """Those that Airflow has of some DAGs, and all generated ones.
+
+    Args:
+        readable: Ids of the DAGs that may be told of.
+        of: Ids of DAGs that are wanted although they are not generated ones.
+    """
+    from airflow.models.dag import DagModel, DagTag  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import or_, select  # noqa: PLC0415
+
+    with create_session() as session:
+        tagged = session.execute(select(DagTag.dag_id, DagTag.name).where(DagTag.name.in_((TAG, ERROR_TAG)))).all()
+        generated = {dag_id for dag_id, tag in tagged if tag == TAG}
+        broken = generated.intersection(dag_id for dag_id, tag in tagged if tag == ERROR_TAG)
+        query = select(DagModel).where(or_(DagModel.dag_id.in_(generated), DagModel.dag_id.in_(sorted(of))))
+        return {
+            each.dag_id: Flow(
+                dag_id=each.dag_id,
+                title=each.dag_display_name or each.dag_id,
+                next_run=each.next_dagrun_create_after,
+                paused=bool(each.is_paused),
+                stale=bool(each.is_stale),
+                generated=each.dag_id in generated,
+                broken=each.dag_id in broken,
+            )
+            for each in session.scalars(query)
+            if each.dag_id in readable
+        }

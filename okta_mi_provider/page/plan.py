@@ -1,0 +1,176 @@
+"""What a run was to write, as rows: from the history, or, where it has not come to that, from what its tasks stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
+from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
+from okta_mi_provider.store.runs import latest
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.plan import ChangeKind, Plan
+
+Pair = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One change.
+
+    Attributes:
+        who: Names the user in an address: Okta id, else MI id, else username.
+        fields: Old and new value of each attribute that differs.
+        at: When its status was noted; None if it was not.
+    """
+
+    kind: ChangeKind
+    status: Status
+    user: str | None
+    group: str
+    who: str | None = None
+    fields: Mapping[str, Pair] = field(default_factory=dict)
+    error: str | None = None
+    at: datetime | None = None
+
+    @property
+    def danger(self) -> int:
+        """See `danger_of`."""
+        old, new = self.fields.get("type", (None, None))
+        return danger_of(self.kind, old, new, new_address="email" in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """A part of a plan.
+
+    Attributes:
+        total: How many changes are as wanted.
+        tally: How many there are of each kind and status, wanted or not.
+    """
+
+    rows: Sequence[PlanRow]
+    total: int
+    tally: Mapping[tuple[ChangeKind, Status], int]
+
+
+def row_of(change: ChangeRecord) -> PlanRow:
+    """A change of the history."""
+    old, new = change.old or {}, change.new or {}
+    return PlanRow(
+        kind=change.kind,
+        status=change.status,
+        user=change.username,
+        group=change.group.name,
+        who=change.source_id or change.user_id or change.username,
+        fields={each: (old.get(each), value) for each, value in new.items()},
+        error=change.error,
+        at=change.at,
+    )
+
+
+def plan_of(
+    store: Store, lookup: Lookup, run: RunRecord, wanted: Wanted, *, offset: int = 0, limit: int | None = None
+) -> PlanPage:
+    """The plan of a run, the dangerous changes first.
+
+    Args:
+        store: Where to look.
+        lookup: The history in it.
+        run: Which.
+        wanted: Which changes.
+        offset: How many of them to pass over.
+        limit: At most so many.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    tally = lookup.tally(run.id)
+    if tally:
+        found = lookup.of_run(run.id, wanted, offset=offset, limit=limit)
+        return PlanPage([row_of(each) for each in found], lookup.count_of_run(run.id, wanted), tally)
+    # Dry runs, drift, and plans that wait for a person are not in the history.
+    rows = sorted(_stored(store, run), key=lambda row: row.danger)
+    matching = [row for row in rows if _is_wanted(row, wanted)]
+    end = None if limit is None else offset + limit
+    return PlanPage(matching[offset:end], len(matching), Counter((row.kind, row.status) for row in rows))
+
+
+def stored_report(store: Store, run: RunRecord) -> Mapping[str, Any] | None:
+    """The JSON report of a run; None if there is none, or not any more.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    data = _artifact(store, run, ArtifactKind.REPORT)
+    # The report of an earlier attempt stays until there is a new one.
+    return data if data is not None and data.get("plan_digest") == run.plan_digest and run.state else None
+
+
+def stored_plan(store: Store, run: RunRecord) -> Plan | None:
+    """The plan that the tasks of a run hand each other; None if there is none, or not any more.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    data = _artifact(store, run, ArtifactKind.PLAN)
+    try:
+        plan = Plan.from_json(data) if data is not None else None
+    except (KeyError, TypeError, ValueError):
+        # Another version of the package has stored it; its form is nobody else's business.
+        return None
+    return plan if plan and run.plan_digest in {None, plan.digest} else None
+
+
+def _artifact(store: Store, run: RunRecord, kind: ArtifactKind) -> Mapping[str, Any] | None:
+    """What was stored, if it is of this attempt of the run."""
+    key = RunKey(run.dag_id, run.run_id)
+    with store.reading() as connection:
+        newest = latest(connection, key)
+    if newest is None or newest.id != run.id:
+        return None
+    try:
+        found = store.find(key, kind)
+    except ArtifactMissing:
+        return None
+    return found.data if found and isinstance(found.data, dict) else None
+
+
+def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
+    if plan := stored_plan(store, run):
+        return [
+            PlanRow(
+                kind=change.kind,
+                status=Status.PLANNED,
+                user=change.user,
+                group=change.group,
+                who=change.source_id or (change.after.id if change.after else None) or change.user,
+                fields={name: (old, new) for name, (old, new) in change.fields.items()},
+            )
+            for change in plan.changes
+        ]
+    report = stored_report(store, run) or {}
+    return [
+        PlanRow(
+            kind=ChangeKind(each["kind"]),
+            status=Status(each["status"]),
+            user=each["user"],
+            group=each["group"],
+            who=each["user"],
+            fields={name: (old, new) for name, (old, new) in each["fields"].items()},
+            error=each["error"],
+        )
+        for each in report.get("changes", ())
+    ]
+
+
+def _is_wanted(row: PlanRow, wanted: Wanted) -> bool:
+    """The same as `Lookup` does."""
+    if wanted.kind not in {None, row.kind} or wanted.status not in {None, row.status}:
+        return False
+    text = wanted.text.strip()
+    values = [row.user, row.group, *(value for pair in row.fields.values() for value in pair)]
+    return not text or text == row.who or any(text.casefold() in (value or "").casefold() for value in values)

@@ -1,0 +1,237 @@
+"""The addresses of the pages. All of them are read with GET, and ask for `Seen`: who asks, and what may be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from okta_mi_provider.page import sight, words
+from okta_mi_provider.page.desk import Desk, NotThere, Seen
+from okta_mi_provider.page.figures import figures_of
+from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
+from okta_mi_provider.page.flows import Flow
+from okta_mi_provider.page.overview import CHARTED, Line, group_charts, matching, overview, with_chart
+from okta_mi_provider.page.paging import Page
+from okta_mi_provider.page.plan import plan_of, row_of
+from okta_mi_provider.page.render import page
+from okta_mi_provider.store import RunRecord
+from okta_mi_provider.store.lookup import Wanted
+from okta_mi_provider.store.syncs import Ended, SyncKey
+from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.plan import ChangeKind, FindingClass
+from okta_mi_provider.sync.report import State
+
+router = APIRouter(default_response_class=HTMLResponse)
+
+#: Rows of a page.
+_SYNCS, _RUNS, _CHANGES, _CONFLICTS = 25, 25, 100, 50
+#: Most users that a search shows, and most notices of a run.
+_FOUND, _NOTICES = 50, 200
+
+Text = Annotated[str, Query(max_length=200)]
+#: An id or a name, as long as one may be.
+Name = Annotated[str, Query(max_length=2000)]
+Number = Annotated[int, Query(alias="page", ge=1, le=1_000_000)]
+RunId = Annotated[int, Query(alias="id", ge=1, le=2**31 - 1)]
+
+
+@router.get("/")
+def all_syncs(request: Request, desk: Seen, q: Text = "", state: Text = "", number: Number = 1) -> Response:
+    """Every sync with its last result."""
+    return _list(request, desk, overview(desk.syncs.latest(), desk.flows()), q=q, state=state, number=number)
+
+
+@router.get("/group")
+def group(request: Request, desk: Seen, dag: Name, group: Name = "", state: Text = "", number: Number = 1) -> Response:
+    """One sync: its numbers over time, and its runs."""
+    return _group(request, desk, SyncKey(dag, group), state=state, number=number)
+
+
+@router.get("/dag")
+def dag_tab(request: Request, desk: Seen, dag_id: Name, state: Text = "", number: Number = 1) -> Response:
+    """What stands in the tab of a DAG of Airflow, whatever DAG it is."""
+    keys = desk.syncs_of(dag_id)
+    if len(keys) == 1:
+        return _group(request, desk, keys[0], state=state, number=number)
+    if keys:
+        latest, flows = desk.syncs.latest(), desk.flows()
+        lines = overview({key: latest[key] for key in keys}, {dag_id: flows[dag_id]} if dag_id in flows else {})
+        return _list(request, desk, lines, q="", state=state, number=number)
+    return _nothing(request, desk, dag_id)
+
+
+@router.get("/dag-run")
+def dag_run_tab(request: Request, desk: Seen, dag_id: Name, run_id: Name) -> Response:
+    """What stands in the tab of a run of Airflow, whatever DAG it is of."""
+    keys = desk.syncs_of(dag_id)
+    found = desk.syncs.runs_named(sorted({key.dag_id for key in keys}), run_id)
+    if not found:
+        return _nothing(request, desk, dag_id, ran=bool(keys))
+    return run(request, desk, found[0].id) if len(found) == 1 else page(request, "runs.html", runs=found)
+
+
+@router.get("/run")
+def run(
+    request: Request,
+    desk: Seen,
+    run_id: RunId,
+    q: Text = "",
+    kind: Text = "",
+    status: Text = "",
+    number: Number = 1,
+) -> Response:
+    """One run: its numbers, what it found, and its plan."""
+    record = find_run(desk, run_id)
+    wanted = wanted_of(q, kind, status)
+    asked = Page(number, _CHANGES, 0)
+    plan = plan_of(desk.store, desk.lookup, record, wanted, offset=asked.size * (number - 1), limit=asked.size)
+    shown = Page(number, _CHANGES, plan.total)
+    if shown.number != number:
+        plan = plan_of(desk.store, desk.lookup, record, wanted, offset=shown.offset, limit=shown.size)
+    findings = findings_of(desk.store, record)
+    notices = [each for each in findings if each.cls is FindingClass.NOTICE]
+    return page(
+        request,
+        "run.html",
+        run=record,
+        figures=figures_of(record),
+        sync=SyncKey.of(record.dag_id, record.target_group.name),
+        dag=_dag_of(desk, record.dag_id),
+        # Twins share one message.
+        conflicts=list(dict.fromkeys(each.message for each in findings if each.cls is FindingClass.CONFLICT)),
+        notices=notices[:_NOTICES],
+        more_notices=max(0, len(notices) - _NOTICES),
+        plan=plan,
+        changes=sum(plan.tally.values()),
+        wanted=wanted,
+        shown=shown,
+        kinds_there={each for each, _ in plan.tally},
+        statuses_there={each for _, each in plan.tally},
+    )
+
+
+@router.get("/users")
+def users(request: Request, desk: Seen, q: Text = "") -> Response:
+    """The users whom a text could mean."""
+    text = q.strip()
+    found = desk.lookup.search(text, limit=_FOUND + 1) if text else []
+    if text and not found:
+        # An id of Okta or MI.
+        found = sorted({each.username for each in desk.lookup.identities(text) if each.username})
+    return page(request, "users.html", text=text, users=found[:_FOUND], more=len(found) > _FOUND)
+
+
+@router.get("/user")
+def user(
+    request: Request, desk: Seen, who: Annotated[str, Query(alias="id", max_length=2000)], number: Number = 1
+) -> Response:
+    """One user: every group, and every change."""
+    identities = desk.lookup.identities(who)
+    if not identities:
+        raise NotThere
+    shown = Page(number, _CHANGES, desk.lookup.count_of_user(who))
+    changes = desk.lookup.of_user(who, offset=shown.offset, limit=shown.size)
+    return page(
+        request,
+        "user.html",
+        who=who,
+        title=next((each.username for each in reversed(identities) if each.username), who),
+        identities=identities,
+        groups=desk.lookup.standing(identities),
+        changes=[(each, row_of(each)) for each in changes],
+        shown=shown,
+    )
+
+
+@router.get("/conflicts")
+def all_conflicts(request: Request, desk: Seen, q: Text = "", number: Number = 1) -> Response:
+    """What waits for a person, with what to do about it."""
+    text = q.strip().casefold()
+    found = [
+        each
+        for each in conflicts(desk.store, desk.syncs, desk.syncs.latest())
+        if text in f"{each.run.target_group.name}\n{each.user or ''}\n{each.message}".casefold()
+    ]
+    shown = Page(number, _CONFLICTS, len(found))
+    return page(request, "conflicts.html", q=q, shown=shown, conflicts=found[shown.offset : shown.offset + shown.size])
+
+
+def find_run(desk: Desk, run_id: int) -> RunRecord:
+    """A run that may be seen.
+
+    Raises:
+        NotThere: If there is none of this id, or not for this person.
+    """
+    found = desk.syncs.run(run_id)
+    if found is None:
+        raise NotThere
+    return found
+
+
+def wanted_of(q: str, kind: str, status: str) -> Wanted:
+    """What a form asks for; what it cannot ask for is nothing."""
+    return Wanted(
+        q.strip(),
+        ChangeKind(kind) if kind in set(ChangeKind) else None,
+        Status(status) if status in set(Status) else None,
+    )
+
+
+def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state: str, number: int) -> Response:
+    found = matching(lines, q, {state} if state in words.STATES else set())
+    shown = Page(number, _SYNCS, len(found))
+    now = datetime.now(UTC)
+    return page(
+        request,
+        "overview.html",
+        q=q,
+        state=state,
+        lines=[with_chart(each, desk.syncs) for each in found[shown.offset : shown.offset + shown.size]],
+        shown=shown,
+        total=len(lines),
+        tally={key: sum(each.state == key for each in lines) for key in words.STATES},
+        late=sum(each.is_late(now) for each in lines),
+        conflicts=count_conflicts(desk.syncs, {each.key: each.run for each in lines if each.run}),
+        newest=max((each.run.ended_at for each in lines if each.run and each.run.ended_at), default=None),
+    )
+
+
+def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: int) -> Response:
+    wanted: Ended | None = State(state) if state in set(State) else None
+    if state == "running":
+        wanted = "running"
+    newest = next(iter(desk.syncs.runs(key, limit=1)), None)
+    if newest is None:
+        raise NotThere
+    shown = Page(number, _RUNS, desk.syncs.count(key, state=wanted))
+    points = desk.syncs.points(key, CHARTED)
+    return page(
+        request,
+        "group.html",
+        line=Line(key, newest, desk.flows().get(sight.owner(key.dag_id) or "")),
+        dag=_dag_of(desk, key.dag_id),
+        state=state,
+        charts=group_charts(points),
+        charted=len(points),
+        runs=[
+            (each, figures_of(each))
+            for each in desk.syncs.runs(key, state=wanted, offset=shown.offset, limit=shown.size)
+        ],
+        shown=shown,
+    )
+
+
+def _nothing(request: Request, desk: Desk, dag_id: str, *, ran: bool = False) -> Response:
+    """The tab of a DAG, or of a run, of which the store knows nothing."""
+    flow: Flow | None = desk.flows().get(dag_id)
+    return page(request, "nothing.html", generated=bool(flow and flow.generated), ran=ran)
+
+
+def _dag_of(desk: Desk, dag_id: str) -> str | None:
+    """The DAG of Airflow that a sync belongs to, if there is one to go to."""
+    dag = sight.owner(dag_id)
+    return dag if dag in desk.readable else None

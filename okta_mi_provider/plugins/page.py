@@ -1,0 +1,74 @@
+"""The pages as Airflow's plugins declare them. Only the API server that shows one pays for its imports."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+#: Below Airflow's own address.
+_PREFIX = "/okta-mi"
+_NAME = "Okta sync"
+
+
+class LateApp:
+    """An ASGI application that is made when somebody asks it something: every part of Airflow loads its plugins."""
+
+    def __init__(self) -> None:
+        self._app: ASGIApp | None = None
+        self._lock = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        await self._made()(scope, receive, send)
+
+    def _made(self) -> ASGIApp:
+        with self._lock:
+            if self._app is None:
+                from okta_mi_provider.page.app import create_page_app  # noqa: PLC0415
+
+                self._app = create_page_app()
+            return self._app
+
+
+def fastapi_apps() -> list[dict[str, Any]]:
+    """The application, as Airflow mounts it."""
+    return [{"app": LateApp(), "url_prefix": _PREFIX, "name": _NAME}]
+
+
+def external_views() -> list[dict[str, Any]]:
+    """Where Airflow's UI shows a page: in the navigation, and in a tab of every DAG and of every run.
+
+    Airflow cannot show a tab for some DAGs only; that of another DAG says that there is nothing to see.
+    """
+    at = f"{urlsplit(conf.get('api', 'base_url', fallback='') or '').path.rstrip('/')}{_PREFIX}"
+    icons = {"icon": f"{at}/static/icon.svg", "icon_dark_mode": f"{at}/static/icon-dark.svg"}
+    return [
+        {
+            **icons,
+            "name": _NAME,
+            "href": f"{at}/",
+            "url_route": "okta-sync",
+            "destination": "nav",
+            "nav_top_level": True,
+        },
+        {
+            **icons,
+            "name": _NAME,
+            "href": f"{at}/dag?dag_id={{DAG_ID}}",
+            "url_route": "okta-sync-dag",
+            "destination": "dag",
+        },
+        {
+            **icons,
+            "name": _NAME,
+            "href": f"{at}/dag-run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "url_route": "okta-sync-run",
+            "destination": "dag_run",
+        },
+    ]

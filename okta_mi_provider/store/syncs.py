@@ -1,0 +1,171 @@
+"""Which syncs there are, and how their runs went: what an overview shows. Reads only, and only what one may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Self
+
+from sqlalchemy import CTE, ColumnElement, Select, func, select
+
+from okta_mi_provider.store.database import Database
+from okta_mi_provider.store.history import RunRecord, run_records
+from okta_mi_provider.store.schema import RUNS
+from okta_mi_provider.sync.report import State
+
+#: How many ids fit into one query, whatever the database.
+_MOST_IDS = 500
+#: What the id of a sync from the command line begins with.
+COMMAND = "cli:"
+
+#: How a run has ended, or that it has not.
+Ended = State | Literal["running"]
+
+
+class SyncKey(NamedTuple):
+    """One sync that runs again and again.
+
+    Attributes:
+        dag_id: As in `RunRecord`.
+        group: The MI group, where one `dag_id` may have several: tasks of somebody's DAG can be mapped. Else "".
+    """
+
+    dag_id: str
+    group: str = ""
+
+    @classmethod
+    def of(cls, dag_id: str, group: str) -> Self:
+        """The sync that a run belongs to."""
+        return cls(dag_id, group if ":" in dag_id and not dag_id.startswith(COMMAND) else "")
+
+
+class Point(NamedTuple):
+    """What a chart shows of one run; see `RunRecord`."""
+
+    run: int
+    started_at: datetime
+    state: State
+    users_in_scope: int | None
+    counts: dict[str, Any]
+
+
+class Syncs:
+    """The syncs of some DAGs. Every method raises a `StoreError` if the store cannot be read.
+
+    Args:
+        store: Where to look.
+        dag_ids: Whose runs to look at; there are no others.
+    """
+
+    def __init__(self, store: Database, dag_ids: Collection[str]) -> None:
+        self._store = store
+        self._dag_ids = frozenset(dag_ids)
+
+    def latest(self) -> dict[SyncKey, RunRecord]:
+        """The latest run of each sync."""
+        ids = _dag_ids()
+        newest = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == ids.c.dag_id).scalar_subquery()
+        with self._store.reading() as connection:
+            found = connection.execute(select(ids.c.dag_id, newest).where(ids.c.dag_id.is_not(None))).all()
+            seen = [(dag_id, run) for dag_id, run in found if dag_id in self._dag_ids]
+            runs = [run for _, run in seen]
+            for dag_id in (dag_id for dag_id, _ in seen if SyncKey.of(dag_id, "-").group):
+                of_each = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == dag_id).group_by(RUNS.c.target_group)
+                runs += connection.scalars(of_each)
+            records = [
+                record
+                for start in range(0, len(runs), _MOST_IDS)
+                for record in run_records(
+                    connection.execute(select(RUNS).where(RUNS.c.id.in_(runs[start : start + _MOST_IDS])))
+                )
+            ]
+        return {SyncKey.of(each.dag_id, each.target_group.name): each for each in records}
+
+    def points(self, sync: SyncKey, most: int) -> list[Point]:
+        """How the last real syncs went that have ended, the oldest first. Dry runs, drift and undos are none."""
+        columns = RUNS.c.id, RUNS.c.started_at, RUNS.c.state, RUNS.c.users_in_scope, RUNS.c.counts
+        query = (
+            select(*columns)
+            .where(*self._of(sync), RUNS.c.mode == "sync", RUNS.c.dry_run.is_(False), RUNS.c.state.is_not(None))
+            .order_by(RUNS.c.id.desc())
+            .limit(most)
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Point(row[0], row[1], State(row[2]), row[3], row[4] or {}) for row in reversed(rows)]
+
+    def runs(
+        self,
+        sync: SyncKey,
+        *,
+        state: Ended | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """Runs of a sync, the latest first.
+
+        Args:
+            sync: Which.
+            state: Only those that ended so, or have not ended.
+            offset: How many to pass over.
+            limit: At most so many.
+        """
+        query = self._runs(select(RUNS), sync, state).order_by(RUNS.c.id.desc()).offset(offset).limit(limit)
+        with self._store.reading() as connection:
+            return list(run_records(connection.execute(query)))
+
+    def count(self, sync: SyncKey, *, state: Ended | None = None) -> int:
+        """How many `runs` there are."""
+        with self._store.reading() as connection:
+            return connection.scalar(self._runs(select(func.count()), sync, state)) or 0
+
+    def run(self, run: int) -> RunRecord | None:
+        """One run; None if there is none of this id, or not one of these DAGs."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(RUNS).where(RUNS.c.id == run)).all()
+        return next((each for each in run_records(row) if each.dag_id in self._dag_ids), None)
+
+    def runs_named(self, dag_ids: Sequence[str], run_id: str) -> list[RunRecord]:
+        """The runs that one run of Airflow has made, the latest first.
+
+        Args:
+            dag_ids: The DAG, and its tasks that are syncs of their own.
+            run_id: Airflow's id of the run; of a mapped task its number follows.
+        """
+        query = (
+            select(RUNS)
+            .where(
+                RUNS.c.dag_id.in_(sorted(self._dag_ids.intersection(dag_ids))),
+                RUNS.c.run_id.startswith(run_id, autoescape=True),
+            )
+            .order_by(RUNS.c.id.desc())
+        )
+        with self._store.reading() as connection:
+            found = list(run_records(connection.execute(query)))
+        return [each for each in found if each.run_id == run_id or each.run_id.removeprefix(f"{run_id}:").isdigit()]
+
+    def _of(self, sync: SyncKey) -> list[ColumnElement[bool]]:
+        # No run is without one.
+        mine = sync.dag_id if sync.dag_id in self._dag_ids else None
+        of_group = [RUNS.c.target_group == sync.group] if sync.group else []
+        return [RUNS.c.dag_id == mine, *of_group]
+
+    def _runs(self, query: Select[Any], sync: SyncKey, state: Ended | None) -> Select[Any]:
+        query = query.select_from(RUNS).where(*self._of(sync))
+        if state is None:
+            return query
+        return query.where(RUNS.c.state.is_(None) if state == "running" else RUNS.c.state == state.value)
+
+
+def stored_dag_ids(store: Database) -> list[str]:
+    """All there are, whoever may see them."""
+    ids = _dag_ids()
+    with store.reading() as connection:
+        return list(connection.scalars(select(ids.c.dag_id).where(ids.c.dag_id.is_not(None))))
+
+
+def _dag_ids() -> CTE:
+    """Each once, by a step in the index for each, however many runs there are. The last one is NULL."""
+    found = select(func.min(RUNS.c.dag_id).label("dag_id")).cte("dag_ids", recursive=True)
+    following = select(func.min(RUNS.c.dag_id)).where(RUNS.c.dag_id > found.c.dag_id).scalar_subquery()
+    return found.union_all(select(following).where(found.c.dag_id.is_not(None)))

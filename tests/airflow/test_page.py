@@ -1,0 +1,423 @@
+"""The pages in Airflow's own API server, in this process: who sees what, and what becomes of hostile names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from okta_mi_provider.store import RunKey, Store
+from tests.airflow.picky import READS
+from tests.standalone.page_world import HOSTILE, dag_of, fill
+from tests.store.fakes import Sync
+
+DAGS = ("okta_mi__Sales", "okta_mi__Finance", "okta_mi__Newcomers", "foreign", "nightly")
+MANY = 250
+AUTH = "tests.airflow.picky.PickyAuthManager"
+HTML = {"accept": "text/html"}
+
+pytestmark = pytest.mark.usefixtures("migrated")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "okta_mi.db"
+    store = Store(f"sqlite:///{path}")
+    fill(store, many=MANY, days=4)
+    sync = Sync(store)
+    sync.okta.join("Plans", "dry", "run")
+    sync.run("Plans", key=RunKey("nightly:plans", "manual__1:0"), shared=True, dry_run=True)
+    sync.okta.join("Secret", "person01")
+    sync.run("Secret", key=RunKey("nightly:secret", "manual__1"))
+    store.close()
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def server(filled: str, migrated: None) -> Iterator[FastAPI]:
+    """Airflow's API server as it starts, with our plugin from its entry point."""
+    from airflow.api_fastapi.app import create_app, purge_cached_app
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__OKTA_MI__STORE", filled)
+        patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", AUTH)
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{name}:viewer" for name in READS))
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64)
+        _add_dags()
+        yield create_app(apps="core")
+        _remove_dags()
+        purge_cached_app()
+
+
+Client = Callable[[str | None], TestClient]
+
+
+@pytest.fixture
+def of(server: FastAPI) -> Client:
+    """The browser of a person; None is one who is not logged in."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    def browser(name: str | None) -> TestClient:
+        client = TestClient(server, headers=HTML, follow_redirects=False)
+        if name is not None:
+            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role="viewer"))
+            client.cookies.set("_token", token)
+        return client
+
+    return browser
+
+
+@pytest.fixture
+def runs(filled: str) -> dict[str, int]:
+    """The latest run of each sync."""
+    from okta_mi_provider.store.syncs import Syncs, stored_dag_ids
+
+    store = Store(filled)
+    found = {key.dag_id: run.id for key, run in Syncs(store, stored_dag_ids(store)).latest().items()}
+    store.close()
+    return found
+
+
+PAGES = (
+    "/okta-mi/",
+    "/okta-mi/conflicts",
+    "/okta-mi/users?q=a",
+    "/okta-mi/run?id=1",
+    "/okta-mi/user?id=person01",
+    "/okta-mi/group?dag=okta_mi__Sales",
+    "/okta-mi/dag?dag_id=okta_mi__Sales",
+    "/okta-mi/dag-run?dag_id=okta_mi__Sales&run_id=look",
+    "/okta-mi/csv/syncs",
+    "/okta-mi/csv/group?dag=okta_mi__Sales",
+    "/okta-mi/csv/run?id=1",
+    "/okta-mi/csv/user?id=person01",
+    "/okta-mi/csv/conflicts",
+)
+
+
+class TestWhoComes:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_nobody_sees_anything_without_being_logged_in(self, of: Client, path: str) -> None:
+        answer = of(None).get(path)
+
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/api/v2/auth/login?next=%2Fokta-mi%2F")
+        assert of(None).get(path, headers={"accept": "application/json"}).status_code == 401
+        assert of(None).get(f"{path.partition('?')[0]}?id=x&page=x").status_code == 303
+        assert of(None).get(path, headers={"cookie": "_token=forged"}).status_code == 303
+
+    def test_airflow_sends_to_its_login_and_back(self, of: Client) -> None:
+        where = of(None).get("/okta-mi/run?id=1").headers["location"]
+
+        login = of(None).get(where)
+
+        assert login.status_code == 307
+        assert login.headers["location"].endswith("/auth/login?next=%2Fokta-mi%2Frun%3Fid%3D1")
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_every_page_is_there_for_who_may_read_all(self, of: Client, path: str) -> None:
+        answer = of("root").get(path)
+
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+
+    @pytest.mark.parametrize("path", PAGES)
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    def test_nothing_can_be_sent(self, of: Client, path: str, method: str) -> None:
+        assert of("root").request(method, path).status_code == 405
+
+    def test_style_and_script_are_open_and_nothing_else_of_the_folder(self, of: Client) -> None:
+        for name in ("page.css", "page.js", "icon.svg", "icon-dark.svg"):
+            assert of(None).get(f"/okta-mi/static/{name}").status_code == 200
+        assert of(None).get("/okta-mi/static/../app.py").status_code == 404
+        assert of(None).get("/okta-mi/static/%2e%2e/app.py").status_code == 404
+
+
+class TestWhoMayReadSome:
+    def test_the_others_are_in_no_list_and_no_number(self, of: Client) -> None:
+        text = of("sam").get("/okta-mi/").text
+
+        assert _rows(text) == 1
+        assert "Sales" in text
+        for other in ("Finance", "Everybody", "Marketing", "Hostile", "nightly", "cli:", "Newcomers"):
+            assert other not in text
+        assert re.search(r"All groups</span><br><span class=\"number\">1<", text)
+        assert list(_csv(of("sam").get("/okta-mi/csv/syncs").text, "dag_id")) == ["okta_mi__Sales"]
+
+    def test_guessing_finds_nothing_and_tells_nothing(self, of: Client, runs: dict[str, int]) -> None:
+        finance = runs["okta_mi__Finance"]
+        guesses = [
+            (f"/okta-mi/run?id={finance}", "/okta-mi/run?id=99999"),
+            (f"/okta-mi/csv/run?id={finance}", "/okta-mi/csv/run?id=99999"),
+            ("/okta-mi/group?dag=okta_mi__Finance", "/okta-mi/group?dag=unknown"),
+            ("/okta-mi/csv/group?dag=okta_mi__Finance", "/okta-mi/csv/group?dag=unknown"),
+            ("/okta-mi/user?id=teller1", "/okta-mi/user?id=unknown"),
+            ("/okta-mi/csv/user?id=teller1", "/okta-mi/csv/user?id=unknown"),
+            ("/okta-mi/dag?dag_id=okta_mi__Finance", "/okta-mi/dag?dag_id=unknown"),
+            ("/okta-mi/dag-run?dag_id=okta_mi__Finance&run_id=last", "/okta-mi/dag-run?dag_id=unknown&run_id=last"),
+        ]
+        for there, not_there in guesses:
+            assert of("root").get(there).status_code == 200, there
+            hidden, missing = of("sam").get(there), of("sam").get(not_there)
+            assert hidden.status_code == missing.status_code == 404
+            assert _without_times(hidden.text) == _without_times(missing.text)
+
+    def test_a_user_of_several_groups_is_shown_with_the_visible_ones(self, of: Client) -> None:
+        for path in ("/okta-mi/user?id=person01", "/okta-mi/csv/user?id=PERSON01"):
+            assert "Secret" in of("root").get(path).text
+            assert "Secret" not in of("sam").get(path).text
+            assert "Sales" in of("sam").get(path).text
+
+    def test_the_search_and_the_conflicts_know_no_others(self, of: Client) -> None:
+        assert "teller1" in of("root").get("/okta-mi/users?q=teller").text
+        assert "teller1" not in of("sam").get("/okta-mi/users?q=teller").text
+        assert "teller5" not in of("sam").get("/okta-mi/conflicts").text
+
+    @pytest.mark.parametrize("name", ["dora", "norah"])
+    def test_who_may_read_no_dag_or_no_run_sees_none(self, of: Client, name: str) -> None:
+        assert "No sync has run that you may see" in of(name).get("/okta-mi/").text
+        for path in PAGES:
+            answer = of(name).get(path)
+            assert answer.status_code == 404 or "Sales" not in answer.text, path
+
+    def test_what_belongs_to_no_dag_is_for_who_may_read_all_of_them(self, of: Client, runs: dict[str, int]) -> None:
+        assert of("root").get(f"/okta-mi/run?id={runs['cli:Marketing']}").status_code == 200
+        assert of("sam").get(f"/okta-mi/run?id={runs['cli:Marketing']}").status_code == 404
+        # Its DAG was deleted.
+        assert of("root").get(f"/okta-mi/run?id={runs['okta_mi__Everybody']}").status_code == 200
+        assert of("sam").get(f"/okta-mi/run?id={runs['okta_mi__Everybody']}").status_code == 404
+
+
+class TestTabs:
+    def test_of_a_dag_of_ours(self, of: Client) -> None:
+        assert "<bdi>Sales</bdi></h1>" in of("root").get("/okta-mi/dag?dag_id=okta_mi__Sales").text
+        assert "has not run yet" in of("root").get("/okta-mi/dag?dag_id=okta_mi__Newcomers").text
+
+    def test_of_a_dag_with_tasks_that_sync(self, of: Client) -> None:
+        text = of("root").get("/okta-mi/dag?dag_id=nightly").text
+        assert _rows(text) == 3
+        assert "nightly:provision" in text
+
+    def test_of_somebody_else_s_dag(self, of: Client) -> None:
+        assert "syncs no Okta group" in of("sam").get("/okta-mi/dag?dag_id=foreign").text
+        assert "syncs no Okta group" in of("sam").get("/okta-mi/dag-run?dag_id=foreign&run_id=x").text
+
+    def test_of_a_run(self, of: Client, runs: dict[str, int]) -> None:
+        text = of("root").get("/okta-mi/dag-run?dag_id=okta_mi__Finance&run_id=last").text
+        assert "teller5@example.com" in text
+        assert "Nothing is noted" in of("root").get("/okta-mi/dag-run?dag_id=okta_mi__Finance&run_id=x").text
+        of_task = of("root").get("/okta-mi/dag-run?dag_id=nightly&run_id=manual__1").text
+        assert f">{runs['nightly:provision']}<" in of_task
+        assert f">{runs['nightly:plans']}<" in of_task
+
+
+class TestPlans:
+    def test_a_long_plan_comes_page_by_page(self, of: Client, runs: dict[str, int]) -> None:
+        run = runs[dag_of("Everybody")]
+        first = of("root").get(f"/okta-mi/run?id={run}").text
+        last = of("root").get(f"/okta-mi/run?id={run}&page=999").text
+
+        assert _rows(first) == 100
+        assert "Changes 1–100 of 251" in first
+        assert "Page 3 of 3" in last
+        assert _rows(last) == 51
+        found = of("root").get(f"/okta-mi/run?id={run}&q=U00042&kind=create_user&status=planned").text
+        assert _rows(found) == 1
+        assert "u00042@example.com" in found
+        assert len(list(_csv(of("root").get(f"/okta-mi/csv/run?id={run}").text, "user"))) == MANY + 1
+        only = of("root").get(f"/okta-mi/csv/run?id={run}&q=U00042").text
+        assert list(_csv(only, "user")) == ["u00042"]
+
+    def test_what_was_only_looked_at_is_shown_from_its_report(self, of: Client, runs: dict[str, int]) -> None:
+        text = of("root").get(f"/okta-mi/run?id={runs['nightly:plans']}").text
+
+        assert "Dry run" in text
+        assert _rows(text) == 3
+        assert "dry@example.com" in text
+        assert _rows(of("root").get(f"/okta-mi/run?id={runs['nightly:plans']}&q=DRY").text) == 1
+
+    def test_conflicts_say_what_to_do(self, of: Client) -> None:
+        text = of("root").get("/okta-mi/conflicts").text
+        assert "Give each of them one of their own in Okta" in text
+        assert "Nothing waits" not in text
+        assert re.search(r"Conflicts</span><br><span class=\"number\">2<", of("root").get("/okta-mi/").text)
+        assert "No conflict has this" in of("root").get("/okta-mi/conflicts?q=nonsense").text
+
+    @pytest.mark.parametrize("query", ["id=x", "id=0", "id=99999999999999999999", "id=1&page=0", "id=1&page=x", ""])
+    def test_addresses_that_make_no_sense_are_not_found(self, of: Client, query: str) -> None:
+        answer = of("root").get(f"/okta-mi/run?{query}")
+        assert answer.status_code == 404
+        assert "Not found" in answer.text
+
+
+class TestHostileNames:
+    def test_nothing_of_a_name_is_markup(self, of: Client, runs: dict[str, int]) -> None:
+        run = runs[dag_of("Hostile")]
+        paths = [f"/okta-mi/run?id={run}", "/okta-mi/users?q=a", "/okta-mi/users?q=%3Cscript%3E%22'"]
+        # As the store has it, which takes no NUL.
+        ids = [name.replace("\0", "\\u0000") for name in HOSTILE]
+        paths += [f"/okta-mi/user?{urlencode({'id': each})}" for each in ids]
+        for path in paths:
+            answer = of("root").get(path)
+            assert answer.status_code == 200, path
+            page = Page(answer.text)
+            assert page.scripts == 1
+            assert page.handlers == []
+            assert "\u202e" not in answer.text
+            assert "\0" not in answer.text
+            assert all(link.startswith(("/okta-mi/", "/dags/", "#")) for link in page.links), page.links
+
+    def test_no_cell_of_a_file_is_a_formula(self, of: Client, runs: dict[str, int]) -> None:
+        text = of("root").get(f"/okta-mi/csv/run?id={runs[dag_of('Hostile')]}").text
+
+        users = list(_csv(text, "user"))
+        assert '\'=HYPERLINK("http://evil.example/","click")' in users
+        assert not [cell for row in csv.reader(io.StringIO(text)) for cell in row if cell[:1] in "=+-@" and cell]
+
+
+class TestTrouble:
+    @pytest.fixture
+    def lost(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        path = tmp_path / "secret-place" / "okta_mi.db"
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{path}")
+        return path
+
+    def test_a_store_that_cannot_be_opened_is_told_in_a_sentence(self, of: Client, lost: Path) -> None:
+        answer = of("root").get("/okta-mi/")
+
+        assert answer.status_code == 503
+        assert str(lost) in answer.text
+        assert "[okta_mi] store" in answer.text
+        assert "Traceback" not in answer.text
+
+    def test_who_may_not_read_everything_is_not_told_where_it_is(self, of: Client, lost: Path) -> None:
+        answer = of("sam").get("/okta-mi/")
+
+        assert answer.status_code == 503
+        assert "secret-place" not in answer.text
+
+    def test_an_empty_store_says_what_may_be_wrong(
+        self, of: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{tmp_path / 'empty.db'}")
+        assert "do not share the store" in of("dora").get("/okta-mi/").text
+        # What is in the groups file is there before it has run.
+        text = of("root").get("/okta-mi/").text
+        assert "Newcomers" in text
+        assert "error in the groups file" in text
+
+    def test_the_store_may_be_a_connection_of_airflow(
+        self, of: Client, filled: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", "okta_mi_store")
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_OKTA_MI_STORE", f"sqlite:///{filled.removeprefix('sqlite:///').replace('/', '%2F')}"
+        )
+        assert "Finance" in of("root").get("/okta-mi/").text
+
+
+def test_links_go_out_from_where_airflow_is(filled: str) -> None:
+    """Behind a proxy Airflow is not at the top of its address."""
+    from okta_mi_provider.page.app import create_page_app
+    from okta_mi_provider.page.desk import Desk, open_desk
+    from okta_mi_provider.store.lookup import Lookup
+    from okta_mi_provider.store.syncs import Syncs, stored_dag_ids
+
+    store = Store(filled)
+    seen = frozenset(stored_dag_ids(store))
+    pages, airflow = create_page_app(), FastAPI(root_path="/airflow")
+    pages.dependency_overrides[open_desk] = lambda: Desk(store, Syncs(store, seen), Lookup(store, seen), seen, seen)
+    airflow.mount("/okta-mi", pages)
+    client = TestClient(airflow)
+    page = Page(client.get("/airflow/okta-mi/run?id=1").text)
+    store.close()
+
+    outside = [each for each in page.links if not each.startswith(("/airflow/okta-mi/", "#"))]
+    assert len(outside) == 1
+    assert re.fullmatch("/airflow/dags/okta_mi__Sales/runs/scheduled__[0-9-]+", outside[0])
+
+
+def test_what_every_part_of_airflow_loads_is_cheap() -> None:
+    """The scheduler, each worker and each task load the plugin; none of them shows a page."""
+    script = (
+        "import sys, airflow.plugins_manager; before = set(sys.modules); import okta_mi_provider.plugins.okta_mi;"
+        "print(sorted(name for name in set(sys.modules) - before if name.partition('.')[0] in "
+        "{'fastapi', 'starlette', 'jinja2', 'sqlalchemy', 'alembic', 'requests'} or name.startswith("
+        "('okta_mi_provider.page', 'okta_mi_provider.store', 'airflow.api_fastapi'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ}
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts = 0
+        self.handlers: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.links += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
+
+
+def _rows(text: str) -> int:
+    """Rows of the last table of a page."""
+    return len(re.findall(r"<tr>", text.rpartition("<tbody>")[2])) - text.rpartition("<tbody>")[2].count(
+        'class="empty"'
+    )
+
+
+def _csv(text: str, column: str) -> Iterator[Any]:
+    return (row[column] for row in csv.DictReader(io.StringIO(text)))
+
+
+def _without_times(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d[ T][\d:.]+", "", text)
+
+
+def _add_dags() -> None:
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="page"))
+        session.flush()
+        for dag_id in DAGS:
+            session.merge(DagModel(dag_id=dag_id, bundle_name="page", is_paused=False, is_stale=False, fileloc="x"))
+            if dag_id.startswith("okta_mi__"):
+                session.merge(DagTag(dag_id=dag_id, name="okta_mi"))
+        session.merge(DagTag(dag_id="okta_mi__Newcomers", name="config-error"))
+
+
+def _remove_dags() -> None:
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(DagTag).where(DagTag.dag_id.in_(DAGS)))
+        session.execute(delete(DagModel).where(DagModel.dag_id.in_(DAGS)))

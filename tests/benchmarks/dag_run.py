@@ -1,0 +1,87 @@
+"""A whole run of a generated DAG, beside one of five tasks that do nothing, in a real Airflow."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from demo.airflow_stack import AirflowStack
+from demo.connections import simulator_connections
+from tests.benchmarks.crowd import group_name
+from tests.benchmarks.measuring import middle, provision, spread
+from tests.benchmarks.page import Findings, Target, table
+from tests.benchmarks.scale import Scale
+from tests.benchmarks.servers import Servers
+
+_USERS, _TIMES, _PATIENCE_S = 10_000, 5, 120.0
+_MOST = 1.2
+_EMPTY = "five_empty_tasks"
+#: Tasks of the kind that a worker executes; Airflow only marks those of EmptyOperator.
+_EMPTY_DAG = f"""\
+from airflow.sdk import DAG, chain
+from airflow.providers.standard.operators.python import PythonOperator
+
+with DAG("{_EMPTY}", schedule=None):
+    chain(*[PythonOperator(task_id=f"nothing_{{number}}", python_callable=lambda: None) for number in range(5)])
+"""
+_SYNC_DAG = """\
+from okta_mi_provider.dag_factory import build_dags
+
+build_dags(__file__)
+"""
+
+
+def measure(scale: Scale) -> Findings:
+    """What Airflow adds to a sync, and a sync to Airflow."""
+    users, name = scale.users(_USERS), group_name(0)
+    with Servers(size=users, synced=True) as servers, tempfile.TemporaryDirectory() as folder:
+        dags = Path(folder) / "dags"
+        dags.mkdir()
+        (dags / "empty.py").write_text(_EMPTY_DAG, "utf-8")
+        (dags / "okta_mi_sync.py").write_text(_SYNC_DAG, "utf-8")
+        (dags / "okta_groups.yaml").write_text(f"groups: [{{name: {name}, auto_create: all}}]\n", "utf-8")
+        store = Path(folder) / "store.db"
+        provision(servers, [name], store)
+        sync_s = middle([provision(servers, [name], store) for _ in range(3)]).cost.wall_s
+        with AirflowStack(
+            home=Path(folder) / "airflow", dags_folder=dags, settings=simulator_connections(servers.okta, servers.mi)
+        ) as airflow:
+            ids = [airflow.wait_for_dag(_EMPTY), airflow.wait_for_dag(name)]
+            for dag_id in ids:
+                airflow.api.unpause(dag_id)
+                _run(airflow, dag_id)
+            # In turns: whatever else the machine does meets both.
+            empty, sync = zip(*[[_run(airflow, dag_id) for dag_id in ids] for _ in range(_TIMES)], strict=True)
+    allowed = _MOST * statistics.median(empty) + sync_s
+    took = statistics.median(sync)
+    rows: list[Sequence[object]] = [
+        ["five empty tasks", spread(empty)],
+        [f"generated DAG, {users:,} unchanged users", spread(sync)],
+        ["`okta-mi provision` of the same, process start included", f"{sync_s:.2f}"],
+    ]
+    text = (
+        "A complete Airflow on this machine (LocalExecutor, SQLite, `scheduler_idle_sleep_time` 0.1, "
+        f"`min_heartbeat_interval` 1), {_TIMES} runs of each in turns after one to warm up; seconds from a run's "
+        f"start to "
+        "its end as Airflow notes them: median (least - most).\n\n"
+    )
+    target = Target(
+        "DAG run",
+        f"{_MOST} x empty tasks + sync = {allowed:.1f} s",
+        f"{took:.1f} s",
+        took <= allowed,
+    )
+    return Findings("A whole DAG run", text + table(["", "seconds"], rows), [target])
+
+
+def _run(airflow: AirflowStack, dag_id: str) -> float:
+    """The seconds that a run has taken, from its start to its end."""
+    run_id = airflow.api.trigger(dag_id)
+    (state,) = airflow.api.wait_for_runs([(dag_id, run_id)], timeout=_PATIENCE_S).values()
+    assert state == "success", (dag_id, state)
+    run = airflow.api.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+    began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
+    return (ended - began).total_seconds()

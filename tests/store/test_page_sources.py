@@ -1,0 +1,109 @@
+"""Where the pages take plans and conflicts from when the history has none of them."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import delete
+
+from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
+from okta_mi_provider.page.plan import plan_of
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, Store
+from okta_mi_provider.store.lookup import Lookup, Wanted
+from okta_mi_provider.store.schema import ARTIFACTS
+from okta_mi_provider.store.syncs import Syncs, stored_dag_ids
+from okta_mi_provider.sync.apply import Status
+from tests.store.fakes import Sync
+
+KEY = RunKey("nightly:provision", "1")
+
+
+@pytest.fixture
+def sync(store: Store) -> Sync:
+    """Two users of one address, and one who is well."""
+    made = Sync(store)
+    made.okta.join("Sales", "ana", "bob")
+    made.okta.join("Sales", "twin", email="ana@example.com")
+    return made
+
+
+def syncs_of(sync: Sync) -> Syncs:
+    return Syncs(sync.store, stored_dag_ids(sync.store))
+
+
+def newest(sync: Sync) -> RunRecord:
+    (run,) = syncs_of(sync).latest().values()
+    return run
+
+
+def test_conflicts_are_those_of_the_last_run_that_came_to_a_plan(sync: Sync) -> None:
+    sync.run(key=KEY, shared=True)
+    sync.okta.groups.pop("Sales")
+    sync.run(key=KEY._replace(run_id="2"), shared=True)
+
+    found = list(conflicts(sync.store, syncs_of(sync), syncs_of(sync).latest()))
+
+    assert newest(sync).plan_digest is None
+    assert count_conflicts(syncs_of(sync), syncs_of(sync).latest()) == 2
+    assert {(each.user, each.run.run_id) for each in found} == {("ana", "1"), ("twin", "1")}
+    assert all("Give each of them one of their own" in each.message for each in found)
+
+
+def test_without_its_report_their_number_is_told(sync: Sync) -> None:
+    sync.run(key=KEY, shared=True)
+    with sync.store.writing() as connection:
+        connection.execute(delete(ARTIFACTS))
+
+    (told,) = conflicts(sync.store, syncs_of(sync), syncs_of(sync).latest())
+
+    assert told.message.startswith("2 conflicts.")
+    assert not told.kept
+    assert findings_of(sync.store, newest(sync)) == []
+
+
+@pytest.mark.parametrize("kind", [ArtifactKind.PLAN, ArtifactKind.REPORT])
+def test_a_dry_run_is_shown_from_what_was_stored(sync: Sync, kind: ArtifactKind) -> None:
+    result = sync.run(key=KEY, dry_run=True)
+    assert result.report.plan
+    data = result.report.plan.to_json() if kind is ArtifactKind.PLAN else result.report.to_json()
+    sync.store.save(KEY, kind, data)
+    lookup = Lookup(sync.store, [KEY.dag_id])
+
+    whole = plan_of(sync.store, lookup, newest(sync), Wanted())
+
+    assert {(row.user, row.status) for row in whole.rows} == {("bob", Status.PLANNED), (None, Status.PLANNED)}
+    assert whole.total == sum(whole.tally.values()) == 2
+    one = plan_of(sync.store, lookup, newest(sync), Wanted("BOB@"), limit=1)
+    assert [row.fields["email"] for row in one.rows] == [(None, "bob@example.com")]
+    assert plan_of(sync.store, lookup, newest(sync), Wanted(status=Status.FAILED)).total == 0
+    assert {each.user for each in findings_of(sync.store, newest(sync))} == {"ana", "twin"}
+
+
+def test_a_plan_is_shown_while_it_waits_for_a_person(sync: Sync) -> None:
+    plan = sync.run(key=RunKey("other", "1")).report.plan
+    assert plan
+    sync.store.begin(KEY, Beginning(SyncSettings(), "alice"))
+    sync.store.save(KEY, ArtifactKind.PLAN, plan.to_json())
+    run = next(run for key, run in syncs_of(sync).latest().items() if key.dag_id == KEY.dag_id)
+
+    assert run.state is None
+    assert plan_of(sync.store, Lookup(sync.store, [KEY.dag_id]), run, Wanted()).total == len(plan.changes)
+
+
+def test_what_an_earlier_attempt_has_stored_is_not_taken_for_that_of_this_one(sync: Sync) -> None:
+    sync.run(key=KEY, shared=True, dry_run=True)
+    first = newest(sync)
+    sync.store.begin(KEY, Beginning(SyncSettings(), "alice", target_group="Sales"))
+    lookup = Lookup(sync.store, [KEY.dag_id])
+
+    assert newest(sync).id != first.id
+    assert plan_of(sync.store, lookup, newest(sync), Wanted()).total == 0
+    assert plan_of(sync.store, lookup, first, Wanted()).total == 0
+
+
+def test_a_plan_of_another_version_is_none(sync: Sync) -> None:
+    sync.run(key=KEY, dry_run=True)
+    sync.store.save(KEY, ArtifactKind.PLAN, {"changes": [{"strange": True}]})
+
+    assert plan_of(sync.store, Lookup(sync.store, [KEY.dag_id]), newest(sync), Wanted()).total == 0
+    assert findings_of(sync.store, newest(sync)) == []
