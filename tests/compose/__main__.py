@@ -53,6 +53,7 @@ def _test(command: str, folder: Path) -> int:
     file = folder / "settings.env"
     write_settings(file, settings)
     project = Project(command, f"okta-mi-test-{os.getpid()}", file)
+    project.ask("config")
     if unnoticed := missing_secrets(project, settings, folder):
         raise StartError(f"The compose file does without these, or does not name them: {', '.join(unnoticed)}")
     say("A missing secret is an error that names it.")

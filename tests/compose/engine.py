@@ -13,7 +13,7 @@ from demo.processes import StartError, clean_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Tried in this order. Each is asked for its containers, which fails without an engine behind it.
-CANDIDATES = ("docker compose", "podman compose", "docker-compose", "podman-compose")
+CANDIDATES = ("docker compose", "podman compose", "docker-compose")
 _PROBE_TIMEOUT_S = 60
 
 

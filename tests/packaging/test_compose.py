@@ -83,7 +83,7 @@ def test_ports_are_open_to_this_machine_only(services):
 
 def test_only_workers_reach_the_simulators_and_these_nobody_else(text, services):
     assert services["simulators"]["networks"] == ["demo"]
-    assert yaml.safe_load(text)["networks"] == {"demo": {"internal": True}}
+    assert yaml.safe_load(text)["networks"] == {"default": {}, "demo": {"internal": True}}
     assert {name for name, service in services.items() if "demo" in service.get("networks", [])} == {
         "simulators",
         "airflow-worker",
