@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -27,11 +28,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 with DAG("{_EMPTY}", schedule=None):
     chain(*[PythonOperator(task_id=f"nothing_{{number}}", python_callable=lambda: None) for number in range(5)])
 """
-_SYNC_DAG = """\
-from okta_mi_provider.dag_factory import build_dags
-
-build_dags(__file__)
-"""
+_SYNC_DAG = Path(__file__).resolve().parents[2] / "dags" / "okta_mi_sync.py"
 
 
 def measure(scale: Scale) -> Findings:
@@ -41,7 +38,7 @@ def measure(scale: Scale) -> Findings:
         dags = Path(folder) / "dags"
         dags.mkdir()
         (dags / "empty.py").write_text(_EMPTY_DAG, "utf-8")
-        (dags / "okta_mi_sync.py").write_text(_SYNC_DAG, "utf-8")
+        shutil.copy(_SYNC_DAG, dags)
         (dags / "okta_groups.yaml").write_text(f"groups: [{{name: {name}, auto_create: all}}]\n", "utf-8")
         store = Path(folder) / "store.db"
         provision(servers, [name], store)
