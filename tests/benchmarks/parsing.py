@@ -49,9 +49,8 @@ def measure(scale: Scale) -> Findings:
             ])  # fmt: skip
     head = ["groups", "who", "DAGs made", "wall clock", "CPU", "peak memory", "the DAG file alone"]
     text = (
-        "A process that imports Airflow and runs `dags/okta_mi_sync.py`, the middle of three. The DAG processor "
-        "makes all "
-        "DAGs; a worker, which knows by Airflow's parsing context which one it wants, makes that one. Importing "
+        "A process that imports Airflow and runs `dags/okta_mi_sync.py`, the middle of three. The DAG processor makes "
+        "all DAGs; a worker, which knows by Airflow's parsing context which one it wants, makes that one. Importing "
         f"`airflow.sdk` and nothing else takes {base.cpu_s:.2f} s of CPU and {base.peak_mb:.0f} MB.\n\n"
     )
     return Findings("Parsing", text + table(head, rows), _targets(parses, base.cpu_s))
