@@ -31,8 +31,7 @@ def measure(scale: Scale) -> Findings:
     rows = [[case, f"{min(times):.2f} s", f"{max(times):.2f} s"] for case, times in found.items()]
     text = (
         f"`diff(snapshot, settings)` of {users:,} users of Okta against {users:,} of MI, all of whom are the same "
-        f"people. "
-        f"CPU time of {_TIMES} calls in one process.\n\n"
+        f"people. CPU time of {_TIMES} calls in one process.\n\n"
     )
     best = min(found["nothing changed"])
     target = Limit(f"diff of {users:,} against {users:,}", f"under {_LIMIT_S:g} s", f"{best:.2f} s", best < _LIMIT_S)

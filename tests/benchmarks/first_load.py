@@ -57,12 +57,9 @@ def measure(scale: Scale) -> Findings:
     ]  # fmt: skip
     text = (
         f"{users:,} users of one Okta group, none of whom is in MI. Both servers answer each call after the latency; "
-        f"with "
-        "50 ms the bound is that of the latency, (requests to Okta + MI reads + 1) x latency, Okta beside MI, and "
-        "writes x "
-        "latency / in flight. *Writes per second* are those from the first user to the last. Wall clock and CPU grow "
-        "with "
-        "the number of users: what does not, is a second for the start.\n\n"
+        "with 50 ms the bound is that of the latency, (requests to Okta + MI reads + 1) x latency, Okta beside MI, "
+        "and writes x latency / in flight. *Writes per second* are those from the first user to the last. Wall clock "
+        "and CPU grow with the number of users: what does not, is a second for the start.\n\n"
     )
     return Findings("First load", text + table(head, rows), _targets(loads))
 

@@ -47,34 +47,32 @@ def _reading(members: int) -> str:
     head = ["", "wall clock", "CPU", "memory", "requests"]
     return (
         f"**Reading {members:,} members of an Okta group**, {_PAGE} at a time, in a process that does nothing else; "
-        f"the "
-        f"middle of {_TIMES}. The SDK is Okta's own, version {version('okta')}.\n\n{table(head, rows)}"
+        f"the middle of {_TIMES}. The SDK is Okta's own, version {version('okta')}.\n\n{table(head, rows)}"
     )
 
 
 def _differing(users: int) -> str:
     head = (
         f"**Comparing {users:,} users with {users:,}** who are the same, in memory. `g2g-scim-sync` syncs Google "
-        f"Workspace "
-        "into GitHub Enterprise by SCIM. It can be pointed neither at Okta nor at Metric Insights: where it reads is "
-        "Google's API client, and where it writes is SCIM, of which the simulators speak nothing. So only its "
-        "comparison, "
-        "`SyncEngine._calculate_user_diffs`, does the same work: who is new, who has changed, who is gone. Ours also "
-        "finds twins, taken addresses, memberships and administrators.\n\n"
+        "Workspace into GitHub Enterprise by SCIM. It can be pointed neither at Okta nor at Metric Insights: where it "
+        "reads is Google's API client, and where it writes is SCIM, of which the simulators speak nothing. So only "
+        "its comparison, `SyncEngine._calculate_user_diffs`, does the same work: who is new, who has changed, who is "
+        "gone. Ours also finds twins, taken addresses, memberships and administrators.\n\n"
     )
     try:
         theirs = version("g2g-scim-sync")
     except PackageNotFoundError:
         python = ".".join(map(str, sys.version_info[:2]))
         return head + (
-            f"It is not installed here: the dependency group `bench` has it for Python 3.12 and newer, which it "
-            f"demands; "
-            f"this is {python}."
+            "It is not installed here: the dependency group `bench` has it for Python 3.12 and newer, which it "
+            f"demands; this is {python}."
         )
     seconds = {
         name: _diff_s(key, users) for key, name in (("ours", "okta-mi-provider"), ("g2g", f"g2g-scim-sync {theirs}"))
     }
-    return head + table(["", "CPU, the least of 3"], [[name, f"{cpu_s:.2f} s"] for name, cpu_s in seconds.items()])
+    found = table(["", "CPU, the least of 3"], [[name, f"{cpu_s:.2f} s"] for name, cpu_s in seconds.items()])
+    unasked = "" if sys.version_info >= (3, 12) else "\n\nIt demands Python 3.12; here it was installed all the same."
+    return head + found + unasked
 
 
 def _diff_s(whose: str, users: int) -> float:

@@ -37,7 +37,7 @@ def measure(scale: Scale) -> Findings:
     """The cost of parsing."""
     sizes = [scale.users(groups) for groups in _GROUPS]
     with tempfile.TemporaryDirectory() as folder:
-        base = weigh([sys.executable, "-c", "import airflow.sdk"], _environment(Path(folder)))
+        base = _importing_airflow(Path(folder))
         parses = {size: (_parse(Path(folder), size), _parse(Path(folder), size, only=size // 2)) for size in sizes}
     rows = []
     for size, both in parses.items():
@@ -49,24 +49,24 @@ def measure(scale: Scale) -> Findings:
             ])  # fmt: skip
     head = ["groups", "who", "DAGs made", "wall clock", "CPU", "peak memory", "the DAG file alone"]
     text = (
-        "A process that imports Airflow and runs `dags/okta_mi_sync.py`, the middle of three. The DAG processor "
-        "makes all "
-        "DAGs; a worker, which knows by Airflow's parsing context which one it wants, makes that one. Importing "
+        "A process that imports Airflow and runs `dags/okta_mi_sync.py`, the middle of three. The DAG processor makes "
+        "all DAGs; a worker, which knows by Airflow's parsing context which one it wants, makes that one. Importing "
         f"`airflow.sdk` and nothing else takes {base.cpu_s:.2f} s of CPU and {base.peak_mb:.0f} MB.\n\n"
     )
-    return Findings("Parsing", text + table(head, rows), _targets(parses))
+    return Findings("Parsing", text + table(head, rows), _targets(parses, base.cpu_s))
 
 
-def _targets(parses: dict[int, tuple[_Parse, _Parse]]) -> list[Target]:
+def _targets(parses: dict[int, tuple[_Parse, _Parse]], airflow_s: float) -> list[Target]:
     *_, few, many = parses
     everything, worker = parses[many]
+    parse_s = everything.cost.cpu_s - airflow_s
     slope_ms = 1000 * (everything.cost.cpu_s - parses[few][0].cost.cpu_s) / (many - few)
     return [
         Target(
-            f"{many:,} groups, the whole process",
+            f"{many:,} groups, over importing Airflow",
             f"under {_LIMIT_S:g} s CPU",
-            f"{everything.cost.cpu_s:.2f} s",
-            everything.cost.cpu_s < _LIMIT_S,
+            f"{parse_s:.2f} s",
+            parse_s < _LIMIT_S,
         ),
         Target("each further group", f"{_LIMIT_MS:g} ms", f"{slope_ms:.2f} ms", slope_ms <= _LIMIT_MS),
         Target("a worker", "makes 1 DAG", f"{worker.dags}", worker.dags == 1),
@@ -93,6 +93,12 @@ def _parse(folder: Path, groups: int, only: int | None = None) -> _Parse:
     (made,) = dags
     assert made == (groups if only is None else 1), made
     return _Parse(median(costs), sorted(files_s)[_TIMES // 2], made)
+
+
+def _importing_airflow(folder: Path) -> Cost:
+    """What a process costs that does nothing else."""
+    command = [sys.executable, "-c", "from airflow.sdk import DAG"]
+    return median([weigh(command, _environment(folder)) for _ in range(_TIMES)])
 
 
 def _environment(folder: Path) -> dict[str, str]:
