@@ -114,8 +114,17 @@ run_healthchecks() {
 
 check_health() {
   flock --nonblock 9 || return 0
-  timeout 60 podman healthcheck run "$1" || true
+  timeout --foreground 60 podman healthcheck run "$1" || true
   sleep "$(podman inspect --format '{{.Config.Healthcheck.Interval.Seconds}}' "$1")"
+}
+
+end_all() {
+  kill -- "-$healthchecks" 2>/dev/null || true
+  podman rm --all --force --time 10 >/dev/null || true
+  kill -- "-$service" 2>/dev/null || true
+  wait
+  # A check that was under way when its container went leaves its monitor behind.
+  pkill -KILL --full "conmon .*$DIRECTORY/storage/" || true
 }
 
 check "$@"
@@ -128,7 +137,7 @@ service=$!
 run_healthchecks &
 healthchecks=$!
 set +m
-trap 'kill -- "-$healthchecks" "-$service" 2>/dev/null; wait' EXIT
+trap end_all EXIT
 for _ in {1..50}; do
   [[ -S $DIRECTORY/podman.sock ]] && break
   sleep 0.2
