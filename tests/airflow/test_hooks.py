@@ -334,7 +334,7 @@ def test_blank_is_missing(world: World, connection: Connection) -> None:
         ({"extra": {"verify": 7}}, "'verify' of"),
         ({"extra": {"verify": "/no/such/file"}}, "does not exist"),
         ({"host": None}, "host of Airflow connection 'okta_default' is missing"),
-        ({"host": "http://okta.example.org"}, "not encrypted"),
+        ({"host": "http://okta.example.org", "extra": {"allow_http": False}}, "not encrypted"),
         ({"password": None}, "API token in the password of Airflow connection 'okta_default' is missing"),
         ({"password": "  "}, "is missing"),
         ({"extra": "no json"}, "extra of Airflow connection 'okta_default' is not a JSON object"),

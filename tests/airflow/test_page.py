@@ -56,9 +56,9 @@ def server(filled: str, migrated: None) -> Iterator[FastAPI]:
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{name}:viewer" for name in READS))
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64)
-        _add_dags()
+        new = _add_dags()
         yield create_app(apps="core")
-        _remove_dags()
+        _remove_dags(new)
         purge_cached_app()
 
 
@@ -398,12 +398,15 @@ def _without_times(text: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d[ T][\d:.]+", "", text)
 
 
-def _add_dags() -> None:
+def _add_dags() -> list[str]:
+    """Returns those that other tests have not run before: what has runs cannot be taken away again."""
     from airflow.models.dag import DagModel, DagTag
     from airflow.models.dagbundle import DagBundleModel
     from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     with create_session() as session:
+        there = set(session.scalars(select(DagModel.dag_id)))
         session.merge(DagBundleModel(name="page"))
         session.flush()
         for dag_id in DAGS:
@@ -411,13 +414,14 @@ def _add_dags() -> None:
             if dag_id.startswith("okta_mi__"):
                 session.merge(DagTag(dag_id=dag_id, name="okta_mi"))
         session.merge(DagTag(dag_id="okta_mi__Newcomers", name="config-error"))
+    return [dag_id for dag_id in DAGS if dag_id not in there]
 
 
-def _remove_dags() -> None:
+def _remove_dags(dag_ids: list[str]) -> None:
     from airflow.models.dag import DagModel, DagTag
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
     with create_session() as session:
-        session.execute(delete(DagTag).where(DagTag.dag_id.in_(DAGS)))
-        session.execute(delete(DagModel).where(DagModel.dag_id.in_(DAGS)))
+        session.execute(delete(DagTag).where(DagTag.dag_id.in_(dag_ids)))
+        session.execute(delete(DagModel).where(DagModel.dag_id.in_(dag_ids)))

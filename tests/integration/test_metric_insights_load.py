@@ -265,6 +265,7 @@ class EverNew:
     """A login that always has another token to try."""
 
     described = "ever new tokens"
+    acts_for = None
 
     def prepare(self, http: HttpSession) -> None:
         """There always is one."""
