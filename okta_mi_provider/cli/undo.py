@@ -28,8 +28,8 @@ from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import quoted
 from okta_mi_provider.sync.undo import Done, take_back
 
-_SHOWN = "Nothing was written. Write it with --yes.\n"
-_DONE = "The next sync does again what Okta still says: pause its DAG, or change Okta or the settings before it.\n"
+_AGAIN = "The next sync does again what Okta still says: pause its DAG, or change Okta or the settings, before it.\n"
+_SHOWN = f"Nothing was written. Write it with --yes. {_AGAIN}"
 _NOTHING_LEFT = "Nothing of run {} is left to take back.\n"
 _NO_CHANGE = "There is nothing to take back: run {} has made no change.\n"
 
@@ -78,7 +78,7 @@ def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
             return Report.of_plan(plan, dry_run=not args.yes, mode="undo"), hint
         if not args.yes:
             return Report.of_plan(plan, dry_run=True, mode="undo"), _SHOWN
-        return _write(plan, client, store, pauses), _DONE
+        return _write(plan, client, store, pauses), _AGAIN
 
 
 def _run_to_undo(history: History, number: int) -> RunRecord:

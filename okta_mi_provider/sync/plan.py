@@ -13,6 +13,7 @@ from typing import Any
 from okta_mi_provider.sync.errors import PlanRefused, PlanUnusual
 from okta_mi_provider.sync.memory import Link
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser, joined_name
+from okta_mi_provider.sync.text import quoted
 
 
 class ChangeKind(StrEnum):
@@ -193,10 +194,15 @@ class Plan:
         """
         self.raise_if_refused()
         if self.unusual and not self.is_approved_by(approved):
+            other = (
+                f" {quoted(approved)} was approved, which is another plan, or fewer than {SHORT_DIGEST} digits."
+                if approved
+                else ""
+            )
             raise PlanUnusual(
-                f"{' '.join(self.unusual)} Nothing was written. If the plan is right, have exactly this one written by "
-                f"approving its digest {self.digest[:SHORT_DIGEST]}: with --approve on the command line, or as "
-                "'Approved plan' in the form of a new run."
+                f"{' '.join(self.unusual)} Nothing was written.{other} If the plan is right, have exactly this one "
+                f"written by approving its digest {self.digest[:SHORT_DIGEST]}: with --approve on the command line, or "
+                "as 'Approved plan' in the form of a new run."
             )
 
     def to_json(self) -> dict[str, Any]:

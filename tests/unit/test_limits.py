@@ -201,8 +201,9 @@ def test_an_approval_is_for_one_plan() -> None:
     plan.raise_if_unsafe(approved=plan.digest)
     plan.raise_if_unsafe(approved=plan.digest[:12].upper())
     for wrong in (other.digest, plan.digest[:11], ""):
-        with pytest.raises(PlanUnusual):
+        with pytest.raises(PlanUnusual) as caught:
             plan.raise_if_unsafe(approved=wrong)
+        assert (f"'{wrong}' was approved, which is another plan" in str(caught.value)) is bool(wrong)
 
 
 @given(st.none() | st.integers(0, 50) | st.integers(0, 100).map("{}%".format), st.integers(0, 200), st.integers(0, 200))
