@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
@@ -13,6 +14,8 @@ from okta_mi_provider.sync.memory import Link
 
 #: How many ids fit into one query.
 _MOST_IDS = 500
+#: How many rows are written at a time. A million at once would take a gigabyte.
+_MOST_ROWS = 10_000
 #: Of so many ids the links are looked up; of more, all are read, which is quicker then.
 _FEW_IDS = 10_000
 
@@ -59,16 +62,20 @@ def put(connection: Connection, host: str, org: str, run: int, links: Sequence[L
     for start in range(0, len(user_ids), _MOST_IDS):
         these = LINKS.c.user_id.in_(user_ids[start : start + _MOST_IDS])
         connection.execute(delete(LINKS).where(LINKS.c.host == host, LINKS.c.org == org, these))
-    rows = [
-        {
-            "host": host,
-            "org": org,
-            "source_id": link.source_id,
-            "user_id": link.user_id,
-            "username": link.username,
-            "run": run,
-            "at": now,
-        }
-        for link in by_person.values()
-    ]
-    upsert(connection, LINKS, rows)
+    # In the order of their keys, also from one statement to the next; see `upsert`.
+    people = sorted(by_person)
+    for start in range(0, len(people), _MOST_ROWS):
+        rows = [_row(host, org, run, by_person[each], now) for each in people[start : start + _MOST_ROWS]]
+        upsert(connection, LINKS, rows)
+
+
+def _row(host: str, org: str, run: int, link: Link, now: datetime) -> dict[str, Any]:
+    return {
+        "host": host,
+        "org": org,
+        "source_id": link.source_id,
+        "user_id": link.user_id,
+        "username": link.username,
+        "run": run,
+        "at": now,
+    }

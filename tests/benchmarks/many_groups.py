@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.benchmarks.crowd import group_name
 from tests.benchmarks.measuring import Sync, provision
 from tests.benchmarks.page import Findings, Target, table
-from tests.benchmarks.replay import bound_s
+from tests.benchmarks.replay import bound_s, recorded
 from tests.benchmarks.scale import Scale
 from tests.benchmarks.servers import Servers
 
@@ -25,7 +25,7 @@ def measure(scale: Scale) -> Findings:
         servers.knobs(log_bodies=True)
         provision(servers, names, store, in_flight=_IN_FLIGHT)
         steady = provision(servers, names, store, in_flight=_IN_FLIGHT)
-        bound = bound_s(servers, in_flight=_IN_FLIGHT)
+        bound = bound_s(recorded(servers, in_flight=_IN_FLIGHT))
     assert steady.counts["users.unchanged"] == users, steady
     rows = [_row("steady", steady, bound)]
     head = ["", "wall clock", "CPU", "memory", "Okta requests", "MI reads", "MI writes", "bound", "ratio"]

@@ -21,19 +21,23 @@ from urllib.parse import urlsplit
 _PASSWORD = "Replayed1"
 
 
-def bound_s(servers: Any, *, in_flight: int) -> float:
-    """How long both servers take for the requests that they have just had, in seconds.
+def recorded(servers: Any, *, in_flight: int) -> list[list[Any]]:
+    """The requests that both servers have just had, bodies included, ready to be sent again.
 
     Args:
-        servers: With a log of these requests, bodies included.
+        servers: With a log of these requests.
         in_flight: How many writes are sent at a time.
     """
     from okta_mi_provider.simulators import credentials
 
-    work = [
+    return [
         [servers.okta, f"SSWS {credentials.OKTA_API_TOKEN}", servers.requests(servers.okta), 1],
         [servers.mi, f"Bearer {credentials.MI_API_TOKEN}", servers.requests(servers.mi), in_flight],
     ]
+
+
+def bound_s(work: list[list[Any]]) -> float:
+    """How long both servers take for what was recorded, in seconds."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(work, file)
         file.flush()
