@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from okta_mi_provider.cli.main import main
@@ -273,6 +273,7 @@ _FRAGMENTS = st.sampled_from([
 ])  # fmt: skip
 
 
+@example(f'X=\'bash -c "$X {SCRIPT} A"\'\nbash -c "$X"\n')
 @given(st.lists(_FRAGMENTS, max_size=30).map("".join))
 def test_any_text_is_carried_over_or_told_and_can_be_read_again(text: str) -> None:
     found = import_text(text)

@@ -24,6 +24,8 @@ _NAMING = {
     "echo", "printf", "logger", "grep", "egrep", "pgrep", "pkill", "killall", "which", "type", "man", "ls", "cat",
     "test", "[", "[[", "chmod", "chown", "cp", "mv", "rm", "ln", "alias", "mail", "pidof",
 }  # fmt: skip
+#: So many shells inside one another are followed: `ssh host "su -c 'bash -c ...'"` has three.
+_MOST_SHELLS = 4
 #: Commands that take arguments of the script from elsewhere.
 _FEEDING = {"xargs", "parallel", "find"}
 #: Commands whose success says nothing about whether a sync is wanted.
@@ -74,6 +76,8 @@ class _Reading:
     #: The command before, and what has to be true of those before for the next one to run.
     before: str = ""
     condition: str = ""
+    #: How many shells this one is in. A variable whose value names itself would be another one for ever.
+    depth: int = 0
 
     def read(self, text: str, line: int) -> Iterator[Found]:
         try:
@@ -230,7 +234,12 @@ class _Reading:
                 return
             if SCRIPT in text and any(char.isspace() for char in text):
                 # What is handed to another shell: su -c '...', bash -c '...', ssh host '...'.
-                inner = _Reading(dict(self.variables), list(self.within), condition=self.condition)
+                if self.depth == _MOST_SHELLS:
+                    yield Remark(line, f"{SCRIPT} stands in too many shells inside one another", lost=True)
+                    return
+                inner = _Reading(
+                    dict(self.variables), list(self.within), condition=self.condition, depth=self.depth + 1
+                )
                 yield from inner.read(text, line)
                 return
 
