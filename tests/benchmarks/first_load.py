@@ -23,6 +23,18 @@ _SHARE, _TARGET = 95, (50, 8)
 _LOOKED_AT = 2
 
 
+#: What `cProfile` has said of the threads that write, and of the one that keeps account.
+_WHY = """
+
+Where the time between the bare loop and ours goes, by a profile of 2,000 writes: of the CPU time of the threads that
+write three quarters are `requests.Session.request` (a quarter of that makes the request, the rest is `urllib3` and
+`http.client`), a tenth was drawing passwords and is not any more, the rest are retries, sessions and the number in
+flight. The thread that keeps account needs a fifth of what they need, most of it SQLAlchemy. A server that answers
+after 50 ms does so after 51 when it is asked by eight at once, so that the bare loop does not come to 100 % either.
+More threads than requests in flight have not helped. Nobody's handwritten HTTP is worth those two milliseconds for
+each write."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Load:
     users: int
@@ -67,7 +79,7 @@ def measure(scale: Scale) -> Findings:
         "second* are those from the first user to the last. Wall clock and CPU grow with the number of users: what "
         "does not, is a second for the start. With `BIG=1` all runs have as many users.\n\n"
     )
-    return Findings("First load", text + table(head, rows), _targets(loads))
+    return Findings("First load", text + table(head, rows) + _WHY, _targets(loads))
 
 
 def _load(users: int, latency_ms: int, in_flight: int) -> _Load:
