@@ -35,11 +35,16 @@ UV      := $(BIN)/python scripts/uv_like_pip.py
 READY   := $(VENV)/.ready
 HAVE_UV := $(VENV)/.have-uv
 
+# A file of tests stays in one process, which has its own servers and its own Airflow.
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # Fast ones first.
-UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
-SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
-NO_TESTS    := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
-OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
+UNIT_TESTS    := $(wildcard tests/unit tests/simulators)
+AIRFLOW_TESTS := $(wildcard tests/airflow)
+# These start so many processes that they want the machine for themselves.
+CROWDED_TESTS := $(wildcard tests/standalone)
+NO_TESTS      := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
+OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench format lock build clean
@@ -72,10 +77,11 @@ lint: setup
 
 test: lint postgresql
 	@scripts/need_chromium.sh
-	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS) $(OTHER_TESTS) $(AIRFLOW_TESTS)
+	$(BIN)/python -m pytest $(CROWDED_TESTS)
 
 test-unit: setup
-	$(BIN)/python -m pytest $(UNIT_TESTS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
