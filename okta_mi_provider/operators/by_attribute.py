@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import Job, SyncOperator, ensuring, triggered_by
+from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.job import Job, triggered_by
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import BACKFILL, failure_of
 from okta_mi_provider.operators.retry import try_again

@@ -7,8 +7,9 @@ from typing import Any
 
 from airflow.sdk import conf
 
-from okta_mi_provider.operators.base import Job, SyncOperator, ensuring
+from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
+from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import log_dry_run
 from okta_mi_provider.sync.apply import Status, create_groups
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from okta_mi_provider import idle_token
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import Job, SyncOperator
+from okta_mi_provider.operators.base import SyncOperator
+from okta_mi_provider.operators.job import Job
 from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name

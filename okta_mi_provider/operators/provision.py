@@ -8,7 +8,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
+from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again

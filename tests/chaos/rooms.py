@@ -19,11 +19,11 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from okta_mi_provider.clients.ensure import EnsuringWriter
-from okta_mi_provider.operators.base import Job as OperatorJob
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
 from okta_mi_provider.operators.fetch import FetchOperator
+from okta_mi_provider.operators.job import Job as OperatorJob
 from okta_mi_provider.operators.provision import ProvisionOperator
 from okta_mi_provider.operators.report import ReportOperator
 from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
