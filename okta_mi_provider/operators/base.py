@@ -6,13 +6,16 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
 from okta_mi_provider import write_pools
+from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.links import LINKS, Links, note, noted
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.approval import as_triggered
@@ -47,6 +50,7 @@ class SyncOperator(BaseOperator):
     """
 
     template_fields = ()
+    operator_extra_links = LINKS
     ui_color = "#e8f0fb"
 
     def __init__(
@@ -68,6 +72,7 @@ class SyncOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.links = Links()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -117,7 +122,22 @@ class SyncOperator(BaseOperator):
 
         instance = context["ti"]
         with open_store() as store:
-            yield Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
+            job = Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
+            self.links = noted(job)
+            yield job
+
+    def link(self, job: Job, **found: str | None) -> None:
+        """Notes where the links of this task and of those after it lead to.
+
+        Args:
+            job: The run, which is in the store.
+            found: Attributes of `Links`. What is None keeps what it has.
+        """
+        plan = run_tab(job.run.dag_id, job.run.run_id)
+        links = replace(self.links, plan=plan, **{name: url for name, url in found.items() if url})
+        if links != self.links:
+            self.links = links
+            note(job, links)
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
         """Leaves a sentence for the report, or takes back the one of an earlier try; each part of a task its own."""

@@ -113,6 +113,7 @@ class UpsertUsersOperator(SyncOperator):
         client = self.metric_insights(read_only=False)
         group = _group(plan, journal, client)
         journal.found_group(group)
+        self.link(job, metric_insights=client.page_of(group))
         progress = _Progress(todo)
         passing = 0
         with journal:
