@@ -13,13 +13,13 @@ from okta_mi_provider import idle_token, write_pools
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
-from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
 from okta_mi_provider.operators.fetch import FetchOperator
 from okta_mi_provider.operators.report import ReportOperator
 from okta_mi_provider.operators.retry import retry_arguments
+from okta_mi_provider.operators.task_ids import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 from okta_mi_provider.settings import SyncSettings, options
 from okta_mi_provider.sync.text import one_line

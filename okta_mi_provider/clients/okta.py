@@ -23,6 +23,7 @@ from okta_mi_provider.clients.errors import (
     Rejected,
     RightsMissing,
 )
+from okta_mi_provider.clients.group_pages import console_of, okta_group_page
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
@@ -54,6 +55,7 @@ class OktaClient:
         transport: How to talk to it.
         share: How much of the org's rate limit to use.
         page_size: Members asked for at a time, 1 to 1000.
+        console: Where its admin console is; None if the org's own domain tells.
         remarks: What is odd about where all this comes from, for who examines it.
     """
 
@@ -65,6 +67,7 @@ class OktaClient:
         transport: Transport | None = None,
         share: Share | None = None,
         page_size: int = PAGE_SIZE,
+        console: BaseUrl | None = None,
         remarks: Sequence[str] = (),
     ) -> None:
         self.remarks = remarks
@@ -74,11 +77,16 @@ class OktaClient:
         self.credentials = login.described
         self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
         self._page_size = page_size
+        self._console = console or console_of(base)
 
     @property
     def org(self) -> str:
         """The org's URL."""
         return str(self._http.base)
+
+    def page_of(self, groups: Sequence[SourceGroup]) -> str | None:
+        """Where an administrator sees the groups; None if that is not known."""
+        return okta_group_page(self._console, groups)
 
     @property
     def http(self) -> OktaHttp:

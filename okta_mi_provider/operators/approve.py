@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from okta_mi_provider.operators.base import Job, StoredPlan, SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.sync.approval import APPROVED, ASKED, REJECTED, TIMED_OUT, departures, needs_approval
 from okta_mi_provider.sync.approval_text import body, subject
 from okta_mi_provider.sync.errors import PlanRefused, SyncError

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import Job, SyncOperator, ensuring, triggered_by
+from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.job import Job, triggered_by
+from okta_mi_provider.operators.links import Links
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import BACKFILL, failure_of
 from okta_mi_provider.operators.retry import try_again
@@ -23,6 +26,7 @@ from okta_mi_provider.sync.text import plural, quoted
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from okta_mi_provider.clients.okta import OktaClient
     from okta_mi_provider.sync.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -49,7 +53,8 @@ class SyncByAttributeOperator(SyncOperator):
         settings = self.effective_settings(job.context)
         keep = retention()
         target = self.metric_insights(read_only=settings.only_looks)
-        sides = Sides(self.okta(sharers=sharers(self.pool)), target, ensuring(target), target.max_concurrency)
+        okta = self.okta(sharers=sharers(self.pool))
+        sides = Sides(okta, target, ensuring(target), target.max_concurrency)
         if job.is_backfill:
             log.info("%s", BACKFILL.message)
         journals = self._journals(job, sides, settings)
@@ -58,6 +63,7 @@ class SyncByAttributeOperator(SyncOperator):
         for result in syncs:
             results.append(result)
             log_summary(result.report, settings)
+            self._link(job, okta, result.report)
         job.store.forget_old(keep)
         failed = [each for each in results if each.report.state is not State.DONE]
         counts = {**_together([each.report for each in results]), "groups_named": len(results)}
@@ -82,6 +88,11 @@ class SyncByAttributeOperator(SyncOperator):
             return StoreJournal(job.store, RunKey.of_group(job.run.dag_id, job.run.run_id, target_group), beginning)
 
         return journal
+
+    def _link(self, job: Job, okta: OktaClient, report: Report) -> None:
+        """To the Okta group and to the plans. The MI groups are many, and none of them is the one."""
+        plan = run_tab(job.run.dag_id, job.run.run_id)
+        self.links = Links(okta=okta.page_of(report.source_groups) or "", plan=plan)
 
     def _fail(self, failed: Sequence[Result], context: Context) -> NoReturn:
         named = [f"{quoted(each.report.target_group.name)}: {failure_of(each.report)}" for each in failed[:_MOST_NAMED]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from okta_mi_provider.operators.base import Job, SyncOperator
+from okta_mi_provider.operators.base import SyncOperator
+from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import log_plan
 from okta_mi_provider.sync.approval import raise_if_nobody_is_asked
 from okta_mi_provider.sync.diff import diff

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider.addresses import run_page
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
+from okta_mi_provider.operators.job import triggered_by
+from okta_mi_provider.operators.links import LINKS, Links
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from okta_mi_provider.store import Store
+    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+    from okta_mi_provider.clients.okta import OktaClient
+    from okta_mi_provider.store import Store, StoreJournal
     from okta_mi_provider.sync.journal import Journal
 
 
@@ -47,6 +52,7 @@ class ProvisionOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
+    operator_extra_links = LINKS
     ui_color = "#e8f0fb"
 
     def __init__(
@@ -78,6 +84,7 @@ class ProvisionOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.links = Links()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -99,13 +106,21 @@ class ProvisionOperator(BaseOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
-            sides = self._sides(read_only=settings.only_looks)
+            okta, target = self._clients(read_only=settings.only_looks)
+            sides = Sides(okta, target, ensuring(target), target.max_concurrency)
+            journals: list[StoreJournal] = []
             (result,) = provision(
                 sides,
                 [[selector]],
                 settings,
-                journal_of=self._journals(context, store, sides, settings),
+                journal_of=self._journals(context, store, sides, settings, journals),
                 stopped=lambda: self.pauses.stopped,
+            )
+            made = journals[0].group
+            self.links = Links(
+                okta=okta.page_of(result.report.source_groups) or "",
+                metric_insights=target.page_of(made if made.id else result.report.target_group) or "",
+                plan=run_page(journals[0].run) if journals[0].begun else "",
             )
             store.forget_old(keep)
         report, cause = result
@@ -122,8 +137,9 @@ class ProvisionOperator(BaseOperator):
         return counts
 
     def _journals(
-        self, context: Context, store: Store, sides: Sides, settings: SyncSettings
+        self, context: Context, store: Store, sides: Sides, settings: SyncSettings, made: list[StoreJournal]
     ) -> Callable[[str], Journal]:
+        """Makes the journal, and adds it to those that were made."""
         from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
 
         instance = context["ti"]
@@ -139,17 +155,18 @@ class ProvisionOperator(BaseOperator):
                 target_group,
                 shared=True,
             )
-            return StoreJournal(store, key, beginning)
+            made.append(StoreJournal(store, key, beginning))
+            return made[-1]
 
         return journal
 
-    def _sides(self, *, read_only: bool) -> Sides:
+    def _clients(self, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
         """Clients as the connections say. Nothing is sent yet."""
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
+        okta = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
         target = MetricInsightsHook(self.metric_insights_conn_id).client(
             read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots)
         )
-        return Sides(source, target, ensuring(target), target.max_concurrency)
+        return okta, target

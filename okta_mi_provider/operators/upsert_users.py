@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
-from okta_mi_provider.operators.base import CREATE_GROUPS, FETCH, Job, SyncOperator, ensuring
+from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
+from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import log_dry_run, log_failure
+from okta_mi_provider.operators.task_ids import CREATE_GROUPS, FETCH
 from okta_mi_provider.sync.apply import Outcome, Status, raise_if_too_many_failed, upsert_users
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
@@ -111,6 +113,7 @@ class UpsertUsersOperator(SyncOperator):
         client = self.metric_insights(read_only=False)
         group = _group(plan, journal, client)
         journal.found_group(group)
+        self.link(job, metric_insights=client.page_of(group))
         progress = _Progress(todo)
         passing = 0
         with journal:
