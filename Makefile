@@ -9,6 +9,8 @@
 #   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
 #   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
 #                   users, BIG=1 for a million, OTHERS=1 for other people's software
+#   make docs       the documents as a site, in site/; SERVE=1 serves them at http://127.0.0.1:8000 while they are written
+#   make reference  the generated tables in docs/, from the code
 #   make format     puts the code into the form that `make test` demands
 #   make lock       newest versions into constraints.txt
 #   make build      sdist and wheel into dist/
@@ -29,6 +31,7 @@ BIG     ?=
 OTHERS  ?=
 MACHINES ?=
 COMPOSE ?=
+SERVE   ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -47,7 +50,7 @@ NO_TESTS      := tests/benchmarks tests/compose tests/data tests/machines tests/
 OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs reference format lock build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,7 +65,7 @@ $(HAVE_UV): constraints.txt
 
 $(READY): $(HAVE_UV) pyproject.toml constraints.txt
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python \
-	  --constraint constraints.txt --group dev --editable .
+	  --constraint constraints.txt --group dev --group docs --editable .
 	@touch $@
 
 # The store is tested on it, and never without.
@@ -102,13 +105,20 @@ ifneq ($(OTHERS),)
 endif
 	$(BIN)/python -m tests.benchmarks $(ONLY) $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(OTHERS),--others)
 
+# Without the variable, Material prints a notice about MkDocs 2 into every build.
+docs: reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve --dev-addr 127.0.0.1:8000,build --strict)
+
+reference: setup
+	@$(BIN)/python -m scripts.reference
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 lock: $(HAVE_UV)
 	echo "apache-airflow==$(AIRFLOW)" | $(UV) pip compile - pyproject.toml \
-	  --group pyproject.toml:dev --group pyproject.toml:image \
+	  --group pyproject.toml:dev --group pyproject.toml:docs --group pyproject.toml:image \
 	  --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file constraints.txt
 
@@ -116,4 +126,4 @@ build: setup
 	$(UV) build
 
 clean:
-	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site
