@@ -12,8 +12,10 @@
 #   make docs       the documents as a site, in site/; SERVE=1 serves them at http://127.0.0.1:8000 while they are written
 #   make reference  the generated tables in docs/, from the code
 #   make format     puts the code into the form that `make test` demands
-#   make lock       newest versions into constraints.txt
-#   make build      sdist and wheel into dist/
+#   make matrix     every Airflow on every Python that we claim; PYTHONS="3.12 3.13" for some, ONLY=3.2/3.13 for one
+#   make lock       newest versions into the constraints files; NEW=1 adds what is missing and leaves the rest alone
+#   make build      sdist and wheel into dist/, the same bytes wherever and whenever
+#   make sbom       and what the wheel brings along, with versions and licences
 #   make clean      removes everything that is not in Git
 #
 # Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
@@ -21,6 +23,8 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 AIRFLOW ?= 3.3.2
+# The oldest that we support, and what it does not work with.
+AIRFLOW_3_2 ?= apache-airflow==3.2.2 fastapi<0.137 starlette<1.1 svcs<26
 KEEP    ?= 1
 USERS   ?=
 SEED    ?=
@@ -32,6 +36,8 @@ OTHERS  ?=
 MACHINES ?=
 COMPOSE ?=
 SERVE   ?=
+PYTHONS ?=
+NEW     ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -50,7 +56,8 @@ NO_TESTS      := tests/benchmarks tests/compose tests/data tests/machines tests/
 OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs reference format lock build clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs reference matrix format lock \
+  build sbom clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -116,14 +123,26 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(HAVE_UV)
-	echo "apache-airflow==$(AIRFLOW)" | $(UV) pip compile - pyproject.toml \
-	  --group pyproject.toml:dev --group pyproject.toml:docs --group pyproject.toml:image \
-	  --universal --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-annotate --no-header --quiet --output-file constraints.txt
+matrix: setup postgresql
+	@$(BIN)/python scripts/matrix.py --pythons '$(PYTHONS)' --only '$(ONLY)'
 
+COMPILE := $(UV) pip compile - pyproject.toml --group pyproject.toml:dev --group pyproject.toml:docs \
+  --group pyproject.toml:image --group pyproject.toml:sbom \
+  --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
+
+# The second file begins as the first: where the older Airflow allows it, both have the same versions.
+lock: $(HAVE_UV)
+	echo "apache-airflow==$(AIRFLOW)" | $(COMPILE) $(if $(NEW),,--upgrade) --output-file constraints.txt
+	grep -v '^apache-airflow\(-core\|-task-sdk\)\?=' constraints.txt >constraints-airflow-3.2.txt
+	printf '%s\n' $(foreach each,$(AIRFLOW_3_2),'$(each)') | $(COMPILE) --output-file constraints-airflow-3.2.txt
+
+# With the hatchling of constraints.txt, which writes its version into the wheel. Its own fixed date is in the archives,
+# not that of somebody's environment.
 build: setup
-	$(UV) build
+	env -u SOURCE_DATE_EPOCH $(UV) build --no-build-isolation --clear
+
+sbom: build
+	$(BIN)/python scripts/sbom.py dist/*.whl
 
 clean:
-	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site
+	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .matrix .mypy_cache .pytest_cache .ruff_cache build dist site
