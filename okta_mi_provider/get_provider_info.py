@@ -56,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "notifications": ["okta_mi_provider.notifications.on_change.OnStateChange"],
         "connection-types": [
             {
                 "connection-type": "okta",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
-from okta_mi_provider import write_pools
+from okta_mi_provider import metrics, write_pools
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.approval import as_triggered, raise_if_not_approved, stricter
@@ -22,6 +22,7 @@ from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -215,6 +216,7 @@ class SyncOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.traffic = Traffic()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -251,6 +253,8 @@ class SyncOperator(BaseOperator):
             except Exception as error:
                 self.note_failure(job, error)
                 raise
+            finally:
+                metrics.send_traffic(self.traffic, job.run.dag_id)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -318,7 +322,9 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
+        return OktaHook(self.okta_conn_id).client(
+            read_only=True, sharers=sharers, pauses=self.pauses, traffic=self.traffic
+        )
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client. In a pool for writes it has only its part of the requests in flight.
@@ -330,7 +336,8 @@ class SyncOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
         hook = MetricInsightsHook(self.metric_insights_conn_id)
-        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
+        share = write_share(self.pool, self.pool_slots)
+        return hook.client(read_only=read_only, pauses=self.pauses, traffic=self.traffic, share=share)
 
 
 def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
