@@ -57,9 +57,13 @@ def emit(task: BaseOperator, context: Context, asset: Asset, extra: Mapping[str,
         asset: What has changed.
         extra: What to say of it.
     """
+    events = context.get("outlet_events")
+    if events is None:
+        # Somebody executes the operator without Airflow.
+        return
     for outlet in task.outlets:
         if isinstance(outlet, AssetAlias) and outlet.name.startswith(_ALIAS):
-            context["outlet_events"][outlet].add(asset, extra=dict(extra))
+            events[outlet].add(asset, extra=dict(extra))
 
 
 def _part(name: str) -> str:
