@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
 from okta_mi_provider import idle_token, write_pools
+from okta_mi_provider.assets import alias_of
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
@@ -24,6 +25,9 @@ from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 from okta_mi_provider.settings import SyncSettings, options
 from okta_mi_provider.sync.text import one_line
 
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
+
 #: Beside the DAG file, unless `[okta_mi] groups_file` names another.
 GROUPS_FILE = "okta_groups.yaml"
 #: The same at every parse: nothing is ever caught up.
@@ -33,13 +37,15 @@ _TAG, _ERROR_TAG = "okta_mi", "config-error"
 _DANGEROUS = frozenset({"force", "approve_plan"})
 
 
-def build_dags(file: str) -> None:
+def build_dags(file: str, *, on_state_change: Sequence[BaseNotifier] = ()) -> None:
     """Makes the DAGs of the groups file, and registers them with Airflow as those of the calling file.
 
     A worker, which wants a single one, gets only that.
 
     Args:
         file: `__file__` of the calling DAG file; `okta_groups.yaml` is looked for beside it.
+        on_state_change: Notifiers of Airflow that tell people when a sync begins to fail, is well again, or waits for
+            an approval; see `notifications.on_change`.
 
     Raises:
         GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
@@ -53,13 +59,19 @@ def build_dags(file: str) -> None:
     okta_pool, pools = OktaPool.configured(), write_pools.configured()
     for entry in groups.entries:
         if only in {None, entry.dag_id}:
-            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id))
+            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id), on_state_change)
     for stand_in in groups.broken:
         if only in {None, stand_in.dag_id}:
             _stand_in(stand_in, file, path.name)
 
 
-def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_pools.WritePool | None) -> None:
+def _dag(
+    entry: Entry,
+    file: str,
+    okta_pool: OktaPool | None,
+    write_pool: write_pools.WritePool | None,
+    on_state_change: Sequence[BaseNotifier],
+) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -84,9 +96,11 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_
     ) as dag:
         reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
         if entry.settings.map_attr_to_group:
-            _sync_by_attribute(reading)
+            _sync_by_attribute(reading, entry.dag_id)
         else:
             _rooms(entry, common, reading, write_pool)
+        if on_state_change:
+            _tell(dag, on_state_change)
         # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
         dag.params.update(_params(entry.settings))
     dag.fileloc = file
@@ -103,10 +117,14 @@ def _rooms(
         create_groups := CreateGroupsOperator(
             task_id=CREATE_GROUPS,
             chunk_size=entry.chunk_size,
+            outlets=[alias_of(entry.dag_id)],
             **{**common, **({"pool": write_pool.name} if write_pool else {})},
         ),
         UpsertUsersOperator.partial(
-            task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
+            task_id=UPSERT_USERS,
+            map_index_template="{{ task.title }}",
+            outlets=[alias_of(entry.dag_id)],
+            **{**common, **_bounds(write_pool)},
         ).expand(chunk=create_groups.output),
         ReportOperator(task_id=REPORT, **common),
     )
@@ -120,12 +138,26 @@ def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
     return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
 
 
-def _sync_by_attribute(reading: Mapping[str, Any]) -> None:
+def _sync_by_attribute(reading: Mapping[str, Any], dag_id: str) -> None:
     """One task for all rooms: which MI groups there are is known only when the group was read."""
     # Only DAGs that have it pay for it.
     from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator  # noqa: PLC0415
 
-    SyncByAttributeOperator(task_id=SYNC, **reading)
+    SyncByAttributeOperator(task_id=SYNC, outlets=[alias_of(dag_id)], **reading)
+
+
+def _tell(dag: DAG, notifiers: Sequence[BaseNotifier]) -> None:
+    """Attaches notifiers to the task that ends the sync, and to the one that asks. Both run them where tasks run."""
+    # Only DAG files that have some pay for it.
+    from okta_mi_provider.notifications.on_change import OnQuestion, OnStateChange  # noqa: PLC0415
+
+    told: Any = OnStateChange(*notifiers)
+    tasks: list[Any] = dag.tasks
+    for task in tasks:
+        if task.task_id in {REPORT, SYNC}:
+            task.on_success_callback, task.on_failure_callback = [told], [told]
+        elif task.task_id == APPROVE:
+            task.notifiers = [OnQuestion(*notifiers)]
 
 
 def _of_okta(entry: Entry) -> str:

@@ -61,6 +61,7 @@ def get_provider_info() -> dict[str, Any]:
             "okta_mi_provider.operators.links.MetricInsightsGroupLink",
             "okta_mi_provider.operators.links.PlanLink",
         ],
+        "notifications": ["okta_mi_provider.notifications.on_change.OnStateChange"],
         "connection-types": [
             {
                 "connection-type": "okta",

@@ -27,6 +27,7 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Transport:
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
         on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
         pauses: Where to wait. Those who shall stop together share it.
+        traffic: Counts requests and waits. Those who are counted together share it.
     """
 
     timeout_s: float = 30.0
@@ -73,6 +75,7 @@ class Transport:
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class _NoRedirects(requests.Session):
@@ -183,7 +186,9 @@ class HttpSession:
             )
             read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
         except (OSError, ValueError, HTTPError) as error:
+            self.transport.traffic.request(self.system, None)
             raise no_answer(error, call, self.base, self.transport.timeout_s, bool(self._session.proxies)) from None
+        self.transport.traffic.request(self.system, response.status_code)
         self.headers = response.headers
         return response
 
@@ -268,6 +273,8 @@ class HttpSession:
 
     def _wait(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited):
+            self.transport.traffic.wait(self.system, state.upcoming_sleep)
         self.transport.pauses.wait(state.upcoming_sleep, str(error))
 
 

@@ -15,6 +15,7 @@ from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.okta_auth import OktaLogin
@@ -60,6 +61,7 @@ class OktaHook(BaseHook):
         read_only: bool = True,
         sharers: int = 1,
         pauses: Pauses | None = None,
+        traffic: Traffic | None = None,
     ) -> OktaClient:
         """A client as the connection says. Nothing is sent yet.
 
@@ -67,6 +69,7 @@ class OktaHook(BaseHook):
             read_only: Refuse every request that could change something. A sync never changes Okta.
             sharers: How many clients like this one may read the org at the same time.
             pauses: Where to wait, if that can be ended.
+            traffic: Counts requests, if anybody wants to know.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
@@ -78,7 +81,10 @@ class OktaHook(BaseHook):
             okta_url(fields.host, allow_http=allow_http),
             _login(fields),
             transport=fields.transport(
-                read_only=read_only, pauses=pauses, max_wait_s=fields.whole("max_wait", 120, 1, 3600)
+                read_only=read_only,
+                pauses=pauses,
+                traffic=traffic,
+                max_wait_s=fields.whole("max_wait", 120, 1, 3600),
             ),
             share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),

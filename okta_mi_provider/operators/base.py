@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
-from okta_mi_provider import write_pools
+from okta_mi_provider import metrics, write_pools
 from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.links import LINKS, Links, note, noted
@@ -23,6 +23,7 @@ from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,6 +74,7 @@ class SyncOperator(BaseOperator):
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
         self.links = Links()
+        self.traffic = Traffic()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -109,6 +111,8 @@ class SyncOperator(BaseOperator):
             except Exception as error:
                 self.note_failure(job, error)
                 raise
+            finally:
+                metrics.send_traffic(self.traffic, job.run.dag_id)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -191,7 +195,9 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
+        return OktaHook(self.okta_conn_id).client(
+            read_only=True, sharers=sharers, pauses=self.pauses, traffic=self.traffic
+        )
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client. In a pool for writes it has only its part of the requests in flight.
@@ -203,7 +209,8 @@ class SyncOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
         hook = MetricInsightsHook(self.metric_insights_conn_id)
-        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
+        share = write_share(self.pool, self.pool_slots)
+        return hook.client(read_only=read_only, pauses=self.pauses, traffic=self.traffic, share=share)
 
 
 def write_share(pool: str, slots: int) -> Callable[[int], int]:

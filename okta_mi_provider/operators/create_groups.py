@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk import conf
 
+from okta_mi_provider import metrics
+from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
@@ -53,10 +55,11 @@ class CreateGroupsOperator(SyncOperator):
             raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
             client = self.metric_insights(read_only=False)
             writer = ensuring(client)
-            with job.journal(settings).resumed() as journal:
+            with job.journal(settings).resumed() as journal, metrics.counting(job.run.dag_id) as count:
                 journal.planned(plan)
                 for outcome in create_groups(plan, writer, journal=journal, stopped=lambda: self.pauses.stopped):
                     journal.note(outcome)
+                    count.add(outcome)
                     created += outcome.status is Status.DONE
                     made = TargetGroup(outcome.target_id or "", outcome.change.group)
                     self.link(job, metric_insights=client.page_of(made))
@@ -65,4 +68,17 @@ class CreateGroupsOperator(SyncOperator):
         job.context["ti"].xcom_push(key="result", value={"plan": stored.digest, "created": created})
         # Airflow refuses a longer list.
         most = conf.getint("core", "max_map_length", fallback=_MOST_CHUNKS)
-        return [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        parts = [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        if not parts and not settings.only_looks and not stored.superseded:
+            # The tasks that write users are skipped then.
+            announce(
+                self,
+                job.context,
+                job.store,
+                job.run,
+                group=plan.target_group.name,
+                conn_id=self.metric_insights_conn_id,
+                failed=0,
+                conflicts=plan.conflicts,
+            )
+        return parts

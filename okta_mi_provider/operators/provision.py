@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_page
+from okta_mi_provider.assets import alias_of
 from okta_mi_provider.okta_pool import sharers
+from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
 from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.operators.links import LINKS, Links
@@ -19,8 +23,9 @@ from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defa
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Sides, provision
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
     from okta_mi_provider.clients.okta import OktaClient
-    from okta_mi_provider.store import Store, StoreJournal
+    from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.journal import Journal
 
 
@@ -67,6 +72,8 @@ class ProvisionOperator(BaseOperator):
     ) -> None:
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
         super().__init__(**{**retry_policy(), **kwargs})
+        # What other DAGs can wait for; see `assets`. Its own outlets stay.
+        self.outlets = [*self.outlets, alias_of(self.task_id)]
         if group is None and group_id is None:
             raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
         self.settings = SyncSettings.from_mapping(settings)
@@ -85,6 +92,7 @@ class ProvisionOperator(BaseOperator):
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
         self.links = Links()
+        self.traffic = Traffic()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -102,6 +110,7 @@ class ProvisionOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.store import open_store, retention  # noqa: PLC0415
 
+        begun_at = datetime.now(UTC)
         with ending_for_airflow(context), open_store() as store:
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
@@ -123,8 +132,11 @@ class ProvisionOperator(BaseOperator):
                 plan=run_page(journals[0].run) if journals[0].begun else "",
             )
             store.forget_old(keep)
-        report, cause = result
+            report, cause = result
+            if report.state is State.DONE and not report.only_looks:
+                self._announce(context, store, report)
         log_summary(report, settings)
+        self._measure(context, report, settings, datetime.now(UTC) - begun_at)
         counts = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
             context["ti"].xcom_push(key="return_value", value=counts)
@@ -136,14 +148,40 @@ class ProvisionOperator(BaseOperator):
             raise AirflowFailException(failure_of(report)) from cause
         return counts
 
+    def _announce(self, context: Context, store: Store, report: Report) -> None:
+        """Tells other DAGs. Only a task that succeeds can: see `announce`."""
+        announce(
+            self,
+            context,
+            store,
+            self._key(context),
+            group=report.target_group.name,
+            conn_id=self.metric_insights_conn_id,
+            failed=0,
+            conflicts=0,
+            shared=True,
+        )
+
+    def _measure(self, context: Context, report: Report, settings: SyncSettings, lasted: timedelta) -> None:
+        dag_id = context["ti"].dag_id
+        metrics.send_written(report.outcomes.values(), dag_id)
+        metrics.send_traffic(self.traffic, dag_id)
+        if not settings.dry_run and settings.only_user is None:
+            metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
+
+    def _key(self, context: Context) -> RunKey:
+        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+
+        instance = context["ti"]
+        return RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
+
     def _journals(
         self, context: Context, store: Store, sides: Sides, settings: SyncSettings, made: list[StoreJournal]
     ) -> Callable[[str], Journal]:
         """Makes the journal, and adds it to those that were made."""
-        from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
+        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
 
-        instance = context["ti"]
-        key = RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
+        key = self._key(context)
 
         def journal(target_group: str) -> Journal:
             beginning = Beginning(
@@ -165,8 +203,13 @@ class ProvisionOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        okta = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
+        okta = OktaHook(self.okta_conn_id).client(
+            read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
+        )
         target = MetricInsightsHook(self.metric_insights_conn_id).client(
-            read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots)
+            read_only=read_only,
+            pauses=self.pauses,
+            traffic=self.traffic,
+            share=write_share(self.pool, self.pool_slots),
         )
         return okta, target

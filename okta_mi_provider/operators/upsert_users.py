@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
+from okta_mi_provider import metrics
+from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
@@ -116,7 +118,7 @@ class UpsertUsersOperator(SyncOperator):
         self.link(job, metric_insights=client.page_of(group))
         progress = _Progress(todo)
         passing = 0
-        with journal:
+        with journal, metrics.counting(job.run.dag_id) as count:
             for outcome in upsert_users(
                 replace(plan, changes=changes),
                 group,
@@ -128,6 +130,7 @@ class UpsertUsersOperator(SyncOperator):
             ):
                 journal.note(outcome)
                 progress.add(outcome)
+                count.add(outcome)
                 passing += outcome.passing
         if self.pauses.stopped:
             raise AirflowException("The task was told to stop; what was not written is left to the next try.")
@@ -139,7 +142,24 @@ class UpsertUsersOperator(SyncOperator):
         log.info(
             "%s", ", ".join(f"{number:,} {status}" for status, number in progress.counts.items()) or "Nothing to do."
         )
+        self._announce(job, journal, plan)
         return progress.counts
+
+    def _announce(self, job: Job, journal: StoreJournal, plan: Plan) -> None:
+        """Tells other DAGs, once for all parts of the plan: the last one does, when all the others have written."""
+        if journal.untried(before=len(plan.changes)):
+            return
+        announce(
+            self,
+            job.context,
+            job.store,
+            job.run,
+            group=plan.target_group.name,
+            conn_id=self.metric_insights_conn_id,
+            failed=journal.tally().failed,
+            conflicts=plan.conflicts,
+            part=job.part,
+        )
 
     def _is_retry(self, job: Job) -> bool:
         """Whether Airflow tries it again by itself: clearing a task gives it all its tries anew."""

@@ -215,6 +215,20 @@ CHANGED_GROUPS = Table(
     Column("at", Moment, nullable=False, doc="When, by our clock."),
 )
 
+#: What others were told of a sync last, so that nobody is told the same twice; see `told`.
+TOLD = Table(
+    "okta_mi_told",
+    METADATA,
+    Column("dag_id", SafeString(250), primary_key=True),
+    Column("target_group", SafeText, primary_key=True),
+    Column("listener", SafeString(100), primary_key=True),
+    Column("state", SafeString(10)),
+    Column("after_run", Integer),
+    Column("run", Integer),
+    Column("part", Integer),
+    Column("at", Moment, nullable=False),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",
