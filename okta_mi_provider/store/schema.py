@@ -219,14 +219,21 @@ CHANGED_GROUPS = Table(
 TOLD = Table(
     "okta_mi_told",
     METADATA,
-    Column("dag_id", SafeString(250), primary_key=True),
-    Column("target_group", SafeText, primary_key=True),
-    Column("listener", SafeString(100), primary_key=True),
-    Column("state", SafeString(10)),
-    Column("after_run", Integer),
-    Column("run", Integer),
-    Column("part", Integer),
-    Column("at", Moment, nullable=False),
+    Column("dag_id", SafeString(250), primary_key=True, doc="The DAG, or `<DAG>:<task>` of a single operator."),
+    Column(
+        "target_group", SafeText, primary_key=True, doc="The MI group, where one sync has several; else an empty text."
+    ),
+    Column(
+        "listener",
+        SafeString(100),
+        primary_key=True,
+        doc="Who was told: `asset`, the DAGs that wait for the asset; else the name of a notifier.",
+    ),
+    Column("state", SafeString(10), doc="What a notifier has told: `done`, `failed` or `refused`; null for `asset`."),
+    Column("after_run", Integer, doc="The last run before those that the event was about; null for notifiers."),
+    Column("run", Integer, doc="The last run that the event was about; null for notifiers."),
+    Column("part", Integer, doc="Which part of `upsert_users` has told it; null for others."),
+    Column("at", Moment, nullable=False, doc="When."),
 )
 
 #: What the tasks of a run hand each other.
