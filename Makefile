@@ -4,7 +4,7 @@
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
-#   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
+#   make machines   Airflows of one machine and of several, which fail in the middle; MACHINES=full takes long
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
 #   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
@@ -33,7 +33,7 @@ ONLY    ?=
 QUICK   ?=
 BIG     ?=
 OTHERS  ?=
-MACHINES ?=
+MACHINES ?= small
 COMPOSE ?=
 SERVE   ?=
 PYTHONS ?=
@@ -51,8 +51,8 @@ IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 UNIT_TESTS    := $(wildcard tests/unit tests/simulators)
 AIRFLOW_TESTS := $(wildcard tests/airflow)
 # These start so many processes that they want the machine for themselves.
-CROWDED_TESTS := $(wildcard tests/standalone)
-NO_TESTS      := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
+CROWDED_TESTS := $(wildcard tests/standalone tests/machines)
+NO_TESTS      := tests/benchmarks tests/compose tests/data tests/__pycache__
 OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
@@ -87,6 +87,7 @@ lint: setup
 
 test: lint postgresql
 	@scripts/need_chromium.sh
+	@scripts/need_redis.sh
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS) $(OTHER_TESTS) $(AIRFLOW_TESTS)
 	$(BIN)/python -m pytest $(CROWDED_TESTS)
 
@@ -98,7 +99,7 @@ chaos: setup
 
 machines: setup postgresql
 	@scripts/need_redis.sh
-	$(if $(MACHINES),MACHINES=$(MACHINES) )$(BIN)/python -m pytest tests/machines
+	MACHINES=$(MACHINES) $(BIN)/python -m pytest tests/machines -o log_cli=true -o log_cli_level=INFO
 
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
