@@ -13,6 +13,7 @@ from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name
 from okta_mi_provider.sync.text import plural, quoted
+from okta_mi_provider.sync.trim import trim
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class FetchOperator(SyncOperator):
-    """Reads the Okta group with its members, MI, and what is remembered of earlier runs.
+    """Reads the Okta group with its members, MI, and what is remembered of earlier runs; stores what a diff looks at.
 
     Begins the run: what an earlier try has left for the other tasks is forgotten.
     """
@@ -47,7 +48,8 @@ class FetchOperator(SyncOperator):
         snapshot = fetch(okta, self.metric_insights(read_only=True), self.selectors, settings, known=known)
         group = snapshot.target.group_named(target_name(snapshot.source, settings))
         snapshot = replace(snapshot, memory=journal.recall(snapshot.source, snapshot.target, group))
-        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
+        kept = trim(snapshot, settings)
+        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(kept))
         job.store.forget_old(keep)
         source, target = snapshot.source, snapshot.target
         log.info(
