@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +59,28 @@ def build_dags(file: str, *, on_state_change: Sequence[BaseNotifier] = ()) -> No
     groups = read(path)
     only = get_parsing_context().dag_id
     okta_pool, pools = OktaPool.configured(), write_pools.configured()
-    for entry in groups.entries:
-        if only in {None, entry.dag_id}:
-            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id), on_state_change)
-    for stand_in in groups.broken:
-        if only in {None, stand_in.dag_id}:
-            _stand_in(stand_in, file, path.name)
+    with _nothing_collected():
+        for entry in groups.entries:
+            if only in {None, entry.dag_id}:
+                _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id), on_state_change)
+        for stand_in in groups.broken:
+            if only in {None, stand_in.dag_id}:
+                _stand_in(stand_in, file, path.name)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keeps the garbage collector from looking for what is not there: all that is made meanwhile is kept.
+
+    It would go through everything that Airflow has imported, again and again: a tenth of the time for many groups.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _dag(

@@ -14,6 +14,7 @@ from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name
 from okta_mi_provider.sync.text import plural, quoted
+from okta_mi_provider.sync.trim import trim
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class FetchOperator(SyncOperator):
-    """Reads the Okta group with its members, MI, and what is remembered of earlier runs.
+    """Reads the Okta group with its members, MI, and what is remembered of earlier runs; stores what a diff looks at.
 
     Begins the run: what an earlier try has left for the other tasks is forgotten.
     """
@@ -52,7 +53,8 @@ class FetchOperator(SyncOperator):
         page = target.page_of(group) if group else None
         self.link(job, okta=okta.page_of(snapshot.source.groups), metric_insights=page)
         snapshot = replace(snapshot, memory=journal.recall(snapshot.source, snapshot.target, group))
-        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
+        kept = trim(snapshot, settings)
+        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(kept))
         job.store.forget_old(keep)
         source, directory = snapshot.source, snapshot.target
         log.info(
