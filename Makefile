@@ -140,7 +140,7 @@ lock: $(HAVE_UV)
 # With the hatchling of constraints.txt, which writes its version into the wheel. Its own fixed date is in the archives,
 # not that of somebody's environment.
 build: setup
-	env -u SOURCE_DATE_EPOCH $(UV) build --no-build-isolation --clear
+	env -u SOURCE_DATE_EPOCH $(UV) build --python $(BIN)/python --no-build-isolation --clear
 
 sbom: build
 	$(BIN)/python scripts/sbom.py dist/*.whl

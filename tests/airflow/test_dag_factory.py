@@ -304,14 +304,3 @@ def test_the_dags_of_this_repository_parse() -> None:
 
     assert not bag.import_errors
     assert list(bag.dags) == ["okta_mi__my_new_group"]
-
-
-def test_the_example_parses_without_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.dag_processing.dagbag import DagBag
-
-    import okta_mi_provider.example_dags as examples
-
-    bag = DagBag(str(Path(examples.__file__ or "").parent))
-
-    assert not bag.import_errors
-    assert {dag_id: dag.schedule for dag_id, dag in bag.dags.items()} == {"example_okta_mi_provision": None}
