@@ -147,7 +147,7 @@ class Programs:
                 code = self._run(program, words)
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        except Exception:  # told to whoever has started the program, as Python does
+        except Exception:  # noqa: BLE001 - told to whoever has started the program, as Python does
             code = 1
             err.write(traceback.format_exc())
         finally:
