@@ -11,7 +11,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -35,7 +35,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, page in TAKEN_ALONG.items():
         path = posixpath.join(root, name)
         if posixpath.exists(path):
-            files.append(File.generated(config, page, abs_src_path=path))
+            # Those that the navigation names are in it all the same.
+            files.append(File.generated(config, page, abs_src_path=path, inclusion=InclusionLevel.NOT_IN_NAV))
     return files
 
 
