@@ -1,6 +1,6 @@
 """An Airflow DAG that runs after access to an MI group has changed, and not when a sync had nothing to do."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task
 
@@ -8,7 +8,7 @@ from okta_mi_provider.assets import target_group_asset
 
 READERS = target_group_asset("BI Readers")
 
-with DAG("after_access_changed", schedule=[READERS], start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+with DAG("after_access_changed", schedule=[READERS], start_date=datetime(2026, 1, 1, tzinfo=UTC)):
 
     @task(inlets=[READERS])
     def refresh(triggering_asset_events=None):

@@ -1,4 +1,4 @@
-"""One Airflow DAG for each group of okta_groups.yaml; sends a mail when one begins to fail, and when it is well again."""
+"""One Airflow DAG for each group of okta_groups.yaml. A mail says that a sync begins to fail, and that it is well."""
 
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 

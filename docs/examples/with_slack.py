@@ -1,4 +1,4 @@
-"""One Airflow DAG for each group of okta_groups.yaml; tells Slack when one begins to fail, and when it is well again."""
+"""One Airflow DAG for each group of okta_groups.yaml. Slack hears when a sync begins to fail, and when it is well."""
 
 from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 

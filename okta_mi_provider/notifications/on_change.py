@@ -178,4 +178,5 @@ def _state_of_previous_run(context: Context) -> str:
     except Exception as error:  # noqa: BLE001 - this is what is left when the store has failed
         log.warning("The state of the run before is not known: %s: %s", type(error).__name__, error)
         return _WELL
-    return State.FAILED.value if previous is not None and str(previous.state) == "failed" else _WELL
+    state = getattr(previous, "state", None)
+    return State.FAILED.value if getattr(state, "value", state) == "failed" else _WELL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.store import RunKey, Store
-from tests.airflow.conftest import DAG_ID, DAGS, REPOSITORY, SALES, Ended, Instance, run_dag, runnable
+from tests.airflow.conftest import DAG_ID, REPOSITORY, SALES, Ended, Instance, run_dag, runnable
 from tests.integration.world import World, login
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ NAMES = ["Sales", "a/b", "ü 😀", "%2F", "..", " ", "x?y#z", "airflow:", "<scr
 
 
 @pytest.fixture
-def events(migrated: None) -> Iterator[Callable[..., list[tuple[str, str, Numbers]]]]:
+def events(migrated: None) -> Callable[..., list[tuple[str, str, Numbers]]]:
     """The events since the test began: URI, task, and what is not 0 in it."""
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
@@ -50,7 +50,7 @@ def events(migrated: None) -> Iterator[Callable[..., list[tuple[str, str, Number
                 for row in rows
             ]
 
-    yield found
+    return found
 
 
 # ---------------------------------------------------------------------- names
@@ -331,6 +331,5 @@ def test_tasks_that_write_have_the_outlet(dags: Callable[[str], DagBag]) -> None
 
     outlets = {task.task_id: [each.name for each in task.outlets] for task in dag.tasks if task.outlets}
 
-    assert outlets == dict.fromkeys(["create_groups", "upsert_users"], [f"okta_mi/{DAG_ID}"])
+    assert outlets == {key: [f"okta_mi/{DAG_ID}"] for key in ("create_groups", "upsert_users")}
     assert [each.name for each in runnable(dag, "upsert_users").outlets] == [f"okta_mi/{DAG_ID}"]
-    assert DAGS.exists()

@@ -1,4 +1,4 @@
-"""Metrics as a StatsD server hears them, from real runs in processes of their own: Airflow makes its client once in each."""
+"""Metrics as a StatsD server hears them. Each process is one of its own, for Airflow makes its client once in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,14 +66,14 @@ class Listener:
 
 
 @pytest.fixture
-def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
     heard = Listener()
     for name, value in {
         "STATSD_ON": "True", "STATSD_HOST": "127.0.0.1", "STATSD_PORT": str(heard.port), "STATSD_PREFIX": "airflow",
         "STATSD_INFLUXDB_ENABLED": "True",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"AIRFLOW__METRICS__{name}", value)
-    yield heard
+    return heard
 
 
 def python(code: str, *arguments: str, **environment: str) -> str:
