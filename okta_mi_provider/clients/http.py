@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -22,6 +23,7 @@ from okta_mi_provider import __version__
 from okta_mi_provider.clients.body import read_body
 from okta_mi_provider.clients.credentials import Credentials
 from okta_mi_provider.clients.errors import Call, ConfigurationError, RateLimited, WriteInDryRun
+from okta_mi_provider.clients.traffic import Traffic
 from okta_mi_provider.clients.unanswered import no_answer
 from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
@@ -64,6 +66,7 @@ class Transport:
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
         on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
         pauses: Where to wait. Those who shall stop together share it.
+        traffic: Where requests are counted.
     """
 
     timeout_s: float = 30.0
@@ -73,6 +76,7 @@ class Transport:
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class _NoRedirects(requests.Session):
@@ -169,6 +173,7 @@ class HttpSession:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
         self.before_each()
+        began_at, status = time.monotonic(), None
         try:
             response = self._session.request(
                 method,
@@ -182,8 +187,11 @@ class HttpSession:
                 stream=True,
             )
             read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
+            status = response.status_code
         except (OSError, ValueError, HTTPError) as error:
             raise no_answer(error, call, self.base, self.transport.timeout_s, bool(self._session.proxies)) from None
+        finally:
+            self.transport.traffic.note(self.system, method, path, status, time.monotonic() - began_at)
         self.headers = response.headers
         return response
 

@@ -16,6 +16,7 @@ from okta_mi_provider import write_pools
 from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.links import LINKS, Links, note, noted
+from okta_mi_provider.operators.logs import Row, log_requests, log_table
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.approval import as_triggered
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
 
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
     from okta_mi_provider.clients.okta import OktaClient
+    from okta_mi_provider.clients.traffic import Traffic
     from okta_mi_provider.sync.apply import TargetWriter
 
 log = logging.getLogger(__name__)
+
+#: Longest that a failure may be in a log: it has room for all mistakes of a form.
+_LONGEST = 10_000
 
 
 class SyncOperator(BaseOperator):
@@ -73,6 +78,8 @@ class SyncOperator(BaseOperator):
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
         self.links = Links()
+        #: What the clients of this try have asked.
+        self.traffic: list[Traffic] = []
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -109,6 +116,15 @@ class SyncOperator(BaseOperator):
             except Exception as error:
                 self.note_failure(job, error)
                 raise
+            finally:
+                log_requests(self.traffic)
+                self.traffic = []
+
+    def conclude(self, title: str, rows: Sequence[Row]) -> None:
+        """Writes the sum of this task into the log, the last of what it says."""
+        log_requests(self.traffic)
+        self.traffic = []
+        log_table(title, rows)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -123,7 +139,7 @@ class SyncOperator(BaseOperator):
         instance = context["ti"]
         with open_store() as store:
             job = Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
-            self.links = noted(job)
+            self.links, self.traffic = noted(job), []
             yield job
 
     def link(self, job: Job, **found: str | None) -> None:
@@ -191,7 +207,9 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
+        client = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
+        self.traffic.append(client.traffic)
+        return client
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client. In a pool for writes it has only its part of the requests in flight.
@@ -203,7 +221,10 @@ class SyncOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
         hook = MetricInsightsHook(self.metric_insights_conn_id)
-        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
+        share = write_share(self.pool, self.pool_slots)
+        client = hook.client(read_only=read_only, pauses=self.pauses, share=share)
+        self.traffic.append(client.traffic)
+        return client
 
 
 def write_share(pool: str, slots: int) -> Callable[[int], int]:
@@ -243,5 +264,5 @@ def ending_for_airflow(context: Context) -> Iterator[None]:
         yield
     except (SyncError, SettingsError) as error:
         if isinstance(error, SyncError) and error.passing:
-            try_again(str(error), error, context)
-        raise AirflowFailException(str(error)) from None
+            try_again(one_line(str(error), _LONGEST), error, context)
+        raise AirflowFailException(one_line(str(error), _LONGEST)) from None

@@ -10,7 +10,7 @@ from airflow.sdk import conf
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
-from okta_mi_provider.operators.logs import log_dry_run
+from okta_mi_provider.operators.logs import log_dry_run, plan_title
 from okta_mi_provider.sync.apply import Status, create_groups
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks
 from okta_mi_provider.sync.model import TargetGroup
@@ -65,4 +65,13 @@ class CreateGroupsOperator(SyncOperator):
         job.context["ti"].xcom_push(key="result", value={"plan": stored.digest, "created": created})
         # Airflow refuses a longer list.
         most = conf.getint("core", "max_map_length", fallback=_MOST_CHUNKS)
-        return [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        parts = [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        self.conclude(
+            plan_title(plan, stored.digest),
+            [("groups created", created), ("changes of users to write", _of_users(parts)), ("parts", len(parts))],
+        )
+        return parts
+
+
+def _of_users(parts: list[dict[str, int]]) -> int:
+    return sum(part["end"] - part["start"] for part in parts)

@@ -12,7 +12,7 @@ from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
 from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.operators.links import LINKS, Links
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.logs import log_requests, log_settings, log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
@@ -108,6 +108,7 @@ class ProvisionOperator(BaseOperator):
             keep = retention()
             okta, target = self._clients(read_only=settings.only_looks)
             sides = Sides(okta, target, ensuring(target), target.max_concurrency)
+            log_settings(settings)
             journals: list[StoreJournal] = []
             (result,) = provision(
                 sides,
@@ -124,6 +125,7 @@ class ProvisionOperator(BaseOperator):
             )
             store.forget_old(keep)
         report, cause = result
+        log_requests([okta.traffic, target.traffic])
         log_summary(report, settings)
         counts = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
