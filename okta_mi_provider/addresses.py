@@ -10,11 +10,18 @@ from airflow.sdk import conf
 PREFIX = "/okta-mi"
 #: What Airflow's UI calls the tab of a run that shows one of them.
 RUN_TAB = "okta-sync-run"
+#: The same of a DAG.
+DAG_TAB = "okta-sync-dag"
 
 
 def prefix() -> str:
     """What stands in front of every path of this Airflow, "" for most: the path of `[api] base_url`."""
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+
+
+def dag_tab(dag_id: str) -> str:
+    """The tab of a DAG: its runs, and their numbers over time."""
+    return f"{prefix()}/dags/{quote(dag_id, safe='')}/plugin/{DAG_TAB}"
 
 
 def run_tab(dag_id: str, run_id: str) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
-from okta_mi_provider import idle_token, write_pools
+from okta_mi_provider import write_pools
 from okta_mi_provider.assets import alias_of
+from okta_mi_provider.dag_doc import doc
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
@@ -110,7 +111,7 @@ def _dag(
         catchup=False,
         max_active_runs=1,
         tags=sorted({_TAG, *entry.tags}),
-        doc_md=_doc(entry),
+        doc_md=doc(entry, okta_pool, write_pool),
     ) as dag:
         reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
         if entry.settings.map_attr_to_group:
@@ -230,34 +231,6 @@ def _params(settings: SyncSettings) -> dict[str, Param]:
             schema["section"] = "Danger"
         params[name] = Param(values[name], title=option.title, description_md=option.help, **schema)
     return params
-
-
-def _doc(entry: Entry) -> str:
-    """What the DAG does, for its page: all effective settings."""
-    rows = {
-        "name": entry.name,
-        "id": entry.group_id,
-        "groups": list(entry.groups) or None,
-        "okta_conn_id": entry.okta_conn_id,
-        "metric_insights_conn_id": entry.metric_insights_conn_id,
-        "schedule": entry.schedule,
-        **entry.settings.to_mapping(),
-    }
-    shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
-    warning = idle_token.warning(entry.schedule)
-    last = SYNC if entry.settings.map_attr_to_group else REPORT
-    caution = f"**Caution:** {warning}\n\n" if warning else ""
-    return (
-        f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
-        f"*{options()['dry_run'].title}* to see what it would write; the task `{last}` tells what a run has done."
-        f"\n\n{_code(shown)}\n"
-    )
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
 
 
 def _code(text: str) -> str:

@@ -84,6 +84,7 @@ class MetricInsightsClient:
         #: Username of the account that everything is done as; None if nobody has said it.
         self.acts_for = login.acts_for
         self.transport = transport or Transport()
+        #: What was asked so far.
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
             base,

@@ -33,6 +33,7 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
+from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
@@ -75,7 +76,9 @@ class OktaClient:
         self.dies_unused = login.dies_unused
         #: Which credentials are used, and where they are.
         self.credentials = login.described
-        self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
+        transport = transport or Transport()
+        #: What was asked so far.
+        self._http = OktaHttp(base, login, transport=transport, share=share or Share())
         self._page_size = page_size
         self._console = console or console_of(base)
 
@@ -145,7 +148,9 @@ class OktaClient:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
         path = f"{GROUPS}/{_quoted(group.id)}/users"
-        return tuple(whole_list(self._http, path, {"limit": self._page_size}, lambda row: user_of(row, attributes)))
+        progress = Progress(f"Reading the members of Okta group {quoted(group.name)}", "member")
+        query = {"limit": self._page_size}
+        return tuple(whole_list(self._http, path, query, lambda row: user_of(row, attributes), progress))
 
     def sample_member(self, group_id: str) -> Mapping[str, Any] | None:
         """The first member of a group as Okta tells of it, with all attributes; None if there is none.

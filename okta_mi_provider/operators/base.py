@@ -16,6 +16,7 @@ from okta_mi_provider import metrics, write_pools
 from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.links import LINKS, Links, note, noted
+from okta_mi_provider.operators.logs import Row, log_requests, log_table
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
 from okta_mi_provider.sync.approval import as_triggered
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.apply import TargetWriter
 
 log = logging.getLogger(__name__)
+
+#: Longest that a failure may be in a log: it has room for all mistakes of a form.
+_LONGEST = 10_000
 
 
 class SyncOperator(BaseOperator):
@@ -112,7 +116,18 @@ class SyncOperator(BaseOperator):
                 self.note_failure(job, error)
                 raise
             finally:
-                metrics.send_traffic(self.traffic, job.run.dag_id)
+                self._tell_traffic()
+
+    def conclude(self, title: str, rows: Sequence[Row]) -> None:
+        """Writes the sum of this task into the log, the last of what it says."""
+        self._tell_traffic()
+        log_table(title, rows)
+
+    def _tell_traffic(self) -> None:
+        """Into the log and to who watches metrics, what was asked since this was told last."""
+        counted = self.traffic.taken()
+        log_requests(counted.asked)
+        metrics.send_traffic(counted, self.dag_id)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -127,7 +142,7 @@ class SyncOperator(BaseOperator):
         instance = context["ti"]
         with open_store() as store:
             job = Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
-            self.links = noted(job)
+            self.links, self.traffic = noted(job), Traffic()
             yield job
 
     def link(self, job: Job, **found: str | None) -> None:
@@ -250,5 +265,5 @@ def ending_for_airflow(context: Context) -> Iterator[None]:
         yield
     except (SyncError, SettingsError) as error:
         if isinstance(error, SyncError) and error.passing:
-            try_again(str(error), error, context)
-        raise AirflowFailException(str(error)) from None
+            try_again(one_line(str(error), _LONGEST), error, context)
+        raise AirflowFailException(one_line(str(error), _LONGEST)) from None

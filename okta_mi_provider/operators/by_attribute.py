@@ -17,7 +17,7 @@ from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.job import Job, triggered_by
 from okta_mi_provider.operators.links import Links
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.logs import log_settings, log_summary
 from okta_mi_provider.operators.report import BACKFILL, failure_of
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SyncSettings
@@ -61,6 +61,7 @@ class SyncByAttributeOperator(SyncOperator):
         sides = Sides(okta, target, ensuring(target), target.max_concurrency)
         if job.is_backfill:
             log.info("%s", BACKFILL.message)
+        log_settings(settings)
         journals = self._journals(job, sides, settings)
         syncs = provision(sides, [self.selectors], settings, journal_of=journals, stopped=lambda: self.pauses.stopped)
         results = []
@@ -72,6 +73,10 @@ class SyncByAttributeOperator(SyncOperator):
         job.store.forget_old(keep)
         failed = [each for each in results if each.report.state is not State.DONE]
         self._measure(job, results, settings, datetime.now(UTC) - begun_at)
+        self.conclude(
+            "All MI groups together:",
+            [("reports", len(results)), ("done", len(results) - len(failed)), ("not as they should be", len(failed))],
+        )
         counts = {**_together([each.report for each in results]), "groups_named": len(results)}
         if failed:
             job.context["ti"].xcom_push(key="return_value", value={**counts, "state": _worst(failed).value})

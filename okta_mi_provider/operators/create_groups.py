@@ -12,7 +12,7 @@ from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
-from okta_mi_provider.operators.logs import log_dry_run
+from okta_mi_provider.operators.logs import log_dry_run, plan_title
 from okta_mi_provider.sync.apply import Status, create_groups
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks
 from okta_mi_provider.sync.model import TargetGroup
@@ -81,4 +81,12 @@ class CreateGroupsOperator(SyncOperator):
                 failed=0,
                 conflicts=plan.conflicts,
             )
+        self.conclude(
+            plan_title(plan, stored.digest),
+            [("groups created", created), ("changes of users to write", _of_users(parts)), ("parts", len(parts))],
+        )
         return parts
+
+
+def _of_users(parts: list[dict[str, int]]) -> int:
+    return sum(part["end"] - part["start"] for part in parts)

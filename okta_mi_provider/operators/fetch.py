@@ -10,10 +10,11 @@ from okta_mi_provider import idle_token
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.logs import log_settings
 from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name
-from okta_mi_provider.sync.text import plural, quoted
+from okta_mi_provider.sync.text import quoted
 from okta_mi_provider.sync.trim import trim
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class FetchOperator(SyncOperator):
         target_group = settings.target_group or joined_name(named)
         journal = job.journal(settings, source_groups=named, target_group=target_group)
         journal.start()
+        log_settings(settings)
         self.link(job)
         okta = self.okta(sharers=sharers(self.pool))
         self._warn_of_idle_token(okta)
@@ -57,14 +59,14 @@ class FetchOperator(SyncOperator):
         digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(kept))
         job.store.forget_old(keep)
         source, directory = snapshot.source, snapshot.target
-        log.info(
-            "Okta group %s of %s has %s; %s has %s and %s.",
-            quoted(source.name),
-            source.org,
-            plural(len(source.users), "member"),
-            directory.host,
-            plural(len(directory.users), "user"),
-            plural(len(directory.groups), "group"),
+        self.conclude(
+            f"Okta group {quoted(source.name)} of {source.org}, and {directory.host}:",
+            [
+                ("members in Okta", len(source.users)),
+                ("members of the MI group", len(directory.members[group.id]) if group else "not there yet"),
+                ("users of MI", len(directory.users)),
+                ("groups of MI", len(directory.groups)),
+            ],
         )
         return {"snapshot": digest, "source_users": len(source.users), "target_users": len(directory.users)}
 

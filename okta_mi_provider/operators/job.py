@@ -13,6 +13,7 @@ from okta_mi_provider.sync.approval import raise_if_not_approved, stricter
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.report import Approval
+from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -126,10 +127,10 @@ class Job:
         if newer is None:
             return stored
         if self.is_backfill:
-            log.info("Run %r is newer and writes what there is to write.", newer)
+            log.info("Run %s is newer and writes what there is to write.", quoted(newer))
             return StoredPlan(replace(stored.plan, changes=()), stored.digest, superseded=True)
         raise SyncError(
-            f"Run {newer!r} has read Okta after this one, so the plan of this run is out of date and is not "
+            f"Run {quoted(newer)} has read Okta after this one, so the plan of this run is out of date and is not "
             "written. Trigger a new run instead."
         )
 

@@ -16,7 +16,7 @@ from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
 from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.operators.links import LINKS, Links
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.logs import log_requests, log_settings, log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
@@ -117,6 +117,7 @@ class ProvisionOperator(BaseOperator):
             keep = retention()
             okta, target = self._clients(read_only=settings.only_looks)
             sides = Sides(okta, target, ensuring(target), target.max_concurrency)
+            log_settings(settings)
             journals: list[StoreJournal] = []
             (result,) = provision(
                 sides,
@@ -135,6 +136,7 @@ class ProvisionOperator(BaseOperator):
             report, cause = result
             if report.state is State.DONE and not report.only_looks:
                 self._announce(context, store, report)
+        self._tell_traffic(context)
         log_summary(report, settings)
         self._measure(context, report, settings, datetime.now(UTC) - begun_at)
         counts = {**report.counts(), "state": report.state.value}
@@ -165,9 +167,13 @@ class ProvisionOperator(BaseOperator):
     def _measure(self, context: Context, report: Report, settings: SyncSettings, lasted: timedelta) -> None:
         dag_id = context["ti"].dag_id
         metrics.send_written(report.outcomes.values(), dag_id)
-        metrics.send_traffic(self.traffic, dag_id)
         if not settings.dry_run and settings.only_user is None:
             metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
+
+    def _tell_traffic(self, context: Context) -> None:
+        counted = self.traffic.taken()
+        log_requests(counted.asked)
+        metrics.send_traffic(counted, context["ti"].dag_id)
 
     def _key(self, context: Context) -> RunKey:
         from okta_mi_provider.store import RunKey  # noqa: PLC0415

@@ -58,7 +58,7 @@ def external_views() -> list[dict[str, Any]]:
             **icons,
             "name": _NAME,
             "href": f"{at}/dag?dag_id={{DAG_ID}}",
-            "url_route": "okta-sync-dag",
+            "url_route": addresses.DAG_TAB,
             "destination": "dag",
         },
         {

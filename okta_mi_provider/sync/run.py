@@ -27,6 +27,7 @@ from okta_mi_provider.sync.limits import too_many_users
 from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup, joined_name
 from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.project import known_after, project
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.report import Report
@@ -219,12 +220,13 @@ class _Run:
 
     def _apply(self, journal: Journal, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
         outcomes: list[Outcome] = []
-
+        progress = Progress(f"Writing to MI group {quoted(plan.target_group.name)}", "change", total=len(plan.changes))
         try:
             for outcome in apply(
                 plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
             ):
                 outcomes.append(outcome)
+                progress.add()
                 journal.note(outcome)
                 # Names of people are for those who ask for them.
                 if log.isEnabledFor(logging.DEBUG):
