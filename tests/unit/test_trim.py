@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import snapshots
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.memory import Memory
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.trim import trim
@@ -68,3 +69,20 @@ def test_users_that_have_nothing_to_do_with_the_group_are_left_out() -> None:
     plan = diff(kept, chosen)
     assert [finding.kind for finding in plan.findings if finding.cls == "conflict"] == ["email_taken"]
     assert [change.user for change in plan.changes if change.kind is ChangeKind.REMOVE_MEMBER] == ["leaver"]
+
+
+def test_an_account_that_only_a_link_leads_to_stays() -> None:
+    world = snapshot([okta_user("anna", id="00u1")], [mi_user("ana", email="old@x.org")])
+    world = replace(world, memory=Memory(links={"00u1": "id-ana"}))
+    chosen = settings(auto_create="all")
+    assert [change.user for change in diff(trim(world, chosen), chosen).changes] == ["ana", "ana"]
+    assert diff(trim(world, chosen), chosen) == diff(world, chosen)
+
+
+def test_the_one_person_that_a_sync_is_about_stays_though_nobody_in_okta_is_alike() -> None:
+    world = snapshot([okta_user("ana")], [mi_user("ana"), mi_user("bob"), mi_user("cy")])
+    for name, known in (("BOB", True), ("cy@example.com", True), ("nobody", False)):
+        chosen = settings(auto_create="all", only_user=name)
+        plan = diff(trim(world, chosen), chosen)
+        assert plan == diff(world, chosen)
+        assert ("unknown_user" in [finding.kind for finding in plan.findings]) is not known
