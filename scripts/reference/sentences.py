@@ -39,15 +39,41 @@ class Said:
 
 
 @cache
+def _sources() -> tuple[Path, ...]:
+    """The files of the package, without the simulators, who speak as Okta and MI do."""
+    return tuple(path for path in sorted(PACKAGE.rglob("*.py")) if "simulators" not in path.parts)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def calls() -> tuple[Said, ...]:
     """Every call in the package."""
-    return tuple(said for path in sorted(PACKAGE.rglob("*.py")) for said in _calls(path))
+    return tuple(said for path in _sources() for said in _calls(path))
+
+
+def returned(package: str) -> Iterator[tuple[str, str]]:
+    """Every text that functions of a sub-package return, and every constant in capitals, with where it is."""
+    for path in sorted((PACKAGE / package).rglob("*.py")):
+        tree = _tree(path)
+        where = path.relative_to(PACKAGE.parent)
+        known = {**_shared(), **_texts(tree)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Return) and node.value and (text := text_of(node.value, known)):
+                yield text, f"{where}:{node.lineno}"
+        for name, values in _texts(tree).items():
+            if name.isupper() and (text := text_of(values[-1], known)):
+                yield text, f"{where}:{values[-1].lineno}"
 
 
 def _calls(path: Path) -> Iterator[Said]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _tree(path)
     where = str(path.relative_to(PACKAGE.parent))
-    yield from _calls_in(tree, {**_shared(), **_texts(tree)}, where)
+    found = _calls_in(tree, {**_shared(), **_texts(tree)}, where)
+    yield from sorted(found, key=lambda said: int(said.where.rpartition(":")[2]))
 
 
 def _calls_in(scope: ast.AST, known: Known, where: str) -> Iterator[Said]:
@@ -68,10 +94,12 @@ def _calls_in(scope: ast.AST, known: Known, where: str) -> Iterator[Said]:
 
 def _own(scope: ast.AST) -> Iterator[ast.AST]:
     """Everything in a scope; of functions in it only that they are there."""
-    for child in ast.iter_child_nodes(scope):
-        yield child
-        if not isinstance(child, ast.FunctionDef):
-            yield from _own(child)
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _texts(scope: ast.AST) -> Known:
@@ -83,15 +111,15 @@ def _texts(scope: ast.AST) -> Known:
                 found.setdefault(name, []).append(value)
             case ast.NamedExpr(ast.Name(name), value):
                 found.setdefault(name, []).append(value)
-    return found
+    return {name: sorted(values, key=lambda value: value.lineno) for name, values in found.items()}
 
 
 @cache
 def _shared() -> Known:
     """Texts that modules import from each other: constants in capitals."""
     found: dict[str, Sequence[ast.expr]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path in _sources():
+        tree = _tree(path)
         found |= {name: values for name, values in _texts(tree).items() if name.isupper() and not name.startswith("_")}
     return found
 
