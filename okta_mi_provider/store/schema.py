@@ -219,20 +219,23 @@ CHANGED_GROUPS = Table(
 TOLD = Table(
     "okta_mi_told",
     METADATA,
-    Column("dag_id", SafeString(250), primary_key=True, doc="The DAG, or `<DAG>:<task>` of a single operator."),
+    Column("dag_id", SafeString(250), primary_key=True, doc="As in its runs; of a notifier `<DAG>:<task>`."),
     Column(
-        "target_group", SafeText, primary_key=True, doc="The MI group, where one sync has several; else an empty text."
+        "target_group",
+        SafeText,
+        primary_key=True,
+        doc="The MI group, where several have syncs of one `dag_id`; else empty.",
     ),
     Column(
         "listener",
         SafeString(100),
         primary_key=True,
-        doc="Who was told: `asset`, the DAGs that wait for the asset; else the name of a notifier.",
+        doc="`asset` for other DAGs; else the class of a notifier, and which one of that class.",
     ),
-    Column("state", SafeString(10), doc="What a notifier has told: `done`, `failed` or `refused`; null for `asset`."),
-    Column("after_run", Integer, doc="The last run before those that the event was about; null for notifiers."),
-    Column("run", Integer, doc="The last run that the event was about; null for notifiers."),
-    Column("part", Integer, doc="Which part of `upsert_users` has told it; null for others."),
+    Column("state", SafeString(10), doc="What the notifier was told: `done`, `failed` or `refused`; null for `asset`."),
+    Column("after_run", Integer, doc="What was written after this run was told with it."),
+    Column("run", Integer, doc="The last run that other DAGs were told of."),
+    Column("part", Integer, doc="Which part of its task has told; null if it has none."),
     Column("at", Moment, nullable=False, doc="When."),
 )
 
