@@ -157,10 +157,10 @@ def _as_words(value: object) -> str:
 
 
 def _answers(asked: Asked) -> str:
-    """Statuses, and how long the requests took: `200 x 9, 429 x 1; 0.4 s, the longest 0.2 s`."""
+    """Statuses, and how long the requests took: `200 x 9, 429 x 1; 0.42 s, the longest 0.21 s`."""
     statuses = ", ".join(
         ("no answer" if status is None else str(status)) + (f" x {number:,}" if number < asked.times else "")
         for status, number in asked.answers.most_common()
     )
-    longest = f", the longest {asked.longest_s:.1f} s" if asked.times > 1 else ""
-    return f"{statuses}; {asked.seconds:.1f} s{longest}"
+    longest = f", the longest {asked.longest_s:.2f} s" if asked.times > 1 else ""
+    return f"{statuses}; {asked.seconds:.2f} s{longest}"

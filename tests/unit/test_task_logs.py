@@ -147,9 +147,9 @@ def test_requests_are_told_by_kind_and_without_ids(lines: Callable[[], list[str]
     log_requests(traffic.taken().asked)
 
     assert groups_of(lines())["Requests: 8"] == [
-        "Okta             GET  /api/v1/groups/{id}/users  4  200 x 3, 429 x 1; 0.8 s, the longest 0.2 s",
-        "Okta             GET  /api/v1/users/{id}         1  404; 0.1 s",
-        "Metric Insights  PUT  /mi/api/user/id/{id}       3  200 x 2, no answer x 1; 32.0 s, the longest 30.0 s",
+        "Okta             GET  /api/v1/groups/{id}/users  4  200 x 3, 429 x 1; 0.80 s, the longest 0.25 s",
+        "Okta             GET  /api/v1/users/{id}         1  404; 0.10 s",
+        "Metric Insights  PUT  /mi/api/user/id/{id}       3  200 x 2, no answer x 1; 32.00 s, the longest 30.00 s",
     ]
     assert traffic.taken().asked == []
 
