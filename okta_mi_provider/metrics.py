@@ -19,7 +19,7 @@ from typing import Final
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
-from okta_mi_provider.sync.traffic import OUTCOMES, Traffic
+from okta_mi_provider.sync.traffic import OUTCOMES, Counted
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +140,8 @@ def send_written(outcomes: Iterable[Outcome], dag_id: str) -> None:
             count.add(outcome)
 
 
-def send_traffic(traffic: Traffic, dag_id: str) -> None:
+def send_traffic(counted: Counted, dag_id: str) -> None:
     """Has the requests of a task sent, and its waits."""
-    counted = traffic.taken()
     for (system, outcome), number in counted.requests.items():
         _send(REQUESTS, number, dag_id, _SYSTEMS[system], outcome)
     for system, seconds in counted.waited_s.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -172,6 +173,7 @@ class HttpSession:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
         self.before_each()
+        began_at, status = time.monotonic(), None
         try:
             response = self._session.request(
                 method,
@@ -185,10 +187,11 @@ class HttpSession:
                 stream=True,
             )
             read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
+            status = response.status_code
         except (OSError, ValueError, HTTPError) as error:
-            self.transport.traffic.request(self.system, None)
             raise no_answer(error, call, self.base, self.transport.timeout_s, bool(self._session.proxies)) from None
-        self.transport.traffic.request(self.system, response.status_code)
+        finally:
+            self.transport.traffic.request(self.system, method, path, status, time.monotonic() - began_at)
         self.headers = response.headers
         return response
 

@@ -96,7 +96,7 @@ class Fields:
         if port and _ENDS_IN_PORT.search(host):
             raise ConfigurationError(
                 f"{self.name} has a port in its host, {quoted(host.rsplit('@', 1)[-1])}, and the port {port} besides. "
-                "Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
+                f"Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
             )
         schema = (self.connection.schema or "").strip().lower()
         if schema in {"http", "https"} and "://" not in host:

@@ -10,7 +10,7 @@ from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.okta import PAGE_SIZE, OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken
 from okta_mi_provider.clients.rate_limit import Share
-from okta_mi_provider.clients.urls import okta_url
+from okta_mi_provider.clients.urls import okta_console_url, okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
@@ -31,6 +31,7 @@ EXTRAS: Final = (
     "page_size",
     "rate_limit_share",
     "max_wait",
+    "admin_url",
     "timeout",
     "verify",
     "allow_http",
@@ -74,9 +75,10 @@ class OktaHook(BaseHook):
             ConfigurationError: If the connection is missing, or cannot work as it is written.
         """
         fields = Fields.of(self.okta_conn_id, EXTRAS)
-        base = okta_url(fields.host, allow_http=fields.flag("allow_http", default=False))
+        allow_http = fields.flag("allow_http", default=False)
+        console = fields.text("admin_url")
         return OktaClient(
-            base,
+            okta_url(fields.host, allow_http=allow_http),
             _login(fields),
             transport=fields.transport(
                 read_only=read_only,
@@ -86,6 +88,7 @@ class OktaHook(BaseHook):
             ),
             share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
+            console=okta_console_url(console, allow_http=allow_http) if console else None,
             remarks=fields.remarks,
         )
 

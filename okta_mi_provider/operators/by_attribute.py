@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
+from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce
-from okta_mi_provider.operators.base import Job, SyncOperator, ensuring, triggered_by
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.job import Job, triggered_by
+from okta_mi_provider.operators.links import Links
+from okta_mi_provider.operators.logs import log_settings, log_summary
 from okta_mi_provider.operators.report import BACKFILL, failure_of
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SyncSettings
@@ -26,6 +29,7 @@ from okta_mi_provider.sync.text import plural, quoted
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from okta_mi_provider.clients.okta import OktaClient
     from okta_mi_provider.sync.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -53,9 +57,11 @@ class SyncByAttributeOperator(SyncOperator):
         begun_at = datetime.now(UTC)
         keep = retention()
         target = self.metric_insights(read_only=settings.only_looks)
-        sides = Sides(self.okta(sharers=sharers(self.pool)), target, ensuring(target), target.max_concurrency)
+        okta = self.okta(sharers=sharers(self.pool))
+        sides = Sides(okta, target, ensuring(target), target.max_concurrency)
         if job.is_backfill:
             log.info("%s", BACKFILL.message)
+        log_settings(settings)
         journals = self._journals(job, sides, settings)
         syncs = provision(sides, [self.selectors], settings, journal_of=journals, stopped=lambda: self.pauses.stopped)
         results = []
@@ -63,9 +69,14 @@ class SyncByAttributeOperator(SyncOperator):
             results.append(result)
             metrics.send_written(result.report.outcomes.values(), job.run.dag_id)
             log_summary(result.report, settings)
+            self._link(job, okta, result.report)
         job.store.forget_old(keep)
         failed = [each for each in results if each.report.state is not State.DONE]
         self._measure(job, results, settings, datetime.now(UTC) - begun_at)
+        self.conclude(
+            "All MI groups together:",
+            [("reports", len(results)), ("done", len(results) - len(failed)), ("not as they should be", len(failed))],
+        )
         counts = {**_together([each.report for each in results]), "groups_named": len(results)}
         if failed:
             job.context["ti"].xcom_push(key="return_value", value={**counts, "state": _worst(failed).value})
@@ -90,6 +101,11 @@ class SyncByAttributeOperator(SyncOperator):
             return StoreJournal(job.store, RunKey.of_group(job.run.dag_id, job.run.run_id, target_group), beginning)
 
         return journal
+
+    def _link(self, job: Job, okta: OktaClient, report: Report) -> None:
+        """To the Okta group and to the plans. The MI groups are many, and none of them is the one."""
+        plan = run_tab(job.run.dag_id, job.run.run_id)
+        self.links = Links(okta=okta.page_of(report.source_groups) or "", plan=plan)
 
     def _announce(self, job: Job, results: Sequence[Result]) -> None:
         """Tells other DAGs, of each group by itself. Only a run that ends well can: see `announce`."""

@@ -9,11 +9,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
+from okta_mi_provider.addresses import run_page
 from okta_mi_provider.assets import alias_of
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
+from okta_mi_provider.operators.job import triggered_by
+from okta_mi_provider.operators.links import LINKS, Links
+from okta_mi_provider.operators.logs import log_requests, log_settings, log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from okta_mi_provider.store import RunKey, Store
+    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+    from okta_mi_provider.clients.okta import OktaClient
+    from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.journal import Journal
 
 
@@ -52,6 +57,7 @@ class ProvisionOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
+    operator_extra_links = LINKS
     ui_color = "#e8f0fb"
 
     def __init__(
@@ -85,6 +91,7 @@ class ProvisionOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.links = Links()
         self.traffic = Traffic()
 
     def on_kill(self) -> None:
@@ -108,18 +115,28 @@ class ProvisionOperator(BaseOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
-            sides = self._sides(read_only=settings.only_looks)
+            okta, target = self._clients(read_only=settings.only_looks)
+            sides = Sides(okta, target, ensuring(target), target.max_concurrency)
+            log_settings(settings)
+            journals: list[StoreJournal] = []
             (result,) = provision(
                 sides,
                 [[selector]],
                 settings,
-                journal_of=self._journals(context, store, sides, settings),
+                journal_of=self._journals(context, store, sides, settings, journals),
                 stopped=lambda: self.pauses.stopped,
+            )
+            made = journals[0].group
+            self.links = Links(
+                okta=okta.page_of(result.report.source_groups) or "",
+                metric_insights=target.page_of(made if made.id else result.report.target_group) or "",
+                plan=run_page(journals[0].run) if journals[0].begun else "",
             )
             store.forget_old(keep)
             report, cause = result
             if report.state is State.DONE and not report.only_looks:
                 self._announce(context, store, report)
+        self._tell_traffic(context)
         log_summary(report, settings)
         self._measure(context, report, settings, datetime.now(UTC) - begun_at)
         counts = {**report.counts(), "state": report.state.value}
@@ -150,9 +167,13 @@ class ProvisionOperator(BaseOperator):
     def _measure(self, context: Context, report: Report, settings: SyncSettings, lasted: timedelta) -> None:
         dag_id = context["ti"].dag_id
         metrics.send_written(report.outcomes.values(), dag_id)
-        metrics.send_traffic(self.traffic, dag_id)
         if not settings.dry_run and settings.only_user is None:
             metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
+
+    def _tell_traffic(self, context: Context) -> None:
+        counted = self.traffic.taken()
+        log_requests(counted.asked)
+        metrics.send_traffic(counted, context["ti"].dag_id)
 
     def _key(self, context: Context) -> RunKey:
         from okta_mi_provider.store import RunKey  # noqa: PLC0415
@@ -161,8 +182,9 @@ class ProvisionOperator(BaseOperator):
         return RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
 
     def _journals(
-        self, context: Context, store: Store, sides: Sides, settings: SyncSettings
+        self, context: Context, store: Store, sides: Sides, settings: SyncSettings, made: list[StoreJournal]
     ) -> Callable[[str], Journal]:
+        """Makes the journal, and adds it to those that were made."""
         from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
 
         key = self._key(context)
@@ -177,16 +199,17 @@ class ProvisionOperator(BaseOperator):
                 target_group,
                 shared=True,
             )
-            return StoreJournal(store, key, beginning)
+            made.append(StoreJournal(store, key, beginning))
+            return made[-1]
 
         return journal
 
-    def _sides(self, *, read_only: bool) -> Sides:
+    def _clients(self, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
         """Clients as the connections say. Nothing is sent yet."""
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(
+        okta = OktaHook(self.okta_conn_id).client(
             read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
         )
         target = MetricInsightsHook(self.metric_insights_conn_id).client(
@@ -195,4 +218,4 @@ class ProvisionOperator(BaseOperator):
             traffic=self.traffic,
             share=write_share(self.pool, self.pool_slots),
         )
-        return Sides(source, target, ensuring(target), target.max_concurrency)
+        return okta, target

@@ -12,7 +12,8 @@ from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
-from okta_mi_provider.operators.base import Job, SyncOperator, ending_for_airflow, readable
+from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.job import Job, readable
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.approval import refusal

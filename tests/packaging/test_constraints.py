@@ -27,7 +27,7 @@ def test_each_package_has_one_version_on_each_python(lines, python, pyproject):
     names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
     assert len(names) == len(set(names))
     groups = pyproject["dependency-groups"]
-    wanted = [*pyproject["project"]["dependencies"], *groups["dev"], *groups["image"]]
+    wanted = [*pyproject["project"]["dependencies"], *groups["dev"], *groups["docs"], *groups["image"]]
     assert {canonicalize_name(Requirement(each).name) for each in wanted} <= set(names)
 
 

@@ -126,7 +126,7 @@ def test_they_are_few() -> None:
 )
 def test_what_came_of_a_request(status: int | None, outcome: str) -> None:
     traffic = Traffic()
-    traffic.request("Okta", status)
+    traffic.request("Okta", "GET", "/api/v1/groups", status, 0.1)
     traffic.wait("Okta", 1.5)
     traffic.wait("Okta", 0.25)
 
@@ -135,7 +135,7 @@ def test_what_came_of_a_request(status: int | None, outcome: str) -> None:
     assert dict(counted.requests) == {("Okta", outcome): 1}
     assert counted.waited_s == {"Okta": 1.75}
     assert outcome in OUTCOMES
-    assert traffic.taken() == ({}, {})
+    assert traffic.taken() == ([], {})
 
 
 def _names(expression: str) -> set[str]:
