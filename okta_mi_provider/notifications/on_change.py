@@ -105,15 +105,17 @@ class OnQuestion(BaseNotifier):
 
 def _hand_on(notifier: BaseNotifier, context: Context, change: StateChange) -> bool:
     """Whether it has worked."""
+    again = "" if change.state == ASKED else " It is tried again at the end of the next run."
     try:
         # A notifier puts what it has rendered in the place of its templates; other DAGs of the process need those.
         copy.copy(notifier)({**context, "okta_mi": change})
     except Exception as error:  # noqa: BLE001 - a notifier is somebody else's code, and none may fail a sync
         log.error(  # noqa: TRY400 - its traceback would not say more, and may show what it was about to send
-            "%s has failed, so nobody was told by it: %s: %s. It is tried again at the end of the next run.",
+            "%s has failed, so nobody was told by it: %s: %s.%s",
             type(notifier).__name__,
             type(error).__name__,
-            one_line(str(error), 500),
+            one_line(str(error), 500).rstrip("."),
+            again,
         )
         return False
     log.info("%s was told: %s", type(notifier).__name__, change.headline)
