@@ -97,7 +97,7 @@ def test_a_statsd_server_hears_what_runs_have_done_and_nobodys_name(
     world.okta.group("Sales", "ana", "bo", "cy")
     world.mi.add_user("other", email=login("bo"))
     world.mi.fault("400", method="POST", route="users", count=1)
-    world.okta.fault("429", count=1)
+    world.okta.fault("429", count=1, seconds=1)
 
     python(_RUNS, str(DAGS))
 
