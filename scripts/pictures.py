@@ -1,9 +1,9 @@
 """`make pictures`: takes the pictures of the documents, into docs/pictures, from an Airflow that it starts itself.
 
 The two simulators, and an Airflow with five groups, run in a folder of their own until all pictures are taken: the
-groups are synced, people join, leave and change in Okta, and a second run waits for a person. Then a headless Chromium (the
-system's own, Debian: ``apt install chromium``) opens the pages as somebody who is logged in. It takes two minutes on a
-machine that does nothing else.
+groups are synced, people join, leave and change in Okta, and a second run waits for a person. Then a headless
+Chromium (the system's own, Debian: ``apt install chromium``) opens the pages as somebody who is logged in. It
+takes two minutes on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ groups:
 ASKED, CHANGED = "my_new_group", "MI - Finance"
 WIDTH, HEIGHT = 1280, 800
 PATIENCE_S = 300.0
+#: How long somebody looks at a question before answering, in seconds.
+READING_S = 15.0
 #: For charts and dialogs, which come with an animation.
 SETTLE_MS = 1_500
 #: No picture may be larger, nor all of them together, in bytes.
@@ -165,8 +168,13 @@ def _changes(okta_url: str) -> None:
 
 
 def _answer(airflow: AirflowStack, dag_id: str, run_id: str) -> None:
-    """Approves a plan as the page does."""
+    """Approves a plan as the page does.
+
+    Not at once: before its scheduler has noticed that the task waits, Airflow 3.3 takes it for one that was killed, and
+    tries it again.
+    """
     _wait_for_question(airflow, dag_id, run_id)
+    time.sleep(READING_S)
     path = f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/approve/-1/hitlDetails"
     airflow.api.request("PATCH", path, json={"chosen_options": ["Approve"], "params_input": {}})
 
