@@ -10,6 +10,7 @@
 #   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
 #                   users, BIG=1 for a million, OTHERS=1 for other people's software
 #   make docs       the documents as a site, in site/; SERVE=1 serves them at http://127.0.0.1:8000 while they are written
+#   make pictures   the pictures in docs/pictures, of an Airflow that is started for it; NAMES="form approval" for some
 #   make reference  the generated tables in docs/, from the code
 #   make format     puts the code into the form that `make test` demands
 #   make matrix     every Airflow on every Python that we claim; PYTHONS="3.12 3.13" for some, ONLY=3.2/3.13 for one
@@ -38,6 +39,7 @@ COMPOSE ?=
 SERVE   ?=
 PYTHONS ?=
 NEW     ?=
+NAMES   ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
@@ -56,8 +58,8 @@ NO_TESTS      := tests/benchmarks tests/compose tests/data tests/__pycache__
 OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs reference matrix format lock \
-  build sbom clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs pictures reference matrix \
+  format lock build sbom clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -116,6 +118,10 @@ endif
 # Without the variable, Material prints a notice about MkDocs 2 into every build.
 docs: reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve --dev-addr 127.0.0.1:8000,build --strict)
+
+pictures: setup
+	@scripts/need_chromium.sh
+	@$(BIN)/python -m scripts.pictures $(NAMES)
 
 reference: setup
 	@$(BIN)/python -m scripts.reference

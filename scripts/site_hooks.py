@@ -46,7 +46,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Turns links between files of the repository into links between pages."""
+    """Turns links between files of the repository into links between pages, and lets messages be found first."""
+    # Whoever searches for a message wants the page that is about messages.
+    if page.file.src_uri == "troubleshooting.md":
+        page.meta.setdefault("search", {})["boost"] = 5
     names = {page_name: name for name, page_name in TAKEN_ALONG.items()}
     place = page.file.src_uri
     at = posixpath.dirname(names.get(place) or f"docs/{place}")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from scripts.pictures import ALL, LARGEST, SCENES
 from tests.site.conftest import REPOSITORY
 
 #: Attributes that make a browser load something. `a` is not among the elements: a link is followed by people.
@@ -80,6 +81,17 @@ def test_no_style_loads_anything_from_elsewhere(site: Path) -> None:
 def test_links_between_files_of_the_repository_are_links_between_pages(site: Path) -> None:
     assert 'href="readme.html#install"' in (site / "coming-from-the-script.html").read_text(encoding="utf-8")
     assert 'href="options.html"' in (site / "readme.html").read_text(encoding="utf-8")
+
+
+def test_every_picture_is_shown_and_none_is_large() -> None:
+    texts = "".join(
+        path.read_text(encoding="utf-8") for path in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
+    )
+    pictures = list((REPOSITORY / "docs" / "pictures").iterdir())
+    assert {each.stem for each in pictures} == set(SCENES)
+    assert [each.name for each in pictures if f"pictures/{each.name})" not in texts] == []
+    assert [each.name for each in pictures if each.stat().st_size > LARGEST] == []
+    assert sum(each.stat().st_size for each in pictures) < ALL
 
 
 def test_messages_can_be_searched_for(site: Path) -> None:
