@@ -49,6 +49,7 @@ def get_provider_info() -> dict[str, Any]:
                     "okta_mi_provider.operators.provision",
                     "okta_mi_provider.operators.fetch",
                     "okta_mi_provider.operators.diff",
+                    "okta_mi_provider.operators.approve",
                     "okta_mi_provider.operators.create_groups",
                     "okta_mi_provider.operators.upsert_users",
                     "okta_mi_provider.operators.report",
