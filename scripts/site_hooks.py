@@ -2,13 +2,15 @@
 
 The documents link to each other as files of the repository, so that they work wherever it is shown. README, CHANGELOG
 and the like are not in docs/, where MkDocs looks; here they are taken along, and links to and from them are turned
-into links between pages. Any other link out of docs/ is left as it is, and fails the strict build.
+into links between pages. A link to anything else that the repository has leads there; one to nothing is left as it is,
+and fails the strict build.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mkdocs.structure.files import File, Files, InclusionLevel
@@ -25,6 +27,9 @@ TAKEN_ALONG = {
     "SECURITY.md": "reporting.md",
     "LICENSE": "license.txt",
 }
+#: Where everything else is.
+REPOSITORY = "https://github.com/okta-mi-provider/okta-mi-provider/blob/main"
+_ROOT = Path(__file__).resolve().parents[1]
 _LINK = re.compile(r"(?P<head>\]\()(?P<path>(?![a-z]+:|#|/)[^)#\s]+)(?P<anchor>#[^)\s]*)?(?P<tail>\))")
 _FENCE = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
 
@@ -57,7 +62,8 @@ def _with_links(markdown: str, at: str, place: str) -> str:
         target = posixpath.normpath(posixpath.join(at, found["path"]))
         inside = TAKEN_ALONG.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
         if inside is None:
-            return found[0]
+            there = not target.startswith("..") and (_ROOT / target).exists()
+            return f"{found['head']}{REPOSITORY}/{target}{found['anchor'] or ''}{found['tail']}" if there else found[0]
         path = posixpath.relpath(inside, posixpath.dirname(place) or ".")
         return f"{found['head']}{path}{found['anchor'] or ''}{found['tail']}"
 

@@ -215,6 +215,30 @@ CHANGED_GROUPS = Table(
     Column("at", Moment, nullable=False, doc="When, by our clock."),
 )
 
+#: What others were told of a sync last, so that nobody is told the same twice; see `told`.
+TOLD = Table(
+    "okta_mi_told",
+    METADATA,
+    Column("dag_id", SafeString(250), primary_key=True, doc="As in its runs; of a notifier `<DAG>:<task>`."),
+    Column(
+        "target_group",
+        SafeText,
+        primary_key=True,
+        doc="The MI group, where several have syncs of one `dag_id`; else empty.",
+    ),
+    Column(
+        "listener",
+        SafeString(100),
+        primary_key=True,
+        doc="`asset` for other DAGs; else the class of a notifier, and which one of that class.",
+    ),
+    Column("state", SafeString(10), doc="What the notifier was told: `done`, `failed` or `refused`; null for `asset`."),
+    Column("after_run", Integer, doc="What was written after this run was told with it."),
+    Column("run", Integer, doc="The last run that other DAGs were told of."),
+    Column("part", Integer, doc="Which part of its task has told; null if it has none."),
+    Column("at", Moment, nullable=False, doc="When."),
+)
+
 #: What the tasks of a run hand each other.
 ARTIFACTS = Table(
     "okta_mi_artifacts",

@@ -102,7 +102,7 @@ def test_messages_can_be_searched_for(site: Path) -> None:
 
 
 def test_dead_links_and_anchors_fail_the_build(tmp_path: Path) -> None:
-    dead = ["[x](nowhere.md)", "[x](options.md#no-anchor)", "[x](../Makefile)", "![x](pictures/none.png)"]
+    dead = ["[x](nowhere.md)", "[x](options.md#no-anchor)", "[x](../Nofile)", "![x](pictures/none.png)"]
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "index.md").write_text("\n\n".join(["# Home", *dead]), encoding="utf-8")

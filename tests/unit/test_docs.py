@@ -14,7 +14,7 @@ from okta_mi_provider.clients.metric_insights_kinds import Seconds
 from okta_mi_provider.kinds import Choice
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
 def _rows(page: str) -> str:
