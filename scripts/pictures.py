@@ -43,7 +43,7 @@ groups:
   - MI - Contractors
 """
 ASKED, CHANGED = "my_new_group", "MI - Finance"
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1360, 720
 PATIENCE_S = 300.0
 #: How long somebody looks at a question before answering, in seconds.
 READING_S = 15.0
@@ -88,6 +88,7 @@ def main() -> int:
             page = logged_in(browser, seen.airflow.url, theme)
             for name in wanted:
                 if name.endswith("-dark") is (theme == "dark"):
+                    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
                     SCENES[name](page, seen)
                     page.wait_for_timeout(SETTLE_MS)
                     page.screenshot(path=PICTURES / f"{name}.png")
@@ -162,8 +163,8 @@ def _changes(okta_url: str) -> None:
         for login in ("ada.lovelace@acme.example", "grace.hopper@acme.example"):
             first, last = login.partition("@")[0].title().split(".")
             okta("POST", "users", {"profile": {"login": login, "email": login, "firstName": first, "lastName": last}})
-            for name in (CHANGED, ASKED):
-                okta("PUT", f"groups/{quote(name)}/members/{quote(login)}")
+            okta("PUT", f"groups/{ASKED}/members/{quote(login)}")
+        okta("PUT", f"groups/{group}/members/ada.lovelace@acme.example")
         okta("DELETE", f"groups/{ASKED}/members/bruno.costa@acme.example")
 
 
@@ -224,6 +225,7 @@ def _conflicts(page: Page, seen: Stage) -> None:
 
 
 def _approval(page: Page, seen: Stage) -> None:
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT + 30})  # down to the buttons
     page.goto(seen.run(ASKED, "/tasks/approve/required_actions"))
     page.get_by_role("button", name="Approve", exact=True).wait_for()
 
