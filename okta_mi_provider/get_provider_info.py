@@ -49,6 +49,7 @@ def get_provider_info() -> dict[str, Any]:
                     "okta_mi_provider.operators.provision",
                     "okta_mi_provider.operators.fetch",
                     "okta_mi_provider.operators.diff",
+                    "okta_mi_provider.operators.approve",
                     "okta_mi_provider.operators.create_groups",
                     "okta_mi_provider.operators.upsert_users",
                     "okta_mi_provider.operators.report",
@@ -56,6 +57,12 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "extra-links": [
+            "okta_mi_provider.operators.links.OktaGroupLink",
+            "okta_mi_provider.operators.links.MetricInsightsGroupLink",
+            "okta_mi_provider.operators.links.PlanLink",
+        ],
+        "notifications": ["okta_mi_provider.notifications.on_change.OnStateChange"],
         "connection-types": [
             {
                 "connection-type": "okta",
@@ -120,6 +127,12 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Longest pause that Okta's rate limit may impose on one request. If it asks for "
                         "more, the task ends and Airflow tries it again then.",
                         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600, "default": 120},
+                    },
+                    "admin_url": {
+                        "label": "Admin console",
+                        "description": "For the links of the tasks, only if the org has a domain of its own: "
+                        "https://acme-admin.okta.com.",
+                        "schema": {"type": ["string", "null"]},
                     },
                     "timeout": _TIMEOUT,
                     "verify": _VERIFY,

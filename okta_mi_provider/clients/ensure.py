@@ -218,6 +218,8 @@ class EnsuringWriter:
                 may_help = error.passing or (not_found and leaves)
                 if not may_help or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise
+                if isinstance(error, RateLimited):
+                    self._client.transport.traffic.wait(error.call.system, pause_s)
                 self._client.transport.pauses.wait(pause_s, str(error))
         raise AssertionError("the last attempt returns or raises")
 

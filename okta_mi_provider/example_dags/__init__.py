@@ -1,1 +1,1 @@
-"""Example DAGs; they parse without connections."""
+"""Example DAGs; they parse without connections. Not in the wheel: Airflow 3.3 would show them to everybody."""

@@ -25,8 +25,10 @@ from okta_mi_provider.sync.fetch import (
 from okta_mi_provider.sync.journal import Journal, NoJournal
 from okta_mi_provider.sync.limits import too_many_users
 from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup, joined_name
+from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import Plan
-from okta_mi_provider.sync.project import project
+from okta_mi_provider.sync.progress import Progress
+from okta_mi_provider.sync.project import known_after, project
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.report import Report
 from okta_mi_provider.sync.scope import in_scope
@@ -100,7 +102,8 @@ def provision(
         watcher: Is told about plans and outcomes.
         stopped: Asked before each write; once it says yes, no more is begun.
     """
-    run = _Run(sides, settings, journal_of, watcher or Watcher(), stopped)
+    are_many = len(unions) > 1 or settings.map_attr_to_group is not None
+    run = _Run(sides, settings, journal_of, watcher or Watcher(), stopped, are_many)
     yield from run.groups(unions)
 
 
@@ -111,6 +114,7 @@ class _Run:
     journal_of: Callable[[str], Journal]
     watcher: Watcher
     stopped: Callable[[], bool]
+    are_many: bool
 
     def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
         with beside(lambda: [self._source(union) for union in unions], "okta-read") as reading:
@@ -194,7 +198,7 @@ class _Run:
         except SyncError as error:
             return Result(self._report(plan, cause=error), error), target
         outcomes, cause = self._apply(journal, plan)
-        return Result(self._report(plan, outcomes, cause=cause), cause), None if outcomes else target
+        return Result(self._report(plan, outcomes, cause=cause), cause), known_after(target, plan, outcomes)
 
     def _as_it_would_be(self, target: Target, plan: Plan) -> Target:
         """A dry run of several groups goes on from what it would have written."""
@@ -216,12 +220,13 @@ class _Run:
 
     def _apply(self, journal: Journal, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
         outcomes: list[Outcome] = []
-
+        progress = Progress(f"Writing to MI group {quoted(plan.target_group.name)}", "change", total=len(plan.changes))
         try:
             for outcome in apply(
                 plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
             ):
                 outcomes.append(outcome)
+                progress.add()
                 journal.note(outcome)
                 # Names of people are for those who ask for them.
                 if log.isEnabledFor(logging.DEBUG):
@@ -243,9 +248,10 @@ class _Run:
 
     def _directory(self) -> Target | SyncError:
         try:
-            return fetch_directory(self.sides.target, self.settings)
+            directory = fetch_directory(self.sides.target, self.settings)
         except SyncError as error:
             return error
+        return replace(directory, users=Register(directory.users)) if self.are_many else directory
 
     def _refusal(self, sources: Sequence[Source]) -> PlanRefused | None:
         """Refuses several syncs that together have too many users; what is wrong with one is told by its plan."""

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,14 @@ def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return parse
 
 
+@cache
+def _execution_api() -> Any:
+    """One for all tasks, as Airflow 3.3 has it. Airflow 3.2 makes one for each, and that takes seconds every time."""
+    from airflow.api_fastapi.execution_api.app import InProcessExecutionAPI
+
+    return InProcessExecutionAPI()
+
+
 def run_dag(dag: DAG, meanwhile: Callable[[], None] = lambda: None, /, **conf: Any) -> Ended:
     """Runs a DAG to its end in this process.
 
@@ -197,6 +206,7 @@ def run_dag(dag: DAG, meanwhile: Callable[[], None] = lambda: None, /, **conf: A
                 meanwhile()
 
         patch.setattr(time, "sleep", look_again)
+        patch.setattr("airflow.sdk.execution_time.supervisor.in_process_api_server", _execution_api)
         run = dag.test(run_conf=conf)
     for name in [name for name in os.environ if name.startswith("_AIRFLOW_PARSING_CONTEXT")]:
         # Airflow 3.2 leaves them behind, and every later parse would see this DAG only.

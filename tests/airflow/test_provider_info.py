@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -52,8 +53,23 @@ def test_every_path_leads_somewhere() -> None:
         for each in INFO[part]:
             for module in each["python-modules"]:
                 assert import_module(module)
-    for path in (*INFO["cli"], *(each["hook-class-name"] for each in CONNECTION_TYPES.values())):
+    for path in (*INFO["cli"], *INFO["extra-links"], *(each["hook-class-name"] for each in CONNECTION_TYPES.values())):
         assert attribute(path)
+
+
+def test_every_operator_that_dags_have_is_listed() -> None:
+    import okta_mi_provider.operators as package
+
+    listed = {module for each in INFO["operators"] for module in each["python-modules"]}
+    folder = Path(package.__file__ or "").parent
+    ours = {
+        f"{package.__name__}.{path.stem}"
+        for path in folder.glob("*.py")
+        if re.search(r"^class \w+Operator\(", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+    # What they have in common, and the stand-in for an entry with a mistake.
+    assert listed == ours - {f"{package.__name__}.base", f"{package.__name__}.config_error"}
 
 
 @pytest.mark.parametrize("conn_type", ["okta", "metric_insights"])
@@ -104,6 +120,7 @@ def test_the_forms_have_the_documented_defaults() -> None:
             "page_size": 200,
             "rate_limit_share": 50,
             "max_wait": 120,
+            "admin_url": None,
             "timeout": 30,
             "verify": "true",
             "allow_http": False,

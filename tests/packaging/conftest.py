@@ -53,7 +53,7 @@ def uv(run: Run) -> Run:
 def distributions(uv: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the sdist and the wheel made from it."""
     target = tmp_path_factory.mktemp("dist")
-    uv("build", "--python", sys.executable, "--out-dir", target, REPOSITORY)
+    uv("build", "--no-build-isolation", "--python", sys.executable, "--out-dir", target, REPOSITORY)
     return target
 
 
@@ -67,3 +67,12 @@ def wheel(distributions: Path) -> Path:
 def sdist(distributions: Path) -> Path:
     (found,) = distributions.glob("*.tar.gz")
     return found
+
+
+@pytest.fixture(scope="session")
+def installed(uv: Run, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel in it, and nothing else."""
+    environment = tmp_path_factory.mktemp("installed") / "venv"
+    uv("venv", "--quiet", "--python", sys.executable, environment)
+    uv("pip", "install", "--quiet", "--no-deps", "--python", environment / "bin" / "python", wheel)
+    return environment
