@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from itertools import accumulate
-from typing import Any
 
-from okta_mi_provider.simulators.traffic import LOG_ROWS
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from tests.machines.runs import Runs
 from tests.machines.scene import SLOTS, TASK_SLOTS
+from tests.machines.traffic import creates, most_at_once, writes
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +26,16 @@ def check_everything(runs: Runs, *, undisturbed: float, out_of_sight: int) -> No
     for group, names in runs.scene.members.items():
         assert members[group] == names, group
         check_report(runs.site.store_url, runs.key(group), names)
-    requests = list(mi.system.traffic._log)
-    assert len(requests) < LOG_ROWS, "the simulator has forgotten nothing"
-    traffic = [each for each in requests if each.write]
-    creates = [each for each in traffic if each.method == "POST" and each.path.rstrip("/") == "/api/user"]
-    created = [each for each in creates if each.status and each.status < 300]
+    sent = creates(mi)
+    created = [each for each in sent if each.status and each.status < 300]
     assert len(created) == sum(map(len, runs.scene.members.values())), "nobody was created twice"
+    traffic = writes(mi)
     before, ever = most_at_once([each for each in traffic if each.started < undisturbed]), most_at_once(traffic)
     log.info(
-        "%s users created by %s requests of %s. At most %s writes in flight, and %s before a task was out of sight.",
-        len(created), len(creates), len(requests), ever, before,
+        "%s users created by %s requests. At most %s writes in flight, and %s before a task was out of sight.",
+        len(created), len(sent), ever, before,
     )  # fmt: skip
-    assert before <= SLOTS
+    assert before <= SLOTS, "all tasks together keep to the pool"
     assert ever <= SLOTS + TASK_SLOTS * out_of_sight, "only what is out of sight comes on top"
 
 
@@ -58,10 +54,3 @@ def check_report(store_url: str, key: RunKey, names: list[str]) -> None:
     assert counts["users"]["created"] + counts["users"]["unchanged"] == len(names)
     assert counts["users"]["failed"] == 0
     assert counts["memberships"]["added"] == counts["users"]["created"]
-
-
-def most_at_once(traffic: list[Any]) -> int:
-    """How many requests were in flight together."""
-    begins = [(each.started, 1) for each in traffic]
-    ends = [(each.started + each.duration_ms / 1000, -1) for each in traffic if each.duration_ms is not None]
-    return max(accumulate(step for _, step in sorted(begins + ends)), default=0)

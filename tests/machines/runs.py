@@ -14,13 +14,16 @@ from demo.airflow_api import AirflowApi, ApiError
 from demo.processes import wait_until
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.sync.plan import ChangeKind
-from tests.machines.scene import BIG, Scene, Size, dag_id
+from tests.machines.scene import BIG, TASK_SLOTS, Scene, Size, dag_id
+from tests.machines.traffic import creates, most_at_once
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 _TITLE = "airflow worker -- "
+#: A task that has written so many users has as many requests in flight as it may.
+_BEGUN = 2 * TASK_SLOTS
 #: A task that has written no more than this part of its chunk will go on for a while.
-_ENOUGH_LEFT = 0.7
+_ENOUGH_LEFT = 0.4
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -157,7 +160,7 @@ class Runs:
     def writing(self, *, last: bool = False) -> list[Writing]:
         """The chunks of the big plan in the middle of which a task is, the one that is furthest from its end first.
 
-        A task is in the middle when users were written since it was seen first, and enough are left.
+        A task is in the middle when it has written some users since it was seen first, and enough are left.
 
         Args:
             last: Only when no other chunk waits for its turn.
@@ -171,9 +174,25 @@ class Runs:
             number, attempt, state = (chunks[key][name] for name in ("map_index", "try_number", "state"))
             users = self._part(number)
             written = len(in_mi.intersection(users))
-            if state == "running" and self._at_first.setdefault(key, written) < written < len(users) * _ENOUGH_LEFT:
+            begun = written - self._at_first.setdefault(key, written) >= _BEGUN
+            if state == "running" and begun and written < len(users) * _ENOUGH_LEFT:
                 found.append(Writing(number, attempt, written, tasks[key]))
         return sorted(found, key=lambda each: each.written)
+
+    def two_write(self, number: int, since: float) -> bool:
+        """Whether more users of a chunk were in flight than a single task may have.
+
+        Args:
+            number: Of the chunk.
+            since: From when on, by `time.perf_counter`.
+        """
+        users = set(self._part(number))
+        sent = (each for each in creates(self.scene.world.mi) if each.started >= since and each.body)
+        return most_at_once(each for each in sent if each.body["username"] in users) > TASK_SLOTS
+
+    def look_anew(self) -> None:
+        """Lets `writing` tell only of tasks that write some more users from now on."""
+        self._at_first.clear()
 
     def _in_mi(self) -> set[str]:
         """Who is in MI, by a look into the simulator: nobody has to wait for it."""

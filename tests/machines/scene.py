@@ -65,6 +65,7 @@ def scene(size: Size) -> Iterator[Scene]:
     okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
     with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
         world = World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+        world.mi.knobs(log_bodies=True)
         members: dict[str, list[str]] = {}
         start = 0
         for group, users in {BIG: size.big, **dict.fromkeys(size.others, size.users)}.items():

@@ -15,7 +15,7 @@ from tests.machines.runs import Runs, Writing, is_alive
 from tests.machines.scene import BIG, Scene, Size, scene, settings
 from tests.machines.watch import kept_running
 
-SIZE = Size(groups=2, users=40, big=300, chunk=150, heartbeat_s=9, patience_s=300.0, pause_s=0.5)
+SIZE = Size(groups=2, users=40, big=300, chunk=150, heartbeat_s=9, patience_s=240.0, pause_s=0.5)
 #: How long MI takes for a request while things break, while they take their time to be noticed, and otherwise.
 SLOW_MS, STALLED_MS, QUICK_MS = 1_000, 4_000, 5
 #: How long Airflow waits for its database, and how long that is gone, in seconds.
@@ -53,8 +53,9 @@ def test_tasks_scheduler_and_databases_fail_and_everything_ends_right(servers: S
     for process in filter(None, (killed.task.process.parent(), killed.task.process, orphan.parent())):
         process.kill()
     runs.wait(lambda: runs.running_try(other.number) > other.attempt, "the next try of the chunk")
-    assert is_alive(orphan), "both tries write at the same time"
     mi.knobs(latency_ms=SLOW_MS)
+    runs.wait(lambda: runs.two_write(other.number, undisturbed), "both tries writing at the same time")
+    assert is_alive(orphan)
     runs.begin(*SIZE.others)
 
     # The databases are gone for a while, and the scheduler is killed. What it has started goes on, until it hears that
