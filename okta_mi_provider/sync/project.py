@@ -59,8 +59,9 @@ def known_after(target: Target, plan: Plan, outcomes: Sequence[Outcome]) -> Targ
     """What MI is after a plan was written; None if only a reading can tell.
 
     Certain is only what MI has confirmed for every single change: one that failed may have taken effect, one that
-    somebody else had made shows that what was read is out of date. Of the groups whose members were read, that of the
-    plan is left out: who syncs into it next shall see them as they are then.
+    somebody else had made shows that what was read is out of date, and so does whoever was found after an answer was
+    lost and is not as a created user. Of the groups whose members were read, that of the plan is left out: who syncs
+    into it next shall see them as they are then.
 
     Args:
         target: MI, as the plan was made from it.
@@ -69,7 +70,7 @@ def known_after(target: Target, plan: Plan, outcomes: Sequence[Outcome]) -> Targ
     """
     if not plan.changes:
         return target
-    certain = [each for each in outcomes if each.status is Status.DONE and each.target_id]
+    certain = [each for each in outcomes if each.status is Status.DONE and each.target_id and not each.unlike]
     if len(certain) < len(plan.changes):
         return None
     after = project(target, plan, {each.change.key: each.target_id or "" for each in certain})

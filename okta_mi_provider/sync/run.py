@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
@@ -40,6 +41,10 @@ from okta_mi_provider.sync.wakeful import beside
 Union = Sequence[GroupSelector]
 
 log = logging.getLogger(__name__)
+
+#: For so many seconds what was read of MI is taken for what it is, as by the tasks of a DAG. An update sends all that
+#: was read of a user: who was disabled by hand since would be enabled by it.
+_YOUNG_S = 30 * 60
 
 
 class Result(NamedTuple):
@@ -115,6 +120,8 @@ class _Run:
     watcher: Watcher
     stopped: Callable[[], bool]
     are_many: bool
+    #: When MI was read last.
+    read_at: float = field(init=False, default=0.0)
 
     def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
         with beside(lambda: [self._source(union) for union in unions], "okta-read") as reading:
@@ -125,7 +132,7 @@ class _Run:
             if isinstance(source, Plan):
                 yield Result(self._report(source), None)
                 continue
-            if directory is None and not self.stopped():
+            if (directory is None or self._is_old(directory)) and not self.stopped():
                 directory = self._directory()
             name = target_name(source, self.settings) if isinstance(source, Source) else self._guessed_name(union)
             journal = self.journal_of(name)
@@ -246,7 +253,13 @@ class _Run:
         except SyncError as error:
             return error
 
+    def _is_old(self, directory: Target | SyncError) -> bool:
+        """Whether MI may be another one by now. Who writes nothing does no harm, and a dry run knows what no MI has."""
+        is_read = isinstance(directory, Target) and not self.settings.only_looks
+        return is_read and monotonic() - self.read_at > _YOUNG_S
+
     def _directory(self) -> Target | SyncError:
+        self.read_at = monotonic()
         try:
             directory = fetch_directory(self.sides.target, self.settings)
         except SyncError as error:
