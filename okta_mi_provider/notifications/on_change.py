@@ -21,13 +21,15 @@ from okta_mi_provider.sync.text import one_line
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from okta_mi_provider.store import Store
+
 log = logging.getLogger(__name__)
 
 _WELL = State.DONE.value
 
 
 class _Sync(NamedTuple):
-    """Which sync a task is about; `part` is the group where a mapped task has many."""
+    """Which sync a task is about; `part` says which one where a mapped task has many."""
 
     dag_id: str
     part: str
@@ -71,17 +73,20 @@ class OnStateChange(BaseNotifier):
         from okta_mi_provider.store import StoreError  # noqa: PLC0415
 
         sync = _sync(context)
+        named = list(_named(self.notifiers))
         try:
             with open_store() as store:
-                for key, notifier in _named(self.notifiers):
-                    before = store.told(sync.dag_id, key, sync.part) or _WELL
+                # All of them first: when this fails, nobody has been told yet.
+                known = {key: store.told(sync.dag_id, key, sync.part) or _WELL for key, _ in named}
+                for key, notifier in named:
+                    before = known[key]
                     if state != before and _hand_on(notifier, context, _change(context, sync, state, before, ended)):
-                        store.tell(sync.dag_id, key, state, sync.part)
+                        _note(store, sync, key, state)
         except StoreError as error:
             log.warning("What was told last is not known: %s", error)
             before = _state_of_previous_run(context)
             if state != before:
-                for _, notifier in _named(self.notifiers):
+                for _, notifier in named:
                     _hand_on(notifier, context, _change(context, sync, state, before, ended))
 
 
@@ -122,6 +127,16 @@ def _hand_on(notifier: BaseNotifier, context: Context, change: StateChange) -> b
     return True
 
 
+def _note(store: Store, sync: _Sync, key: str, state: str) -> None:
+    """Notes what was told."""
+    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+
+    try:
+        store.tell(sync.dag_id, key, state, sync.part)
+    except StoreError as error:
+        log.warning("What was told was not noted, so the end of the next run may tell it again: %s", error)
+
+
 def _named(notifiers: tuple[BaseNotifier, ...]) -> Iterator[tuple[str, BaseNotifier]]:
     """Each with a name that is the same in the next run."""
     seen: Counter[str] = Counter()
@@ -158,9 +173,11 @@ def _sync(context: Context) -> _Sync:
     from okta_mi_provider.store import RunKey  # noqa: PLC0415
 
     task: Any = context["task"]
-    title = getattr(task, "group", None) or context["dag"].dag_display_name
+    names = [getattr(task, name, None) for name in ("group", "group_id", "target_group")]
+    title = names[0] or names[1] or context["dag"].dag_display_name
     key = RunKey.of_task(context["ti"].dag_id, task.task_id, "")
-    return _Sync(key.dag_id, title if _map_index(context) is not None else "", title)
+    # Not its number: that is another group's when the list of groups has changed.
+    return _Sync(key.dag_id, "\n".join(filter(None, names)) if _map_index(context) is not None else "", title)
 
 
 def _map_index(context: Context) -> int | None:

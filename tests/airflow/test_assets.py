@@ -200,6 +200,19 @@ def test_many_chunks_have_one_event(world: World, sync: Sync, events: Callable[.
     assert [extra["memberships_added"] for _, _, extra in events()] == [5]
 
 
+@pytest.mark.usefixtures("quick_retries")
+def test_a_chunk_that_is_tried_again_after_the_last_one_is_in_the_event(
+    world: World, sync: Sync, events: Callable[..., Any]
+) -> None:
+    world.okta.group("Sales", "ana", "bo", "cy", "di", "ed")
+    world.mi.fault("503", method="POST", route="users", count=12)
+
+    run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
+
+    assert (run.state, max(run.tries.values())) == ("success", 2)
+    assert [(extra["users_created"], extra["state"]) for _, _, extra in events()] == [(5, "done")]
+
+
 def test_of_two_chunks_that_end_at_once_one_tells_and_tells_again_when_it_is_tried_again(
     world: World, sync: Sync, store: Store
 ) -> None:
@@ -267,6 +280,25 @@ def test_an_attribute_that_names_groups_makes_an_event_for_each(
     ]
     sync(staff)
     assert len(events()) == 2
+
+
+def test_a_group_that_is_well_is_told_of_when_the_others_are_well_too(
+    world: World, sync: Sync, events: Callable[..., Any]
+) -> None:
+    group = world.okta.group("Staff")
+    world.okta.user("ana", group, department="Finance")
+    world.okta.user("bo", group, department="Legal")
+    world.mi.add_user("other", email=login("bo"))
+    staff = "groups: [{name: Staff, map_attr_to_group: department, auto_create: all, retries: 0}]"
+    assert sync(staff).state == "failed"
+    assert events() == []
+    world.mi.delete_user("other")
+
+    assert sync(staff).state == "success"
+
+    assert sorted((uri.rpartition("/")[2], extra["users_created"]) for uri, _, extra in events()) == [
+        ("Finance", 1), ("Legal", 1),
+    ]  # fmt: skip
 
 
 def test_a_single_operator_has_them_too(world: World, migrated: None) -> None:

@@ -252,6 +252,35 @@ def test_without_notifiers_nothing_is_attached(dags: Callable[[str], DagBag]) ->
     assert not any(task.on_failure_callback or task.on_success_callback for task in tasks)
 
 
+@pytest.fixture
+def heard() -> list[tuple[str, str]]:
+    """Groups and states that `ends` has told."""
+    return []
+
+
+@pytest.fixture
+def ends(heard: list[tuple[str, str]], migrated: None) -> Callable[..., None]:
+    """A `ProvisionOperator` with these arguments ends in a state."""
+    from airflow.sdk import DAG, BaseNotifier
+
+    from okta_mi_provider.notifications.on_change import OnStateChange
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    class Recorder(BaseNotifier):
+        def notify(self, context: Any) -> None:
+            heard.append((context["okta_mi"].group, context["okta_mi"].state))
+
+    def told(state: str, map_index: int = -1, **arguments: str) -> None:
+        task = ProvisionOperator(task_id="provision", **arguments)
+        instance = SimpleNamespace(
+            dag_id="mine", run_id="r", map_index=map_index, log_url="http://log", xcom_pull=lambda **_: {"state": state}
+        )
+        context: Any = {"ti": instance, "task": task, "dag": DAG("mine", schedule=None), "params": {}}
+        OnStateChange(Recorder())(context)
+
+    return told
+
+
 def test_each_notifier_is_told_by_itself(world: World, migrated: None) -> None:
     """A single operator has a state of its own, and so has each group of a mapped one."""
     from airflow.sdk import DAG, BaseNotifier
@@ -297,6 +326,38 @@ def test_each_notifier_is_told_by_itself(world: World, migrated: None) -> None:
     assert heard[2:] == [("good Other", "Other", "failed"), ("bad", "Other", "failed")]
     ends("done")
     assert heard[4:] == [("good Sales", "Sales", "done"), ("bad", "Sales", "done")]
+
+
+def test_what_was_told_and_could_not_be_noted_is_not_told_at_once_again(
+    world: World, heard: list[tuple[str, str]], ends: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: Any) -> None:
+        raise StoreError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "tell", locked)
+        ends("failed", group="Sales")
+    assert heard == [("Sales", "failed")]
+
+    ends("failed", group="Sales")
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ({"group_id": "00g1"}, {"group_id": "00g2"}),
+        ({"group": "Sales", "target_group": "EU"}, {"group": "Sales", "target_group": "US"}),
+    ],
+)
+def test_instances_of_a_mapped_operator_have_states_of_their_own(
+    world: World, heard: list[tuple[str, str]], ends: Callable[..., None], groups: tuple[dict[str, str], ...]
+) -> None:
+    for _ in range(3):
+        ends("failed", map_index=0, **groups[0])
+        ends("done", map_index=1, **groups[1])
+
+    assert heard == [(groups[0].get("group", "00g1"), "failed")]
 
 
 @pytest.mark.parametrize(
