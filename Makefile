@@ -4,11 +4,14 @@
 #   make test       linters, type checks, all tests (what CI runs)
 #   make test-unit  the tests that take less than a minute
 #   make chaos      500 random syncs while both servers and the process fail; SEED=n RUNS=n plays one again
-#   make machines   an Airflow of several machines, some of which fail in the middle; MACHINES=full takes longer
+#   make machines   Airflows of one machine and of several, which fail in the middle; MACHINES=full takes long
 #   make demo       Okta, Metric Insights and Airflow on this machine; KEEP=0 stops when the runs are done
 #   make compose-test  docker-compose.yaml for real: up, the demo groups over two workers, down; COMPOSE="podman compose"
 #   make bench      the figures of docs/performance.md; ONLY=diff for one of its sections, QUICK=1 for a tenth of the
 #                   users, BIG=1 for a million, OTHERS=1 for other people's software
+#   make docs       the documents as a site, in site/; SERVE=1 serves them at http://127.0.0.1:8000 while they are written
+#   make pictures   the pictures in docs/pictures, of an Airflow that is started for it; NAMES="form approval" for some
+#   make reference  the generated tables in docs/, from the code
 #   make format     puts the code into the form that `make test` demands
 #   make matrix     every Airflow on every Python that we claim; PYTHONS="3.12 3.13" for some, ONLY=3.2/3.13 for one
 #   make lock       newest versions into the constraints files; NEW=1 adds what is missing and leaves the rest alone
@@ -31,24 +34,32 @@ ONLY    ?=
 QUICK   ?=
 BIG     ?=
 OTHERS  ?=
-MACHINES ?=
+MACHINES ?= small
 COMPOSE ?=
+SERVE   ?=
 PYTHONS ?=
 NEW     ?=
+NAMES   ?=
 
 BIN     := $(VENV)/bin
 UV      := $(BIN)/python scripts/uv_like_pip.py
 READY   := $(VENV)/.ready
 HAVE_UV := $(VENV)/.have-uv
 
+# A file of tests stays in one process, which has its own servers and its own Airflow.
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # Fast ones first.
-UNIT_TESTS  := $(wildcard tests/unit tests/simulators)
-SLOW_TESTS  := $(wildcard tests/airflow tests/standalone)
-NO_TESTS    := tests/benchmarks tests/compose tests/data tests/machines tests/__pycache__
-OTHER_TESTS := $(filter-out $(UNIT_TESTS) $(SLOW_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
+UNIT_TESTS    := $(wildcard tests/unit tests/simulators)
+AIRFLOW_TESTS := $(wildcard tests/airflow)
+# These start so many processes that they want the machine for themselves.
+CROWDED_TESTS := $(wildcard tests/standalone tests/machines)
+NO_TESTS      := tests/benchmarks tests/compose tests/data tests/__pycache__
+OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench matrix format lock build sbom clean
+.PHONY: help setup postgresql lint test test-unit chaos machines demo compose-test bench docs pictures reference matrix \
+  format lock build sbom clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,7 +74,7 @@ $(HAVE_UV): constraints.txt
 
 $(READY): $(HAVE_UV) pyproject.toml constraints.txt
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python \
-	  --constraint constraints.txt --group dev --editable .
+	  --constraint constraints.txt --group dev --group docs --editable .
 	@touch $@
 
 # The store is tested on it, and never without.
@@ -78,17 +89,19 @@ lint: setup
 
 test: lint postgresql
 	@scripts/need_chromium.sh
-	$(BIN)/python -m pytest $(UNIT_TESTS) $(OTHER_TESTS) $(SLOW_TESTS)
+	@scripts/need_redis.sh
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS) $(OTHER_TESTS) $(AIRFLOW_TESTS)
+	$(BIN)/python -m pytest $(CROWDED_TESTS)
 
 test-unit: setup
-	$(BIN)/python -m pytest $(UNIT_TESTS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) $(if $(SEED),--seed $(SEED))
 
 machines: setup postgresql
 	@scripts/need_redis.sh
-	$(if $(MACHINES),MACHINES=$(MACHINES) )$(BIN)/python -m pytest tests/machines
+	MACHINES=$(MACHINES) $(BIN)/python -m pytest tests/machines -o log_cli=true -o log_cli_level=INFO
 
 demo: setup
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--stop) $(if $(USERS),--users $(USERS))
@@ -102,6 +115,17 @@ ifneq ($(OTHERS),)
 endif
 	$(BIN)/python -m tests.benchmarks $(ONLY) $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(OTHERS),--others)
 
+# Without the variable, Material prints a notice about MkDocs 2 into every build.
+docs: reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve --dev-addr 127.0.0.1:8000,build --strict)
+
+pictures: setup
+	@scripts/need_chromium.sh
+	@$(BIN)/python -m scripts.pictures $(NAMES)
+
+reference: setup
+	@$(BIN)/python -m scripts.reference
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -109,8 +133,9 @@ format: setup
 matrix: setup postgresql
 	@$(BIN)/python scripts/matrix.py --pythons '$(PYTHONS)' --only '$(ONLY)'
 
-COMPILE := $(UV) pip compile - pyproject.toml --group pyproject.toml:dev --group pyproject.toml:image \
-  --group pyproject.toml:sbom --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
+COMPILE := $(UV) pip compile - pyproject.toml --group pyproject.toml:dev --group pyproject.toml:docs \
+  --group pyproject.toml:image --group pyproject.toml:sbom \
+  --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
 
 # The second file begins as the first: where the older Airflow allows it, both have the same versions.
 lock: $(HAVE_UV)
@@ -127,4 +152,4 @@ sbom: build
 	$(BIN)/python scripts/sbom.py dist/*.whl
 
 clean:
-	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .matrix .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .demo .cache .hypothesis .import_linter_cache .matrix .mypy_cache .pytest_cache .ruff_cache build dist site

@@ -54,6 +54,7 @@ class AirflowStack:
         parallelism: How many tasks may run at the same time.
         users: Password of each user, who are all administrators; if there are none, whoever comes is one.
         parts: Which of `PARTS` to start; without a scheduler and a triggerer no task runs.
+        grace: How long the parts may take to tidy up when they are stopped, in seconds.
         environment: What makes a process a part of this Airflow; also for ``airflow ...`` commands.
         api: A client of its REST API, logged in as soon as the stack has started.
     """
@@ -65,9 +66,11 @@ class AirflowStack:
     parallelism: int = 4
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     parts: Collection[str] = tuple(PARTS)
+    grace: float = 10
     environment: Mapping[str, str] = field(init=False, repr=False)
     api: AirflowApi = field(init=False)
     _programs: dict[str, Program] = field(default_factory=dict, init=False)
+    _earlier: list[Program] = field(default_factory=list, init=False)
     _started: datetime = field(default=datetime.max.replace(tzinfo=UTC), init=False)
 
     def __post_init__(self) -> None:
@@ -110,8 +113,21 @@ class AirflowStack:
 
     def stop(self) -> None:
         """Ends all parts and every process they have started; does nothing when nothing runs."""
-        end_programs(self._programs.values())
-        self._programs = {}
+        end_programs([*self._earlier, *self._programs.values()], grace=self.grace)
+        self._programs, self._earlier = {}, []
+
+    def program(self, part: str) -> Program:
+        """A part that was started, or the newest of those that were."""
+        return self._programs[part]
+
+    def restart(self, part: str) -> None:
+        """Starts a part again that has died; returns before it is healthy.
+
+        What the dead one has left running, as a scheduler leaves LocalExecutor's workers, goes on until `stop`.
+        """
+        self._earlier.append(self._programs[part])
+        self._programs[part] = self._airflow(part, *PARTS[part], again=len(self._earlier))
+        self._programs[part].start()
 
     def ensure_running(self) -> None:
         """Raises `StartError`, with the end of its log, if one of the parts has died."""
@@ -181,12 +197,13 @@ class AirflowStack:
     def _is_new(self, moment: str | None) -> bool:
         return moment is not None and datetime.fromisoformat(moment) > self._started
 
-    def _airflow(self, *arguments: str) -> Program:
+    def _airflow(self, *arguments: str, again: int = 0) -> Program:
+        name = f"{arguments[0]}.{again}" if again else arguments[0]
         return Program(
             name=f"airflow {arguments[0]}",
             command=[sys.executable, "-m", "airflow", *arguments],
             environment=self.environment,
-            log=self.home / "parts" / f"{arguments[0]}.log",
+            log=self.home / "parts" / f"{name}.log",
         )
 
     def _who_may_come(self) -> dict[str, str]:

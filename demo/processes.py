@@ -98,15 +98,31 @@ class Program:
 
     def family(self) -> set[psutil.Process]:
         """Every living process of its session, and what these have started in sessions of their own."""
+        return _families_of([self])
+
+    def session(self) -> int | None:
+        """The id of its session; None if it was never started."""
         if self._process is None:
-            return set()
+            return None
         self._process.poll()  # takes its exit code, so that it does not stay behind as a zombie
-        session = {process for process in psutil.process_iter() if _session_of(process) == self._process.pid}
-        children = {child for process in session for child in _children_of(process)}
-        return {process for process in session | children if _lives(process)}
+        return self._process.pid
 
     def _story(self, what: str) -> str:
         return f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}"
+
+
+def _families(sessions: Iterable[int]) -> set[psutil.Process]:
+    """Every living process of some sessions, and their descendants, by one look at all processes of this machine."""
+    everybody = list(psutil.process_iter())
+    wanted = set(sessions)
+    found = {process for process in everybody if _session_of(process) in wanted}
+    parents = {process: _parent_of(process) for process in everybody}
+    more = found
+    while more:
+        pids = {process.pid for process in more}
+        more = {process for process in everybody if parents[process] in pids} - found
+        found |= more
+    return {process for process in found if _lives(process)}
 
 
 def _session_of(process: psutil.Process) -> int | None:
@@ -116,11 +132,11 @@ def _session_of(process: psutil.Process) -> int | None:
         return None
 
 
-def _children_of(process: psutil.Process) -> list[psutil.Process]:
+def _parent_of(process: psutil.Process) -> int | None:
     try:
-        return process.children(recursive=True)
+        return process.ppid()
     except psutil.NoSuchProcess:
-        return []
+        return None
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -139,10 +155,10 @@ def end_programs(programs: Iterable[Program], *, grace: float = 10) -> None:
     programs = list(programs)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
-        family = _families(programs)
+        family = _families_of(programs)
         _signal(family, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while family := {process for process in family | _families(programs) if _lives(process)}:
+        while family := {process for process in family | _families_of(programs) if _lives(process)}:
             if time.monotonic() > deadline:
                 _signal(family, signal.SIGKILL)
             time.sleep(0.1)
@@ -150,8 +166,8 @@ def end_programs(programs: Iterable[Program], *, grace: float = 10) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _families(programs: Iterable[Program]) -> set[psutil.Process]:
-    return {process for program in programs for process in program.family()}
+def _families_of(programs: Iterable[Program]) -> set[psutil.Process]:
+    return _families(pid for program in programs if (pid := program.session()) is not None)
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
@@ -161,9 +177,18 @@ def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None
 
 
 def wait_until(
-    check: Callable[[], Answer | None], *, what: str, timeout: float, programs: Iterable[Program] = ()
+    check: Callable[[], Answer | None],
+    *,
+    what: str,
+    timeout: float,
+    programs: Iterable[Program] = (),
+    pause: float = 0.2,
 ) -> Answer:
-    """Asks until the answer is true and returns it; gives up when time is over or a program has ended."""
+    """Asks every `pause` seconds until the answer is true and returns it.
+
+    Raises:
+        StartError: When `timeout` seconds are over, or a program has ended.
+    """
     programs = list(programs)
     deadline = time.monotonic() + timeout
     while not (answer := check()):
@@ -172,5 +197,5 @@ def wait_until(
         if time.monotonic() > deadline:
             logs = "\n".join(f"The end of {program.log}:\n{tail(program.log)}" for program in programs)
             raise StartError(f"After {timeout:.0f} s still waiting for {what}. {logs}")
-        time.sleep(0.2)
+        time.sleep(pause)
     return answer

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
-from okta_mi_provider import idle_token, write_pools
+from okta_mi_provider import write_pools
+from okta_mi_provider.assets import alias_of
+from okta_mi_provider.dag_doc import doc
 from okta_mi_provider.entry import BrokenEntry, Entry
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
-from okta_mi_provider.operators.base import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
 from okta_mi_provider.operators.fetch import FetchOperator
 from okta_mi_provider.operators.report import ReportOperator
 from okta_mi_provider.operators.retry import retry_arguments
+from okta_mi_provider.operators.task_ids import APPROVE, CREATE_GROUPS, DIFF, FETCH, REPORT, SYNC, UPSERT_USERS
 from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 from okta_mi_provider.settings import SyncSettings, options
 from okta_mi_provider.sync.text import one_line
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
 
 #: Beside the DAG file, unless `[okta_mi] groups_file` names another.
 GROUPS_FILE = "okta_groups.yaml"
@@ -33,13 +40,15 @@ _TAG, _ERROR_TAG = "okta_mi", "config-error"
 _DANGEROUS = frozenset({"force", "approve_plan"})
 
 
-def build_dags(file: str) -> None:
+def build_dags(file: str, *, on_state_change: Sequence[BaseNotifier] = ()) -> None:
     """Makes the DAGs of the groups file, and registers them with Airflow as those of the calling file.
 
     A worker, which wants a single one, gets only that.
 
     Args:
         file: `__file__` of the calling DAG file; `okta_groups.yaml` is looked for beside it.
+        on_state_change: Notifiers of Airflow that tell people when a sync begins to fail, is well again, or waits for
+            an approval; see `notifications.on_change`.
 
     Raises:
         GroupsFileError: If the groups file cannot be used as a whole, with every mistake in it.
@@ -51,15 +60,37 @@ def build_dags(file: str) -> None:
     groups = read(path)
     only = get_parsing_context().dag_id
     okta_pool, pools = OktaPool.configured(), write_pools.configured()
-    for entry in groups.entries:
-        if only in {None, entry.dag_id}:
-            _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id))
-    for stand_in in groups.broken:
-        if only in {None, stand_in.dag_id}:
-            _stand_in(stand_in, file, path.name)
+    with _nothing_collected():
+        for entry in groups.entries:
+            if only in {None, entry.dag_id}:
+                _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id), on_state_change)
+        for stand_in in groups.broken:
+            if only in {None, stand_in.dag_id}:
+                _stand_in(stand_in, file, path.name)
 
 
-def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_pools.WritePool | None) -> None:
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keeps the garbage collector from looking for what is not there: all that is made meanwhile is kept.
+
+    It would go through everything that Airflow has imported, again and again: a tenth of the time for many groups.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _dag(
+    entry: Entry,
+    file: str,
+    okta_pool: OktaPool | None,
+    write_pool: write_pools.WritePool | None,
+    on_state_change: Sequence[BaseNotifier],
+) -> None:
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -80,13 +111,15 @@ def _dag(entry: Entry, file: str, okta_pool: OktaPool | None, write_pool: write_
         catchup=False,
         max_active_runs=1,
         tags=sorted({_TAG, *entry.tags}),
-        doc_md=_doc(entry),
+        doc_md=doc(entry, okta_pool, write_pool),
     ) as dag:
         reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
         if entry.settings.map_attr_to_group:
-            _sync_by_attribute(reading)
+            _sync_by_attribute(reading, entry.dag_id)
         else:
             _rooms(entry, common, reading, write_pool)
+        if on_state_change:
+            _tell(dag, on_state_change)
         # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
         dag.params.update(_params(entry.settings))
     dag.fileloc = file
@@ -103,10 +136,14 @@ def _rooms(
         create_groups := CreateGroupsOperator(
             task_id=CREATE_GROUPS,
             chunk_size=entry.chunk_size,
+            outlets=[alias_of(entry.dag_id)],
             **{**common, **({"pool": write_pool.name} if write_pool else {})},
         ),
         UpsertUsersOperator.partial(
-            task_id=UPSERT_USERS, map_index_template="{{ task.title }}", **{**common, **_bounds(write_pool)}
+            task_id=UPSERT_USERS,
+            map_index_template="{{ task.title }}",
+            outlets=[alias_of(entry.dag_id)],
+            **{**common, **_bounds(write_pool)},
         ).expand(chunk=create_groups.output),
         ReportOperator(task_id=REPORT, **common),
     )
@@ -120,12 +157,26 @@ def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
     return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
 
 
-def _sync_by_attribute(reading: Mapping[str, Any]) -> None:
+def _sync_by_attribute(reading: Mapping[str, Any], dag_id: str) -> None:
     """One task for all rooms: which MI groups there are is known only when the group was read."""
     # Only DAGs that have it pay for it.
     from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator  # noqa: PLC0415
 
-    SyncByAttributeOperator(task_id=SYNC, **reading)
+    SyncByAttributeOperator(task_id=SYNC, outlets=[alias_of(dag_id)], **reading)
+
+
+def _tell(dag: DAG, notifiers: Sequence[BaseNotifier]) -> None:
+    """Attaches notifiers to the task that ends the sync, and to the one that asks. Both run them where tasks run."""
+    # Only DAG files that have some pay for it.
+    from okta_mi_provider.notifications.on_change import OnQuestion, OnStateChange  # noqa: PLC0415
+
+    told: Any = OnStateChange(*notifiers)
+    tasks: list[Any] = dag.tasks
+    for task in tasks:
+        if task.task_id in {REPORT, SYNC}:
+            task.on_success_callback, task.on_failure_callback = [told], [told]
+        elif task.task_id == APPROVE:
+            task.notifiers = [OnQuestion(*notifiers)]
 
 
 def _of_okta(entry: Entry) -> str:
@@ -180,34 +231,6 @@ def _params(settings: SyncSettings) -> dict[str, Param]:
             schema["section"] = "Danger"
         params[name] = Param(values[name], title=option.title, description_md=option.help, **schema)
     return params
-
-
-def _doc(entry: Entry) -> str:
-    """What the DAG does, for its page: all effective settings."""
-    rows = {
-        "name": entry.name,
-        "id": entry.group_id,
-        "groups": list(entry.groups) or None,
-        "okta_conn_id": entry.okta_conn_id,
-        "metric_insights_conn_id": entry.metric_insights_conn_id,
-        "schedule": entry.schedule,
-        **entry.settings.to_mapping(),
-    }
-    shown = "\n".join(f"{key}: {_yaml(value)}" for key, value in rows.items() if value is not None)
-    warning = idle_token.warning(entry.schedule)
-    last = SYNC if entry.settings.map_attr_to_group else REPORT
-    caution = f"**Caution:** {warning}\n\n" if warning else ""
-    return (
-        f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
-        f"*{options()['dry_run'].title}* to see what it would write; the task `{last}` tells what a run has done."
-        f"\n\n{_code(shown)}\n"
-    )
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value).lower() if isinstance(value, bool) else one_line(str(value))
 
 
 def _code(text: str) -> str:

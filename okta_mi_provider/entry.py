@@ -25,6 +25,8 @@ class Entry:
         settings: How to sync it.
         schedule: Cron expression or preset; None: only when somebody triggers it.
         owner: None: Airflow's default.
+        own: Keys that it says itself.
+        common: Keys that it has from the defaults of the file.
     """
 
     dag_id: str
@@ -44,6 +46,8 @@ class Entry:
     pool: str
     approvers: tuple[str, ...]
     approval_timeout: int
+    own: frozenset[str] = frozenset()
+    common: frozenset[str] = frozenset()
 
     @property
     def selectors(self) -> tuple[GroupSelector, ...]:

@@ -127,7 +127,8 @@ ENTRY_OPTIONS: Final[Mapping[str, EntryOption]] = {
     "approvers": EntryOption(
         Lines(250),
         (),
-        "Ids of the Airflow users who may approve a plan, where approve is not never. Empty: whoever may run the DAG.",
+        "Ids of the Airflow users who may approve a plan, where approve is not never: user names with the simple auth "
+        "manager, numbers with FAB. Empty: whoever may edit required actions of the DAG.",
     ),
     "approval_timeout": EntryOption(
         Count(1, 8760), 24, "Hours that a plan waits for an approval. After them nothing is written."

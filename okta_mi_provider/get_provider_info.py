@@ -57,6 +57,12 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "extra-links": [
+            "okta_mi_provider.operators.links.OktaGroupLink",
+            "okta_mi_provider.operators.links.MetricInsightsGroupLink",
+            "okta_mi_provider.operators.links.PlanLink",
+        ],
+        "notifications": ["okta_mi_provider.notifications.on_change.OnStateChange"],
         "connection-types": [
             {
                 "connection-type": "okta",
@@ -121,6 +127,12 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Longest pause that Okta's rate limit may impose on one request. If it asks for "
                         "more, the task ends and Airflow tries it again then.",
                         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600, "default": 120},
+                    },
+                    "admin_url": {
+                        "label": "Admin console",
+                        "description": "For the links of the tasks, only if the org has a domain of its own: "
+                        "https://acme-admin.okta.com.",
+                        "schema": {"type": ["string", "null"]},
                     },
                     "timeout": _TIMEOUT,
                     "verify": _VERIFY,

@@ -177,7 +177,16 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
         key: value for key, value in values.items() if key in ENTRY_OPTIONS
     }
     entry = Entry(
-        dag_id=own, title=title, line=line, name=name, group_id=group_id, groups=union, settings=sync, **extra
+        dag_id=own,
+        title=title,
+        line=line,
+        name=name,
+        group_id=group_id,
+        groups=union,
+        settings=sync,
+        own=frozenset(settings),
+        common=frozenset(common.keys() - settings.keys()),
+        **extra,
     )
     return _Draft(line, own, title, (), entry)
 

@@ -206,14 +206,16 @@ class SyncSettings:
         Choice(("off", "managed", "all")),
         "Leavers",
         "off: nobody is removed from the MI group, as with the vendor's script; managed: those are removed whom a sync "
-        "has put there and who have left the Okta group; all: everybody is removed who is not in the Okta group.",
+        "has put there and who have left the Okta group, and people added by hand stay; all: everybody is removed "
+        "who is not in the Okta group. Never from the Default Group.",
         "--prune",
     )
     deprovision: str = _option(
         "keep",
         Choice(("keep", "disable")),
         "Deactivated users",
-        "What happens in MI to members who are deactivated in Okta. keep: nothing; disable: their account is disabled.",
+        "What happens in MI to members who are deactivated in Okta. keep: nothing; disable: their account is disabled, "
+        "never deleted.",
         "--deprovision",
     )
     max_removals: int | str | None = _option(
@@ -221,7 +223,7 @@ class SyncSettings:
         Amount(),
         "Most removals",
         "A plan that removes or disables more users is not written unless a person approves it. A number, or a "
-        "percentage of the members of the MI group, which counts from 10 members on.",
+        "percentage of the members of the MI group, which counts from 10 members on. 100%: no limit.",
         "--max-removals",
     )
     max_creates: int | str | None = _option(
@@ -235,8 +237,8 @@ class SyncSettings:
         Choice(("never", "unusual", "always")),
         "Approval",
         "Whether Airflow asks a person before anything is written. never: nobody is asked, and a plan over a limit, or "
-        "the first one after a change of what is synced, fails; unusual: such a plan waits for a person; always: every "
-        "plan with changes does.",
+        "the first one after a change of what is synced, fails; unusual: such a plan waits for a person, and so does "
+        "every plan of a run that was triggered with other settings; always: every plan with changes does.",
     )
     incremental: bool = _option(
         False,
@@ -249,7 +251,8 @@ class SyncSettings:
         "sync",
         Choice(("sync", "drift")),
         "Mode",
-        "sync: brings MI in line with Okta; drift: only reads, and fails when MI differs from Okta.",
+        "sync: brings MI in line with Okta; drift: only reads, and fails when MI differs from Okta or "
+        "something was done in MI by hand.",
         in_form=True,
     )
     only_user: str | None = _option(

@@ -15,7 +15,7 @@ from typing import NoReturn
 from okta_mi_provider import __version__
 from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
 from okta_mi_provider.cli.commands import COMMANDS
-from okta_mi_provider.simulators.command import add_arguments as add_simulate_arguments
+from okta_mi_provider.simulators import command as simulate_command
 
 #: How alike an unknown option and a known one are that somebody may have mixed up, from 0 to 1.
 _ALIKE = 0.75
@@ -108,19 +108,17 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(parser=sub, execute=command.run, takes_groups=command.takes_groups)
     simulate = commands.add_parser(
         "simulate",
-        help="serve a simulated Okta org and Metric Insights server on this machine",
-        description="Serves a simulated Okta org and Metric Insights server on this machine, for trying things out.",
+        help=simulate_command.SUMMARY,
+        description=simulate_command.DESCRIPTION,
         allow_abbrev=False,
     )
-    add_simulate_arguments(simulate)
+    simulate_command.add_arguments(simulate)
     simulate.set_defaults(parser=simulate, execute=_simulate, takes_groups=False)
     return parser
 
 
 def _simulate(args: argparse.Namespace) -> int:
-    from okta_mi_provider.simulators.command import run
-
-    return run(args)
+    return simulate_command.run(args)
 
 
 if __name__ == "__main__":

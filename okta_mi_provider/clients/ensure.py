@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from okta_mi_provider.clients.adaptive import is_overload
 from okta_mi_provider.clients.errors import BadAnswer, Call, NotFound, RateLimited, Rejected, Unavailable
@@ -90,7 +91,8 @@ class EnsuringWriter:
                 )
             present = self._client.groups_of(existing.id, among=wanted.values())
             self._join(existing.id, {wish: each for wish, each in wanted.items() if each.id not in present})
-            return Written(existing.id, already=True, joined=group.id not in present)
+            unlike = not same(existing, replace(user, id=existing.id))
+            return Written(existing.id, already=True, joined=group.id not in present, unlike=unlike)
 
         return self._ensure(create, found, joins=True)
 
@@ -218,6 +220,8 @@ class EnsuringWriter:
                 may_help = error.passing or (not_found and leaves)
                 if not may_help or waited_enough or pause_s > self._client.transport.max_wait_s:
                     raise
+                if isinstance(error, RateLimited):
+                    self._client.transport.traffic.wait(error.call.system, pause_s)
                 self._client.transport.pauses.wait(pause_s, str(error))
         raise AssertionError("the last attempt returns or raises")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -27,6 +28,7 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Transport:
         caller: What else to name in the User-Agent, such as "apache-airflow/3.3.2".
         on_secret: Is told every secret that is sent, so that others can keep it out of what they show.
         pauses: Where to wait. Those who shall stop together share it.
+        traffic: Counts requests and waits. Those who are counted together share it.
     """
 
     timeout_s: float = 30.0
@@ -73,6 +76,7 @@ class Transport:
     caller: str = ""
     on_secret: Callable[[str], None] | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class _NoRedirects(requests.Session):
@@ -169,21 +173,30 @@ class HttpSession:
             raise WriteInDryRun(f"This is a dry run: {method} {path} was not sent to {self.system}.")
         url = f"{self.base}{path}" + (f"?{query}" if query else "")
         self.before_each()
+        # All there is to merge of the session are its headers; `Session.request` merges everything, at twice the cost.
+        request = requests.Request(
+            method,
+            url,
+            data=form if body is None else json.dumps(body).encode(),
+            headers={**self._session.headers, "Content-Type": _JSON if form is None else _FORM, **(headers or {})},
+            auth=auth,
+        )
+        began_at, status = time.monotonic(), None
         try:
-            response = self._session.request(
-                method,
-                url,
-                data=form if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": _JSON if form is None else _FORM, **(headers or {})},
-                auth=auth,
+            response = self._session.send(
+                request.prepare(),
+                proxies=self._session.proxies,
                 timeout=(min(_CONNECT_TIMEOUT_S, self.transport.timeout_s), self.transport.timeout_s),
                 verify=self._verify,
                 allow_redirects=False,
                 stream=True,
             )
             read_body(response, call, within_s=_SLOWEST * self.transport.timeout_s)
+            status = response.status_code
         except (OSError, ValueError, HTTPError) as error:
             raise no_answer(error, call, self.base, self.transport.timeout_s, bool(self._session.proxies)) from None
+        finally:
+            self.transport.traffic.request(self.system, method, path, status, time.monotonic() - began_at)
         self.headers = response.headers
         return response
 
@@ -268,6 +281,8 @@ class HttpSession:
 
     def _wait(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited):
+            self.transport.traffic.wait(self.system, state.upcoming_sleep)
         self.transport.pauses.wait(state.upcoming_sleep, str(error))
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from okta_mi_provider.clients.advice import DELETED_MEANWHILE
 from okta_mi_provider.clients.default_group import judge
 from okta_mi_provider.clients.errors import BadAnswer, Call, ConfigurationError, NotFound, Rejected, Unavailable
+from okta_mi_provider.clients.group_pages import metric_insights_group_page
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_auth import Login
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
@@ -83,6 +84,7 @@ class MetricInsightsClient:
         #: Username of the account that everything is done as; None if nobody has said it.
         self.acts_for = login.acts_for
         self.transport = transport or Transport()
+        #: What was asked so far.
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
             base,
@@ -98,6 +100,10 @@ class MetricInsightsClient:
     def host(self) -> str:
         """The server's URL."""
         return str(self._http.base)
+
+    def page_of(self, group: TargetGroup) -> str | None:
+        """Where an administrator sees the group; None if it is not known by its id, or has no page."""
+        return metric_insights_group_page(self._http.base, self.dialect.group_page, group)
 
     @property
     def http(self) -> MetricInsightsHttp:

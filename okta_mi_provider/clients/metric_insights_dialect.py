@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from okta_mi_provider.clients.metric_insights_kinds import Id, Members, Seconds, Statuses, SwitchKind, Texts
+from okta_mi_provider.clients.metric_insights_kinds import Id, Members, PagePath, Seconds, Statuses, SwitchKind, Texts
 from okta_mi_provider.kinds import Choice, Flag, Text
 
 #: What the body of a create says by itself, so that nobody else may say it.
@@ -117,6 +117,12 @@ class MIDialect:
     )
     send_external_group_id: bool = _switch(
         False, Flag(), "Whether a created group carries the id of the Okta group of its name as external_group_id."
+    )
+    group_page: str = _switch(
+        "/editor/group/{id}",
+        PagePath(),
+        "Path of the page on which an administrator of MI sees a group, with {id} for its id: the tasks link to it. "
+        "off: they do not.",
     )
     proactive_refresh_s: float | None = _switch(
         None, Seconds(1, 86_400), "Age in seconds at which a session token is renewed before MI lets it die."

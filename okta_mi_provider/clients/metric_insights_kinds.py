@@ -6,11 +6,17 @@ A connection's extra is JSON that somebody wrote, or text that somebody typed in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from okta_mi_provider.kinds import Choice, Flag, Text, show
+
+#: Stands for the id of a group in the path of a page.
+GROUP_ID = "{id}"
+#: A path, perhaps with a query and a fragment. It begins with a single slash, for two begin a host.
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/?=&#%{}-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,22 @@ class Members:
         return found
 
 
-SwitchKind = Choice | Flag | Text | Id | Texts | Statuses | Seconds | Members
+@dataclass(frozen=True, slots=True)
+class PagePath:
+    """The path of a page, with `{id}` in the place of an id, or `off`."""
+
+    allowed = f"a path such as /groups/{GROUP_ID}, or off"
+
+    def parse(self, value: object) -> str:
+        # YAML 1.1 and forms have false for it.
+        if value in ("off", False):
+            return "off"
+        if isinstance(value, str) and _PATH.fullmatch(value.strip()) and value.count(GROUP_ID) == 1:
+            return value.strip()
+        raise _wrong(value, self.allowed)
+
+
+SwitchKind = Choice | Flag | Text | Id | Texts | Statuses | Seconds | Members | PagePath
 
 
 def _read(value: object) -> Any:

@@ -23,6 +23,7 @@ from okta_mi_provider.clients.errors import (
     Rejected,
     RightsMissing,
 )
+from okta_mi_provider.clients.group_pages import console_of, okta_group_page
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
@@ -32,6 +33,7 @@ from okta_mi_provider.clients.urls import BaseUrl
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
+from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import one_line, quoted, same
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
@@ -54,6 +56,7 @@ class OktaClient:
         transport: How to talk to it.
         share: How much of the org's rate limit to use.
         page_size: Members asked for at a time, 1 to 1000.
+        console: Where its admin console is; None if the org's own domain tells.
         remarks: What is odd about where all this comes from, for who examines it.
     """
 
@@ -65,6 +68,7 @@ class OktaClient:
         transport: Transport | None = None,
         share: Share | None = None,
         page_size: int = PAGE_SIZE,
+        console: BaseUrl | None = None,
         remarks: Sequence[str] = (),
     ) -> None:
         self.remarks = remarks
@@ -72,13 +76,20 @@ class OktaClient:
         self.dies_unused = login.dies_unused
         #: Which credentials are used, and where they are.
         self.credentials = login.described
-        self._http = OktaHttp(base, login, transport=transport or Transport(), share=share or Share())
+        transport = transport or Transport()
+        #: What was asked so far.
+        self._http = OktaHttp(base, login, transport=transport, share=share or Share())
         self._page_size = page_size
+        self._console = console or console_of(base)
 
     @property
     def org(self) -> str:
         """The org's URL."""
         return str(self._http.base)
+
+    def page_of(self, groups: Sequence[SourceGroup]) -> str | None:
+        """Where an administrator sees the groups; None if that is not known."""
+        return okta_group_page(self._console, groups)
 
     @property
     def http(self) -> OktaHttp:
@@ -137,7 +148,9 @@ class OktaClient:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
         path = f"{GROUPS}/{_quoted(group.id)}/users"
-        return tuple(whole_list(self._http, path, {"limit": self._page_size}, lambda row: user_of(row, attributes)))
+        progress = Progress(f"Reading the members of Okta group {quoted(group.name)}", "member")
+        query = {"limit": self._page_size}
+        return tuple(whole_list(self._http, path, query, lambda row: user_of(row, attributes), progress))
 
     def sample_member(self, group_id: str) -> Mapping[str, Any] | None:
         """The first member of a group as Okta tells of it, with all attributes; None if there is none.

@@ -67,6 +67,7 @@ class OktaHttp:
         self._login = login
         self.share = share
         self._pauses, self._longest_pause_s = transport.pauses, transport.max_wait_s
+        self._traffic = transport.traffic
         self._not_before: dict[str, float] = {}
 
     @property
@@ -158,6 +159,7 @@ class OktaHttp:
         if pause_s <= 0:
             self._pauses.check("Okta was not read to the end.")
             return
+        self._traffic.wait(SYSTEM, pause_s)
         kept = f"{self.share.kept_percent} % are left to others (rate_limit_share)."
         self._pauses.wait(pause_s, f"Okta was not read to the end; of its rate limit, {kept}")
 

@@ -20,6 +20,7 @@ from okta_mi_provider.clients.body import json_body
 from okta_mi_provider.clients.errors import BadAnswer, Call, Rejected, Unavailable
 from okta_mi_provider.clients.links import next_link, relations
 from okta_mi_provider.clients.okta_http import OktaHttp, Tries, encoded
+from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import quoted
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,13 @@ _MOST_IDLE_PAGES = 3
 _TOO_MUCH, _SMALLEST_PAGE = (None, 500, 504), 10
 
 
-def whole_list(http: OktaHttp, path: str, query: Mapping[str, str | int], make: Callable[[Row], _Item]) -> list[_Item]:
+def whole_list(
+    http: OktaHttp,
+    path: str,
+    query: Mapping[str, str | int],
+    make: Callable[[Row], _Item],
+    progress: Progress | None = None,
+) -> list[_Item]:
     """Everything in a list, each id once, following `rel="next"` to its end.
 
     Of a next link only path and query are used: it may name another host, and the token is not for that.
@@ -50,11 +57,12 @@ def whole_list(http: OktaHttp, path: str, query: Mapping[str, str | int], make: 
         path: Of the list.
         query: Of the first page.
         make: What to keep of a row, which has an id. Whole rows of a large list would fill the memory.
+        progress: Is told how many there are so far.
 
     Raises:
         SyncError: If the list could not be read to its end.
     """
-    return _Reading(http, path, encoded(query), make).whole()
+    return _Reading(http, path, encoded(query), make, progress or Progress("Reading a list of Okta", "row")).whole()
 
 
 class _Page(NamedTuple):
@@ -70,8 +78,9 @@ class _Page(NamedTuple):
 
 
 class _Reading(Generic[_Item]):
-    def __init__(self, http: OktaHttp, path: str, first: str, make: Callable[[Row], _Item]) -> None:
+    def __init__(self, http: OktaHttp, path: str, first: str, make: Callable[[Row], _Item], progress: Progress) -> None:
         self._http, self._path, self._first, self._make = http, path, first, make
+        self._progress = progress
         self._size = _PageSize()
         self._tells_self = False
 
@@ -90,12 +99,14 @@ class _Reading(Generic[_Item]):
     def _from(self, page: _Page) -> list[_Item]:
         """What is on the first page and on all that follow it."""
         found: dict[str, _Item] = {}
+        self._progress.again()
         seen = {self._first}
         idle = 0
         while True:
             known = len(found)
             found.update((_id(row, page.call), self._make(row)) for row in page.rows)
             idle = 0 if len(found) > known else idle + 1
+            self._progress.add(len(found) - known)
             if page.following is None:
                 return list(found.values())
             if page.following in seen:

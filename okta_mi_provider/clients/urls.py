@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.sync.text import quoted
 
-_OKTA_DOMAINS = (
+#: Where Okta serves its orgs, and their admin consoles.
+OKTA_DOMAINS = (
     "okta.com",
     "oktapreview.com",
     "okta-emea.com",
@@ -43,13 +44,22 @@ def okta_url(host: str, *, allow_http: bool = False) -> BaseUrl:
         )
     parts = _split(host, "Okta", allow_http=allow_http)
     name = parts.hostname or ""
-    for domain in _OKTA_DOMAINS:
+    for domain in OKTA_DOMAINS:
         if name.endswith(f"-admin.{domain}"):
             right = name.replace(f"-admin.{domain}", f".{domain}")
             raise ConfigurationError(
                 f"{quoted(name)} is the address of Okta's admin console. The API is at https://{right}."
             )
     return BaseUrl(_origin(parts))
+
+
+def okta_console_url(host: str, *, allow_http: bool = False) -> BaseUrl:
+    """The base URL of an org's admin console, where the org's own domain does not tell. A path is dropped.
+
+    Raises:
+        ConfigurationError: If the host cannot be a server's, with what to write instead.
+    """
+    return BaseUrl(_origin(_split(host, "Okta admin console", allow_http=allow_http)))
 
 
 def metric_insights_url(host: str, *, allow_http: bool = False) -> BaseUrl:
@@ -86,7 +96,7 @@ def _split(host: str, system: str, *, allow_http: bool) -> SplitResult:
         raise ConfigurationError(f"The {system} host {quoted(name)} ends in '.com' twice.")
     if parts.scheme not in {"http", "https"}:
         raise ConfigurationError(f"The {system} host must begin with https://, not {quoted(parts.scheme)}.")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(name):
+    if parts.scheme == "http" and not allow_http and not is_loopback(name):
         raise ConfigurationError(
             f"The {system} host http://{parts.netloc} is not encrypted, and everybody on the way could read the token. "
             'Use https://, or allow it: --allow-http on the command line, "allow_http": true in the extra.'
@@ -104,7 +114,8 @@ def _without_user(text: str) -> str:
     return text.rsplit("@", 1)[-1]
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a host is this machine itself."""
     if name == "localhost":
         return True
     try:

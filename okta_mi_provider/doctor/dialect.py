@@ -29,6 +29,7 @@ _WATCHED = {
     "user_update_body": "Only writing shows; a sync looks at the first user that it updates.",
     "disable_method": "Only writing shows; a sync looks at the first user that it disables.",
     "ok_statuses": "Only writing shows; what is empty takes any success.",
+    "group_page": "Only who is signed in to MI sees a page; click on the link of a task.",
     "retry_markers": "Only a busy database shows.",
     "proactive_refresh_s": "How early to renew a session is yours to say; MI does not tell how long one lives.",
     "min_interval_s": "How fast to ask is yours to say; MI does not tell a limit.",

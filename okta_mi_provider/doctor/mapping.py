@@ -12,6 +12,7 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.match import Matching, match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
+from okta_mi_provider.sync.people import Scanned, username_fold
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.text import one_line, quoted
 
@@ -53,7 +54,7 @@ def examine_mapping(
     yield from _attributes(user, attributes, row)
     yield _status(user, settings)
     if users is not None and user.username and user.email:
-        yield _counterpart(match([user], users, settings.match_by, fold_usernames=fold_usernames))
+        yield _counterpart(match([user], Scanned(users, username_fold(casefold=fold_usernames)), settings.match_by))
 
 
 def _member(client: OktaClient, group: str | None) -> Mapping[str, Any] | None:

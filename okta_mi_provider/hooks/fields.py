@@ -20,6 +20,7 @@ from okta_mi_provider.clients.metric_insights_dialect import Switch
 from okta_mi_provider.kinds import Flag, show
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.sync.traffic import Traffic
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Fields:
         if port and _ENDS_IN_PORT.search(host):
             raise ConfigurationError(
                 f"{self.name} has a port in its host, {quoted(host.rsplit('@', 1)[-1])}, and the port {port} besides. "
-                "Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
+                f"Leave one of them out; 'airflow connections get {self.conn_id}' shows both, the form hides the port."
             )
         schema = (self.connection.schema or "").strip().lower()
         if schema in {"http", "https"} and "://" not in host:
@@ -185,12 +186,15 @@ class Fields:
         except ValueError as error:
             raise ConfigurationError(f"Extra {key!r} of {self.name}: {one_line(str(error), 500)}.") from None
 
-    def transport(self, *, read_only: bool, pauses: Pauses | None, max_wait_s: int | None = None) -> Transport:
+    def transport(
+        self, *, read_only: bool, pauses: Pauses | None, traffic: Traffic | None, max_wait_s: int | None = None
+    ) -> Transport:
         """How to talk to the server: `timeout` and `verify`.
 
         Args:
             read_only: Refuse every request that could change something.
             pauses: Where to wait, if that can be ended.
+            traffic: Counts requests, if anybody wants to know.
             max_wait_s: Longest pause that a rate limit may impose.
         """
         transport = Transport(
@@ -200,6 +204,7 @@ class Fields:
             caller=f"apache-airflow/{AIRFLOW_VERSION}",
             on_secret=mask_secret,
             pauses=pauses or Pauses(),
+            traffic=traffic or Traffic(),
         )
         return transport if max_wait_s is None else replace(transport, max_wait_s=max_wait_s)
 

@@ -15,6 +15,7 @@ from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
+from okta_mi_provider.sync.traffic import Traffic
 
 #: Keys of the connection's extra: how to get there, and one for each unknown of MI.
 EXTRAS: Final = ("auth_mode", "application_id", *switches(), "max_concurrency", "timeout", "verify", "allow_http")
@@ -47,6 +48,7 @@ class MetricInsightsHook(BaseHook):
         max_concurrency: int | None = None,
         share: Callable[[int], int] = lambda most: most,
         pauses: Pauses | None = None,
+        traffic: Traffic | None = None,
     ) -> MetricInsightsClient:
         """A client as the connection says. Nothing is sent yet.
 
@@ -55,6 +57,7 @@ class MetricInsightsHook(BaseHook):
             max_concurrency: Most requests in flight; None for what the connection says.
             share: How many of those this client may have in flight, where others share them.
             pauses: Where to wait, if that can be ended.
+            traffic: Counts requests, if anybody wants to know.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
@@ -65,7 +68,7 @@ class MetricInsightsHook(BaseHook):
             metric_insights_url(fields.host, allow_http=fields.flag("allow_http", default=False)),
             _login(fields, dialect),
             credentials=fields.whereabouts,
-            transport=fields.transport(read_only=read_only, pauses=pauses),
+            transport=fields.transport(read_only=read_only, pauses=pauses, traffic=traffic),
             max_concurrency=share(max_concurrency or fields.whole("max_concurrency", 4, 1, MOST_CONCURRENT)),
             dialect=dialect,
             remarks=fields.remarks,

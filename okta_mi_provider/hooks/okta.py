@@ -10,11 +10,12 @@ from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.clients.okta import PAGE_SIZE, OktaClient
 from okta_mi_provider.clients.okta_auth import ApiToken
 from okta_mi_provider.clients.rate_limit import Share
-from okta_mi_provider.clients.urls import okta_url
+from okta_mi_provider.clients.urls import okta_console_url, okta_url
 from okta_mi_provider.hooks.fields import Fields
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.okta_auth import OktaLogin
@@ -30,6 +31,7 @@ EXTRAS: Final = (
     "page_size",
     "rate_limit_share",
     "max_wait",
+    "admin_url",
     "timeout",
     "verify",
     "allow_http",
@@ -59,6 +61,7 @@ class OktaHook(BaseHook):
         read_only: bool = True,
         sharers: int = 1,
         pauses: Pauses | None = None,
+        traffic: Traffic | None = None,
     ) -> OktaClient:
         """A client as the connection says. Nothing is sent yet.
 
@@ -66,20 +69,26 @@ class OktaHook(BaseHook):
             read_only: Refuse every request that could change something. A sync never changes Okta.
             sharers: How many clients like this one may read the org at the same time.
             pauses: Where to wait, if that can be ended.
+            traffic: Counts requests, if anybody wants to know.
 
         Raises:
             ConfigurationError: If the connection is missing, or cannot work as it is written.
         """
         fields = Fields.of(self.okta_conn_id, EXTRAS)
-        base = okta_url(fields.host, allow_http=fields.flag("allow_http", default=False))
+        allow_http = fields.flag("allow_http", default=False)
+        console = fields.text("admin_url")
         return OktaClient(
-            base,
+            okta_url(fields.host, allow_http=allow_http),
             _login(fields),
             transport=fields.transport(
-                read_only=read_only, pauses=pauses, max_wait_s=fields.whole("max_wait", 120, 1, 3600)
+                read_only=read_only,
+                pauses=pauses,
+                traffic=traffic,
+                max_wait_s=fields.whole("max_wait", 120, 1, 3600),
             ),
             share=Share(fields.whole("rate_limit_share", Share().kept_percent, 0, 90), sharers),
             page_size=fields.whole("page_size", PAGE_SIZE, 1, 1000),
+            console=okta_console_url(console, allow_http=allow_http) if console else None,
             remarks=fields.remarks,
         )
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from okta_mi_provider.operators.base import Job, StoredPlan, SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.job import Job, StoredPlan
+from okta_mi_provider.operators.logs import plan_rows, plan_title
 from okta_mi_provider.sync.approval import APPROVED, ASKED, REJECTED, TIMED_OUT, departures, needs_approval
 from okta_mi_provider.sync.approval_text import body, subject
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.plan import SHORT_DIGEST
 from okta_mi_provider.sync.report import Approval
+from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,11 +65,14 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
         stored = job.newest_plan()
         settings = job.settings()
         if stored.superseded or not needs_approval(stored.plan, settings):
-            log.info("Nobody has to approve plan %s.", stored.digest[:SHORT_DIGEST])
+            rows = [*plan_rows(stored.plan), ("approval", "not needed")]
+            self.conclude(plan_title(stored.plan, stored.digest), rows)
             return {"plan": stored.digest, "asked": False}
         chosen = departures(settings, self.settings)
         self.subject = subject(stored.plan)
         self.body = body(stored.plan, hours=self.approval_timeout, chosen=chosen)
+        rows = [*plan_rows(stored.plan), ("hours to answer", self.approval_timeout)]
+        self.conclude(plan_title(stored.plan, stored.digest), rows)
         self._show(job, stored)
         job.store.save(job.run, ArtifactKind.APPROVAL, Approval(ASKED, None, None, stored.digest).to_json())
         ApprovalOperator.execute(self, job.context)
@@ -91,7 +97,8 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
             except Exception as error:
                 self.note_failure(job, error)
                 raise
-        log.info("Plan %s was %s.", approval.digest[:SHORT_DIGEST], approval.answer)
+        by = f" by {quoted(approval.by)}" if approval.by else ""
+        log.info("Plan %s was %s%s.", approval.digest[:SHORT_DIGEST], approval.answer, by)
         super().execute_complete(context, event)
         return {"plan": approval.digest, "answer": approval.answer}
 

@@ -1,4 +1,4 @@
-"""What all tasks of a generated DAG have in common: connections, settings, the store, and how failures end."""
+"""What all tasks of a generated DAG have in common: connections, settings, and how failures end."""
 
 from __future__ import annotations
 
@@ -6,176 +6,37 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
-from okta_mi_provider import write_pools
+from okta_mi_provider import metrics, write_pools
+from okta_mi_provider.addresses import run_tab
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.links import LINKS, Links, note, noted
+from okta_mi_provider.operators.logs import Row, log_requests, log_table
 from okta_mi_provider.operators.retry import try_again
 from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
-from okta_mi_provider.sync.approval import as_triggered, raise_if_not_approved, stricter
+from okta_mi_provider.sync.approval import as_triggered
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.plan import Plan
-from okta_mi_provider.sync.report import Approval
 from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
     from okta_mi_provider.clients.okta import OktaClient
-    from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.apply import TargetWriter
-    from okta_mi_provider.sync.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-Value = TypeVar("Value")
-
-#: Ids of the tasks of a generated DAG, in their order. They find each other's results by these.
-FETCH, DIFF, APPROVE, CREATE_GROUPS, UPSERT_USERS, REPORT = (
-    "fetch", "diff", "approve", "create_groups", "upsert_users", "report",
-)  # fmt: skip
-
-
-#: The only task of a DAG whose MI groups an attribute names.
-SYNC = "sync"
-
-
-class StoredPlan(NamedTuple):
-    """A plan and its digest.
-
-    Attributes:
-        superseded: A newer run writes what there is to write; of this plan no change is left.
-    """
-
-    plan: Plan
-    digest: str
-    superseded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One execution of a task: which run, with which store.
-
-    Attributes:
-        approve: Whether people are asked, as the DAG says now.
-    """
-
-    context: Context
-    store: Store
-    run: RunKey
-    approve: str = "never"
-
-    def settings(self) -> SyncSettings:
-        """The settings of this run, as `fetch` has noted them. But a run from before people were to be asked asks too.
-
-        Raises:
-            ArtifactMissing: If it has not, or not in this store.
-            SettingsError: If it was let through by whoever triggered it, and now people are asked.
-        """
-        from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
-
-        noted = self.store.settings(self.run)
-        if noted is None:
-            raise ArtifactMissing(
-                f"Run {self.run.run_id!r} is not in the store {self.store}. If task {FETCH!r} has succeeded, the "
-                "workers do not share the store: set [okta_mi] store to a database that all of them reach."
-            )
-        return SyncSettings.from_mapping({**noted, "approve": stricter(noted["approve"], self.approve)})
-
-    def journal(self, settings: SyncSettings, **known: Any) -> StoreJournal:
-        """The journal of this run, which begins it anew unless it is resumed.
-
-        Args:
-            settings: The settings of this run.
-            known: What else is known of it; see `Beginning`.
-        """
-        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
-
-        beginning = Beginning(settings, triggered_by(self.context), **known)
-        return StoreJournal(self.store, self.run, beginning, approval=self.approval())
-
-    def approval(self) -> Approval | None:
-        """What a person has said of the plan who was asked; None if nobody was."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
-
-        found = self.store.find(self.run, ArtifactKind.APPROVAL)
-        return Approval(**found.data) if found else None
-
-    def snapshot(self) -> Snapshot:
-        """Both sides as `fetch` has read them.
-
-        Raises:
-            ArtifactMissing: If they are not there.
-        """
-        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
-
-        digest = self.handed_over(FETCH, "snapshot")
-        found = self.store.load(self.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=digest)
-        return readable(snapshots.from_json, found.data, self.run)
-
-    def plan_to_write(self) -> StoredPlan:
-        """The plan of this run, if it is to be written.
-
-        Raises:
-            ArtifactMissing: If it is not there.
-            PlanRefused: If it breaks a limit, or nobody has approved it who should. Tasks before this one have said so,
-                but people can mark a task as they like.
-            SyncError: If a newer run has made a plan since.
-        """
-        stored = self.newest_plan()
-        if not stored.superseded:
-            raise_if_not_approved(stored.plan, self.settings(), self.approval())
-        return stored
-
-    def newest_plan(self) -> StoredPlan:
-        """The plan of this run, if no newer run has one.
-
-        A backfill starts many runs at once; all of them see the state of now, and the newest one writes it.
-
-        Raises:
-            ArtifactMissing: If it is not there.
-            SyncError: If a newer run has made a plan since: what this one wants may be out of date.
-        """
-        stored = self._plan()
-        newer = self.store.newer_plan(self.run)
-        if newer is None:
-            return stored
-        if self.is_backfill:
-            log.info("Run %r is newer and writes what there is to write.", newer)
-            return StoredPlan(replace(stored.plan, changes=()), stored.digest, superseded=True)
-        raise SyncError(
-            f"Run {newer!r} has read Okta after this one, so the plan of this run is out of date and is not "
-            "written. Trigger a new run instead."
-        )
-
-    @property
-    def is_backfill(self) -> bool:
-        """Whether the run belongs to a backfill."""
-        return bool(self.context["dag_run"].run_type == "backfill")
-
-    @property
-    def part(self) -> int | None:
-        """Which one of a mapped task this is; None of any other."""
-        index = getattr(self.context["ti"], "map_index", None)
-        return index if index is not None and index >= 0 else None
-
-    def _plan(self) -> StoredPlan:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
-
-        found = self.store.load(self.run, ArtifactKind.PLAN, made_by=DIFF, digest=self.handed_over(DIFF, "plan"))
-        return StoredPlan(readable(Plan.from_json, found.data, self.run), found.digest)
-
-    def handed_over(self, task_id: str, key: str) -> str | None:
-        """A digest that another task of this run has returned; None if there is none."""
-        value = self.context["ti"].xcom_pull(task_ids=task_id)
-        digest = value.get(key) if isinstance(value, dict) else None
-        return digest if isinstance(digest, str) else None
+#: Longest that a failure may be in a log: it has room for all mistakes of a form.
+_LONGEST = 10_000
 
 
 class SyncOperator(BaseOperator):
@@ -194,6 +55,7 @@ class SyncOperator(BaseOperator):
     """
 
     template_fields = ()
+    operator_extra_links = LINKS
     ui_color = "#e8f0fb"
 
     def __init__(
@@ -215,6 +77,8 @@ class SyncOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.links = Links()
+        self.traffic = Traffic()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -251,6 +115,19 @@ class SyncOperator(BaseOperator):
             except Exception as error:
                 self.note_failure(job, error)
                 raise
+            finally:
+                self._tell_traffic()
+
+    def conclude(self, title: str, rows: Sequence[Row]) -> None:
+        """Writes the sum of this task into the log, the last of what it says."""
+        self._tell_traffic()
+        log_table(title, rows)
+
+    def _tell_traffic(self) -> None:
+        """Into the log and to who watches metrics, what was asked since this was told last."""
+        counted = self.traffic.taken()
+        log_requests(counted.asked)
+        metrics.send_traffic(counted, self.dag_id)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -264,7 +141,22 @@ class SyncOperator(BaseOperator):
 
         instance = context["ti"]
         with open_store() as store:
-            yield Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
+            job = Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
+            self.links, self.traffic = noted(job), Traffic()
+            yield job
+
+    def link(self, job: Job, **found: str | None) -> None:
+        """Notes where the links of this task and of those after it lead to.
+
+        Args:
+            job: The run, which is in the store.
+            found: Attributes of `Links`. What is None keeps what it has.
+        """
+        plan = run_tab(job.run.dag_id, job.run.run_id)
+        links = replace(self.links, plan=plan, **{name: url for name, url in found.items() if url})
+        if links != self.links:
+            self.links = links
+            note(job, links)
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
         """Leaves a sentence for the report, or takes back the one of an earlier try; each part of a task its own."""
@@ -318,7 +210,9 @@ class SyncOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        return OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers, pauses=self.pauses)
+        return OktaHook(self.okta_conn_id).client(
+            read_only=True, sharers=sharers, pauses=self.pauses, traffic=self.traffic
+        )
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
         """A client. In a pool for writes it has only its part of the requests in flight.
@@ -330,31 +224,8 @@ class SyncOperator(BaseOperator):
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
 
         hook = MetricInsightsHook(self.metric_insights_conn_id)
-        return hook.client(read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots))
-
-
-def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
-    """What an earlier task has stored, as a value.
-
-    Raises:
-        ArtifactMissing: If another version of the package has stored it.
-    """
-    from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
-
-    try:
-        return read(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactMissing(
-            f"What the tasks of run {run.run_id!r} have stored was written by another version of okta-mi-provider. "
-            f"Clear task {FETCH!r} and all after it."
-        ) from error
-
-
-def triggered_by(context: Context) -> str:
-    """Who wants a run: the person who triggered it, else what kind of run it is."""
-    dag_run: Any = context.get("dag_run")
-    kind = getattr(dag_run, "run_type", None)
-    return getattr(dag_run, "triggering_user_name", None) or str(getattr(kind, "value", kind) or "unknown")
+        share = write_share(self.pool, self.pool_slots)
+        return hook.client(read_only=read_only, pauses=self.pauses, traffic=self.traffic, share=share)
 
 
 def write_share(pool: str, slots: int) -> Callable[[int], int]:
@@ -394,5 +265,5 @@ def ending_for_airflow(context: Context) -> Iterator[None]:
         yield
     except (SyncError, SettingsError) as error:
         if isinstance(error, SyncError) and error.passing:
-            try_again(str(error), error, context)
-        raise AirflowFailException(str(error)) from None
+            try_again(one_line(str(error), _LONGEST), error, context)
+        raise AirflowFailException(one_line(str(error), _LONGEST)) from None

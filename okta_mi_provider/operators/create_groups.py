@@ -7,11 +7,15 @@ from typing import Any
 
 from airflow.sdk import conf
 
-from okta_mi_provider.operators.base import Job, SyncOperator, ensuring
+from okta_mi_provider import metrics
+from okta_mi_provider.operators.announce import announce
+from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
-from okta_mi_provider.operators.logs import log_dry_run
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.logs import log_dry_run, plan_title
 from okta_mi_provider.sync.apply import Status, create_groups
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks
+from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.render import describe
 
@@ -49,15 +53,40 @@ class CreateGroupsOperator(SyncOperator):
             log_dry_run(each for each in plan.changes if each.kind is ChangeKind.CREATE_GROUP)
         elif not stored.superseded:
             raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
-            writer = ensuring(self.metric_insights(read_only=False))
-            with job.journal(settings).resumed() as journal:
+            client = self.metric_insights(read_only=False)
+            writer = ensuring(client)
+            with job.journal(settings).resumed() as journal, metrics.counting(job.run.dag_id) as count:
                 journal.planned(plan)
                 for outcome in create_groups(plan, writer, journal=journal, stopped=lambda: self.pauses.stopped):
                     journal.note(outcome)
+                    count.add(outcome)
                     created += outcome.status is Status.DONE
+                    made = TargetGroup(outcome.target_id or "", outcome.change.group)
+                    self.link(job, metric_insights=client.page_of(made))
                     log.info("%s", describe(outcome.change, outcome.status))
             self.pauses.check("The next try creates what is missing.")
         job.context["ti"].xcom_push(key="result", value={"plan": stored.digest, "created": created})
         # Airflow refuses a longer list.
         most = conf.getint("core", "max_map_length", fallback=_MOST_CHUNKS)
-        return [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        parts = [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
+        if not parts and not settings.only_looks and not stored.superseded:
+            # The tasks that write users are skipped then.
+            announce(
+                self,
+                job.context,
+                job.store,
+                job.run,
+                group=plan.target_group.name,
+                conn_id=self.metric_insights_conn_id,
+                failed=0,
+                conflicts=plan.conflicts,
+            )
+        self.conclude(
+            plan_title(plan, stored.digest),
+            [("groups created", created), ("changes of users to write", _of_users(parts)), ("parts", len(parts))],
+        )
+        return parts
+
+
+def _of_users(parts: list[dict[str, int]]) -> int:
+    return sum(part["end"] - part["start"] for part in parts)

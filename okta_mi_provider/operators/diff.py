@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from okta_mi_provider.operators.base import Job, SyncOperator
-from okta_mi_provider.operators.logs import log_plan
+from okta_mi_provider.operators.base import SyncOperator
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.logs import log_plan, plan_rows, plan_title
 from okta_mi_provider.sync.approval import raise_if_nobody_is_asked
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.plan import ChangeKind
@@ -22,7 +23,8 @@ class DiffOperator(SyncOperator):
         plan = diff(job.snapshot(), settings)
         digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
         # Before the limits are looked at: people shall see what is refused.
-        log_plan(plan, digest, settings)
+        log_plan(plan, settings)
+        self.conclude(plan_title(plan, digest), plan_rows(plan))
         raise_if_nobody_is_asked(plan, settings)
         counts = {kind.value: plan.count(kind) for kind in ChangeKind}
         return {"plan": digest, **counts, "conflicts": plan.conflicts, "dry_run": settings.dry_run}

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from okta_mi_provider import idle_token
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import Job, SyncOperator
+from okta_mi_provider.operators.base import SyncOperator
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.logs import log_settings
 from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
 from okta_mi_provider.sync.model import SourceGroup, joined_name
-from okta_mi_provider.sync.text import plural, quoted
+from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.trim import trim
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class FetchOperator(SyncOperator):
-    """Reads the Okta group with its members, MI, and what is remembered of earlier runs.
+    """Reads the Okta group with its members, MI, and what is remembered of earlier runs; stores what a diff looks at.
 
     Begins the run: what an earlier try has left for the other tasks is forgotten.
     """
@@ -41,25 +44,31 @@ class FetchOperator(SyncOperator):
         target_group = settings.target_group or joined_name(named)
         journal = job.journal(settings, source_groups=named, target_group=target_group)
         journal.start()
+        log_settings(settings)
+        self.link(job)
         okta = self.okta(sharers=sharers(self.pool))
         self._warn_of_idle_token(okta)
         known = self._known_members(job, okta, settings)
-        snapshot = fetch(okta, self.metric_insights(read_only=True), self.selectors, settings, known=known)
+        target = self.metric_insights(read_only=True)
+        snapshot = fetch(okta, target, self.selectors, settings, known=known)
         group = snapshot.target.group_named(target_name(snapshot.source, settings))
+        page = target.page_of(group) if group else None
+        self.link(job, okta=okta.page_of(snapshot.source.groups), metric_insights=page)
         snapshot = replace(snapshot, memory=journal.recall(snapshot.source, snapshot.target, group))
-        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(snapshot))
+        kept = trim(snapshot, settings)
+        digest = job.store.save(job.run, ArtifactKind.SNAPSHOT, snapshots.to_json(kept))
         job.store.forget_old(keep)
-        source, target = snapshot.source, snapshot.target
-        log.info(
-            "Okta group %s of %s has %s; %s has %s and %s.",
-            quoted(source.name),
-            source.org,
-            plural(len(source.users), "member"),
-            target.host,
-            plural(len(target.users), "user"),
-            plural(len(target.groups), "group"),
+        source, directory = snapshot.source, snapshot.target
+        self.conclude(
+            f"Okta group {quoted(source.name)} of {source.org}, and {directory.host}:",
+            [
+                ("members in Okta", len(source.users)),
+                ("members of the MI group", len(directory.members[group.id]) if group else "not there yet"),
+                ("users of MI", len(directory.users)),
+                ("groups of MI", len(directory.groups)),
+            ],
         )
-        return {"snapshot": digest, "source_users": len(source.users), "target_users": len(target.users)}
+        return {"snapshot": digest, "source_users": len(source.users), "target_users": len(directory.users)}
 
     def _known_members(self, job: Job, okta: OktaClient, settings: SyncSettings) -> Source | None:
         """The members as an earlier run has read them, if Okta says that they still are; None to read them."""

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from okta_mi_provider.operators.base import FETCH, Job, StoredPlan
+from okta_mi_provider.operators.job import Job, StoredPlan
+from okta_mi_provider.operators.task_ids import FETCH
 from okta_mi_provider.sync.approval import APPROVED, raise_if_stale, raise_if_too_old
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import fetch_directory, with_members

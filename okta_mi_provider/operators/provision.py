@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from okta_mi_provider import metrics
+from okta_mi_provider.addresses import run_page
+from okta_mi_provider.assets import alias_of
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, triggered_by, write_share
-from okta_mi_provider.operators.logs import log_summary
+from okta_mi_provider.operators.announce import announce
+from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
+from okta_mi_provider.operators.job import triggered_by
+from okta_mi_provider.operators.links import LINKS, Links
+from okta_mi_provider.operators.logs import log_requests, log_settings, log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
 from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Sides, provision
+from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
 
-    from okta_mi_provider.store import Store
+    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
+    from okta_mi_provider.clients.okta import OktaClient
+    from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.journal import Journal
 
 
@@ -47,6 +57,7 @@ class ProvisionOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
+    operator_extra_links = LINKS
     ui_color = "#e8f0fb"
 
     def __init__(
@@ -61,6 +72,8 @@ class ProvisionOperator(BaseOperator):
     ) -> None:
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
         super().__init__(**{**retry_policy(), **kwargs})
+        # What other DAGs can wait for; see `assets`. Its own outlets stay.
+        self.outlets = [*self.outlets, alias_of(self.task_id)]
         if group is None and group_id is None:
             raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
         self.settings = SyncSettings.from_mapping(settings)
@@ -78,6 +91,8 @@ class ProvisionOperator(BaseOperator):
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
         self.pauses = Pauses()
+        self.links = Links()
+        self.traffic = Traffic()
 
     def on_kill(self) -> None:
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
@@ -95,21 +110,35 @@ class ProvisionOperator(BaseOperator):
         """
         from okta_mi_provider.hooks.store import open_store, retention  # noqa: PLC0415
 
+        begun_at = datetime.now(UTC)
         with ending_for_airflow(context), open_store() as store:
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
-            sides = self._sides(read_only=settings.only_looks)
+            okta, target = self._clients(read_only=settings.only_looks)
+            sides = Sides(okta, target, ensuring(target), target.max_concurrency)
+            log_settings(settings)
+            journals: list[StoreJournal] = []
             (result,) = provision(
                 sides,
                 [[selector]],
                 settings,
-                journal_of=self._journals(context, store, sides, settings),
+                journal_of=self._journals(context, store, sides, settings, journals),
                 stopped=lambda: self.pauses.stopped,
             )
+            made = journals[0].group
+            self.links = Links(
+                okta=okta.page_of(result.report.source_groups) or "",
+                metric_insights=target.page_of(made if made.id else result.report.target_group) or "",
+                plan=run_page(journals[0].run) if journals[0].begun else "",
+            )
             store.forget_old(keep)
-        report, cause = result
+            report, cause = result
+            if report.state is State.DONE and not report.only_looks:
+                self._announce(context, store, report)
+        self._tell_traffic(context)
         log_summary(report, settings)
+        self._measure(context, report, settings, datetime.now(UTC) - begun_at)
         counts = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
             context["ti"].xcom_push(key="return_value", value=counts)
@@ -121,13 +150,44 @@ class ProvisionOperator(BaseOperator):
             raise AirflowFailException(failure_of(report)) from cause
         return counts
 
-    def _journals(
-        self, context: Context, store: Store, sides: Sides, settings: SyncSettings
-    ) -> Callable[[str], Journal]:
-        from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
+    def _announce(self, context: Context, store: Store, report: Report) -> None:
+        """Tells other DAGs. Only a task that succeeds can: see `announce`."""
+        announce(
+            self,
+            context,
+            store,
+            self._key(context),
+            group=report.target_group.name,
+            conn_id=self.metric_insights_conn_id,
+            failed=0,
+            conflicts=0,
+            shared=True,
+        )
+
+    def _measure(self, context: Context, report: Report, settings: SyncSettings, lasted: timedelta) -> None:
+        dag_id = context["ti"].dag_id
+        metrics.send_written(report.outcomes.values(), dag_id)
+        if not settings.dry_run and settings.only_user is None:
+            metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
+
+    def _tell_traffic(self, context: Context) -> None:
+        counted = self.traffic.taken()
+        log_requests(counted.asked)
+        metrics.send_traffic(counted, context["ti"].dag_id)
+
+    def _key(self, context: Context) -> RunKey:
+        from okta_mi_provider.store import RunKey  # noqa: PLC0415
 
         instance = context["ti"]
-        key = RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
+        return RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
+
+    def _journals(
+        self, context: Context, store: Store, sides: Sides, settings: SyncSettings, made: list[StoreJournal]
+    ) -> Callable[[str], Journal]:
+        """Makes the journal, and adds it to those that were made."""
+        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
+
+        key = self._key(context)
 
         def journal(target_group: str) -> Journal:
             beginning = Beginning(
@@ -139,17 +199,23 @@ class ProvisionOperator(BaseOperator):
                 target_group,
                 shared=True,
             )
-            return StoreJournal(store, key, beginning)
+            made.append(StoreJournal(store, key, beginning))
+            return made[-1]
 
         return journal
 
-    def _sides(self, *, read_only: bool) -> Sides:
+    def _clients(self, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
         """Clients as the connections say. Nothing is sent yet."""
         from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
-        source = OktaHook(self.okta_conn_id).client(read_only=True, sharers=sharers(self.pool), pauses=self.pauses)
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(
-            read_only=read_only, pauses=self.pauses, share=write_share(self.pool, self.pool_slots)
+        okta = OktaHook(self.okta_conn_id).client(
+            read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
         )
-        return Sides(source, target, ensuring(target), target.max_concurrency)
+        target = MetricInsightsHook(self.metric_insights_conn_id).client(
+            read_only=read_only,
+            pauses=self.pauses,
+            traffic=self.traffic,
+            share=write_share(self.pool, self.pool_slots),
+        )
+        return okta, target

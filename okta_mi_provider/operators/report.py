@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
-from okta_mi_provider.operators.base import Job, SyncOperator, ending_for_airflow, readable
+from okta_mi_provider import metrics
+from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
+from okta_mi_provider.operators.job import Job, readable
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.approval import refusal
@@ -65,12 +68,21 @@ class ReportOperator(SyncOperator):
         job.store.save(job.run, ArtifactKind.REPORT, report.to_json())
         job.journal(settings).resumed().close(report)
         log_summary(report, settings)
+        self._measure(job, report, settings)
         result = {**report.counts(), "state": report.state.value}
         if report.state is not State.DONE:
             # A task that fails returns nothing, and people want the numbers all the more.
             job.context["ti"].xcom_push(key="return_value", value=result)
             raise AirflowFailException(failure_of(report))
         return result
+
+    def _measure(self, job: Job, report: Report, settings: SyncSettings) -> None:
+        """What is only a look ahead, or about one person, says nothing of the group."""
+        if settings.dry_run or settings.only_user is not None:
+            return
+        begun_at = job.store.begun_at(job.run)
+        lasted = datetime.now(UTC) - begun_at if begun_at else timedelta()
+        metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=job.run.dag_id)
 
     def _report(self, job: Job, settings: SyncSettings) -> Report:
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415

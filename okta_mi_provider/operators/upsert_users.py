@@ -6,7 +6,6 @@ It is mapped: each of its instances writes a chunk of the plan, and is tried aga
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
-from okta_mi_provider.operators.base import CREATE_GROUPS, FETCH, Job, SyncOperator, ensuring
+from okta_mi_provider import metrics
+from okta_mi_provider.operators.announce import announce
+from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
-from okta_mi_provider.operators.logs import log_dry_run, log_failure
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.logs import Row, log_dry_run, log_failure
+from okta_mi_provider.operators.task_ids import CREATE_GROUPS, FETCH
 from okta_mi_provider.sync.apply import Outcome, Status, raise_if_too_many_failed, upsert_users
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.plan import REMOVALS, Change, Plan
+from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
@@ -32,8 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two lines that say how far it is.
-_PROGRESS_S = 10.0
+#: What the table at the end calls what became of changes.
+_LABELS = {Status.DONE: "done", Status.ALREADY: "was so already", Status.FAILED: "failed"}
 #: How often a chunk that takes access away looks whether those before it have ended.
 _LOOK_AGAIN = timedelta(seconds=30)
 #: States of a task that will not run again by itself.
@@ -77,6 +81,7 @@ class UpsertUsersOperator(SyncOperator):
         if settings.only_looks:
             positions = () if stored.superseded else self._positions(stored.plan)
             log_dry_run(stored.plan.changes[position] for position in positions)
+            self.conclude(self._title(stored.plan), [("changes that would be written", len(positions))])
         elif not stored.superseded:
             raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
             counts = self._write(job, stored.plan, settings)
@@ -111,21 +116,30 @@ class UpsertUsersOperator(SyncOperator):
         client = self.metric_insights(read_only=False)
         group = _group(plan, journal, client)
         journal.found_group(group)
-        progress = _Progress(todo)
+        self.link(job, metric_insights=client.page_of(group))
+        progress = Progress(f"Writing to MI group {quoted(group.name)}", "change", total=todo)
+        counts: Counter[Status] = Counter()
         passing = 0
-        with journal:
-            for outcome in upsert_users(
-                replace(plan, changes=changes),
-                group,
-                ensuring(client),
-                client.max_concurrency,
-                settled=settled,
-                journal=journal,
-                stopped=lambda: self.pauses.stopped,
-            ):
-                journal.note(outcome)
-                progress.add(outcome)
-                passing += outcome.passing
+        try:
+            with journal, metrics.counting(job.run.dag_id) as count:
+                for outcome in upsert_users(
+                    replace(plan, changes=changes),
+                    group,
+                    ensuring(client),
+                    client.max_concurrency,
+                    settled=settled,
+                    journal=journal,
+                    stopped=lambda: self.pauses.stopped,
+                ):
+                    journal.note(outcome)
+                    progress.add()
+                    count.add(outcome)
+                    counts[outcome.status] += 1
+                    passing += outcome.passing
+                    if outcome.status is Status.FAILED:
+                        log_failure(outcome)
+        finally:
+            self._conclude(plan, counts, len(changes), settled=len(settled))
         if self.pauses.stopped:
             raise AirflowException("The task was told to stop; what was not written is left to the next try.")
         if passing:
@@ -133,10 +147,38 @@ class UpsertUsersOperator(SyncOperator):
                 f"{plural(passing, 'change')} of {todo:,} failed for a reason that may pass. The next try goes on from "
                 "here."
             )
-        log.info(
-            "%s", ", ".join(f"{number:,} {status}" for status, number in progress.counts.items()) or "Nothing to do."
+        self._announce(job, journal, plan)
+        return counts
+
+    def _conclude(self, plan: Plan, counts: Counter[Status], total: int, *, settled: int) -> None:
+        rows: list[Row] = [("changes of this part", total)]
+        if settled:
+            rows.append(("settled by an earlier try", settled))
+        rows += [
+            (label, counts[status]) for status, label in _LABELS.items() if counts[status] or status is Status.DONE
+        ]
+        if untried := total - settled - counts.total():
+            rows.append(("not tried", untried))
+        self.conclude(self._title(plan), rows)
+
+    def _title(self, plan: Plan) -> str:
+        return f"MI group {quoted(plan.target_group.name)}, {self.part_title or 'all changes'}:"
+
+    def _announce(self, job: Job, journal: StoreJournal, plan: Plan) -> None:
+        """Tells other DAGs, once for all parts of the plan: the last one does, when all the others have written."""
+        if journal.untried(before=len(plan.changes)):
+            return
+        announce(
+            self,
+            job.context,
+            job.store,
+            job.run,
+            group=plan.target_group.name,
+            conn_id=self.metric_insights_conn_id,
+            failed=journal.tally().failed,
+            conflicts=plan.conflicts,
+            part=job.part,
         )
-        return progress.counts
 
     def _is_retry(self, job: Job) -> bool:
         """Whether Airflow tries it again by itself: clearing a task gives it all its tries anew."""
@@ -196,21 +238,3 @@ def _group(plan: Plan, journal: StoreJournal, client: MetricInsightsClient) -> T
     if found is None:
         raise SyncError(f"MI has no group {quoted(group.name)}. Clear task {CREATE_GROUPS!r} and all after it.")
     return found
-
-
-class _Progress:
-    """Counts outcomes and says now and then how far it is."""
-
-    def __init__(self, total: int) -> None:
-        self.counts: Counter[Status] = Counter()
-        self._total = total
-        self._said_at = time.monotonic()
-
-    def add(self, outcome: Outcome) -> None:
-        """Counts one; says so if it failed."""
-        self.counts[outcome.status] += 1
-        if outcome.status is Status.FAILED:
-            log_failure(outcome)
-        if time.monotonic() - self._said_at >= _PROGRESS_S:
-            log.info("%s of %s changes tried.", f"{self.counts.total():,}", f"{self._total:,}")
-            self._said_at = time.monotonic()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from airflow.configuration import conf
+from okta_mi_provider import addresses
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: Below Airflow's own address.
-_PREFIX = "/okta-mi"
 _NAME = "Okta sync"
 
 
@@ -38,7 +35,7 @@ class LateApp:
 
 def fastapi_apps() -> list[dict[str, Any]]:
     """The application, as Airflow mounts it."""
-    return [{"app": LateApp(), "url_prefix": _PREFIX, "name": _NAME}]
+    return [{"app": LateApp(), "url_prefix": addresses.PREFIX, "name": _NAME}]
 
 
 def external_views() -> list[dict[str, Any]]:
@@ -46,7 +43,7 @@ def external_views() -> list[dict[str, Any]]:
 
     Airflow cannot show a tab for some DAGs only; that of another DAG says that there is nothing to see.
     """
-    at = f"{urlsplit(conf.get('api', 'base_url', fallback='') or '').path.rstrip('/')}{_PREFIX}"
+    at = f"{addresses.prefix()}{addresses.PREFIX}"
     icons = {"icon": f"{at}/static/icon.svg", "icon_dark_mode": f"{at}/static/icon-dark.svg"}
     return [
         {
@@ -61,14 +58,14 @@ def external_views() -> list[dict[str, Any]]:
             **icons,
             "name": _NAME,
             "href": f"{at}/dag?dag_id={{DAG_ID}}",
-            "url_route": "okta-sync-dag",
+            "url_route": addresses.DAG_TAB,
             "destination": "dag",
         },
         {
             **icons,
             "name": _NAME,
             "href": f"{at}/dag-run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
-            "url_route": "okta-sync-run",
+            "url_route": addresses.RUN_TAB,
             "destination": "dag_run",
         },
     ]

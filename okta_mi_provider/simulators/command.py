@@ -9,6 +9,14 @@ import sys
 
 from okta_mi_provider.simulators import credentials
 
+#: A few words for the list of commands.
+SUMMARY = "serve a simulated Okta org and Metric Insights server on this machine"
+#: What the command does, and its exit codes.
+DESCRIPTION = (
+    "Serves a simulated Okta org and Metric Insights server on this machine, for trying things out. Exit code: 0 ended "
+    "by Ctrl-C or SIGTERM, 2 wrong usage, or a port or the address cannot be used."
+)
+
 EXIT_OK = 0
 EXIT_USAGE = 2
 

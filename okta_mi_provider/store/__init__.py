@@ -9,6 +9,7 @@ from okta_mi_provider.store.journal import StoreJournal
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.store import Store
+from okta_mi_provider.store.told import Written
 
 __all__ = [
     "Artifact",
@@ -23,4 +24,5 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreJournal",
+    "Written",
 ]

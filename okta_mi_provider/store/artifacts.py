@@ -30,6 +30,8 @@ class ArtifactKind(StrEnum):
     CHECKED = "checked"
     """That MI, read again, still made this plan."""
     REPORT = "report"
+    LINKS = "links"
+    """Where the groups have their pages."""
     FAILURE = "failure"
     """Why a task failed."""
 

@@ -98,6 +98,11 @@ class StoreJournal:
             self._id = self._store.begin(self._key, self._beginning)
 
     @property
+    def begun(self) -> bool:
+        """Whether the run is in the store."""
+        return self._id is not None
+
+    @property
     def run(self) -> int:
         """Id of the run in the store, which begins by this if it has not."""
         self.start()

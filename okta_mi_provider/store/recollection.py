@@ -11,6 +11,7 @@ from okta_mi_provider.store.history import last_written
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Memory, recollect
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
+from okta_mi_provider.sync.people import people
 
 
 def remembered(
@@ -74,6 +75,7 @@ def remembered(
 
 def _namesakes(source: Source, target: Target) -> list[str]:
     """MI ids of everybody who has the username of somebody in Okta: the accounts may be those of others there."""
-    fold = str.casefold if target.username_casefold else str
-    names = {fold(user.username) for user in source.users}
-    return [user.id for user in target.users if fold(user.username) in names]
+    everybody = people(target)
+    names = {everybody.fold(user.username): user.username for user in source.users}
+    having = everybody.by_username(names.keys())
+    return [user.id for name in names.values() for user in having(name)]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from okta_mi_provider.store.changes import Doubt, Noted
 from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import ChangeKind
 
 #: Why a change failed that was announced, but is not to be seen in MI.
@@ -39,28 +40,30 @@ def settle(doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, n
         name: Its name.
     """
     if not (doubts := tuple(doubts)):
-        return  # mostly; and a court looks at every user of MI
-    court = _Court(target, group, name)
+        return  # mostly; and a court may look at every user of MI
+    court = _Court(doubts, target, group, name)
     for doubt in doubts:
         user = court.user(doubt)
         yield Verdict(doubt, court.judge(doubt, user), user)
 
 
 class _Court:
-    def __init__(self, target: Target, group: TargetGroup | None, name: str) -> None:
-        self._fold = str.casefold if target.username_casefold else str
+    def __init__(self, doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, name: str) -> None:
+        everybody = people(target)
+        self._fold = everybody.fold
         self._members: Mapping[str, frozenset[str]] = target.members
         self._group, self._name = group, name
-        self._by_id = {user.id: user for user in target.users}
-        self._by_name = {self._fold(user.username): user for user in target.users}
+        self._by_id = everybody.by_id()
+        names = {self._fold(doubt.username) for doubt in doubts if doubt.username}
+        self._having = everybody.by_username(names)
 
     def user(self, doubt: Doubt) -> TargetUser | None:
         """The user it is about. An id that belongs to another username now says nothing."""
-        name = self._fold(doubt.username or "")
+        name = doubt.username or ""
         if doubt.kind is ChangeKind.CREATE_USER:
-            return self._by_name.get(name)
-        user = self._by_id.get(doubt.user_id or "")
-        return user if user and self._fold(user.username) == name else None
+            return next(iter(self._having(name)[-1:]), None)
+        user = self._by_id(doubt.user_id or "")
+        return user if user and self._fold(user.username) == self._fold(name) else None
 
     def judge(self, doubt: Doubt, user: TargetUser | None) -> Noted:
         match doubt.kind:

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from okta_mi_provider.settings import SyncSettings, options
-from okta_mi_provider.store import artifacts, changes, okta_changes, retention, runs, snapshots
+from okta_mi_provider.store import artifacts, changes, okta_changes, retention, runs, snapshots, told
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
+from okta_mi_provider.store.told import Written
 from okta_mi_provider.sync.apply import Outcome
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import Source
@@ -161,6 +162,22 @@ class Store(Database):
         """Notes what an org has just said, for the syncs of its other groups."""
         with self.writing() as connection:
             okta_changes.put(connection, org, said)
+
+    def announce(self, run: RunKey, *, part: int | None = None, shared: bool = False) -> Written | None:
+        """What was written that other DAGs have not been told of, and notes that they are told; see `told.announce`."""
+        with self.writing() as connection:
+            row = runs.latest(connection, run)
+            return None if row is None else told.announce(connection, row, part=part, shared=shared)
+
+    def told(self, dag_id: str, listener: str, part: str = "") -> str | None:
+        """The state of a sync that somebody was told last; None if nobody has told any."""
+        with self.reading() as connection:
+            return told.state(connection, dag_id, listener, part)
+
+    def tell(self, dag_id: str, listener: str, state: str, part: str = "") -> None:
+        """Notes that somebody was told the state of a sync."""
+        with self.writing() as connection:
+            told.tell(connection, dag_id, listener, state, part)
 
     def forget(self, run: RunKey, kind: ArtifactKind, *, part: int | None = None) -> None:
         """Deletes what was stored, if anything was: with all its parts, or a single one."""

@@ -44,12 +44,14 @@ class Written(NamedTuple):
         already: It was so already; a read has proved it.
         joined: The user has become a member of the target group by this write.
         left: The user was taken out of the target group by this write.
+        unlike: The user is there, but not in everything as it was to be.
     """
 
     target_id: str
     already: bool = False
     joined: bool = False
     left: bool = False
+    unlike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Outcome:
         joined: The user has become a member of the group. Also somebody whom another sync created first can be
             made one by this.
         left: The user is no member of the group any more because of it.
+        unlike: What is in MI is not in everything what the change says; known only to who has tried it.
     """
 
     change: Change
@@ -71,6 +74,7 @@ class Outcome:
     target_id: str | None = None
     joined: bool = False
     left: bool = False
+    unlike: bool = False
 
 
 _Ended = tuple[Outcome, SyncError | None]
@@ -347,4 +351,12 @@ def _attempt(change: Change, write: Callable[[Change], Written]) -> _Ended:
     except SyncError as error:
         return Outcome(change, Status.FAILED, str(error), error.passing), error
     status = Status.ALREADY if written.already else Status.DONE
-    return Outcome(change, status, target_id=written.target_id, joined=written.joined, left=written.left), None
+    outcome = Outcome(
+        change,
+        status,
+        target_id=written.target_id,
+        joined=written.joined,
+        left=written.left,
+        unlike=written.unlike,
+    )
+    return outcome, None

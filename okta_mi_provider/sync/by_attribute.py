@@ -13,6 +13,7 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.match import match
 from okta_mi_provider.sync.model import Source, SourceUser, Target, TargetGroup
 from okta_mi_provider.sync.only import Only
+from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import Finding, FindingClass, Plan
 from okta_mi_provider.sync.scope import by_profile, by_status, in_scope, who
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -53,7 +54,7 @@ def part(source: Source, settings: SyncSettings, target: Target) -> Parting:
         users = Only(settings.only_user, Snapshot(source, target)).listed
     inside, _ = by_status(source.users, settings)
     valid, _ = by_profile(inside, settings)
-    matching = match(valid, (), settings.match_by, fold_usernames=target.username_casefold)
+    matching = match(valid, people(replace(target, users=())), settings.match_by)
     by_name: dict[str, list[SourceUser]] = {}
     left: list[SourceUser] = []
     findings: list[Finding] = []

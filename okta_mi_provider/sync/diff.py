@@ -15,6 +15,7 @@ from okta_mi_provider.sync.match import Pair, match
 from okta_mi_provider.sync.memory import Link
 from okta_mi_provider.sync.model import ADMINISTRATOR, Source, SourceGroup, SourceUser, TargetGroup, TargetUser
 from okta_mi_provider.sync.only import Only
+from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import GROUP_MISSING, REMOVALS, Change, ChangeKind, Finding, Plan
 from okta_mi_provider.sync.scope import by_profile, by_status
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -200,11 +201,10 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
     valid, invalid = by_profile(inside, settings)
     matching = match(
         valid,
-        target.users,
+        people(target),
         settings.match_by,
         links=memory.links,
         former=memory.former,
-        fold_usernames=target.username_casefold,
     )
     found.findings += [*invalid, *matching.conflicts]
     found.conflicts |= matching.in_conflict

@@ -16,6 +16,7 @@ from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.match import match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.only import Only
+from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import GROUP_MISSING, Plan
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.scope import by_profile, by_status
@@ -112,11 +113,10 @@ def _match(snapshot: Snapshot, settings: SyncSettings, listed: Sequence[SourceUs
     memory = snapshot.memory
     found = match(
         valid,
-        target.users,
+        people(target),
         settings.match_by,
         links=memory.links,
         former=memory.former,
-        fold_usernames=target.username_casefold,
     )
     ids = {user.id for user in listed}
     mine = [pair for pair in found.pairs if pair.source.id in ids]

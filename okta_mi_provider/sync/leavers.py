@@ -6,12 +6,13 @@ none. Administrators are spared while they are protected, and the Default Group 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import ADMINISTRATOR, SourceUser, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import LEFT, Change, ChangeKind, Finding
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -49,8 +50,8 @@ def leavers(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, matc
     made = {each.user_id: each.source_id for each in snapshot.memory.made}
     candidates = members if settings.prune == "all" else members & made.keys()
     listed = _Listed(snapshot, matched)
-    for user in target.users:
-        if user.id not in candidates or listed.has(user, only_certainly=user.id in made):
+    for user in people(target).with_ids(candidates):
+        if listed.has(user, only_certainly=user.id in made):
             continue
         if _protected(user, settings):
             findings.append(
@@ -72,15 +73,16 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
     findings: list[Finding] = []
     if settings.deprovision == "keep":
         return Losses(changes, findings)
-    accounts = _Accounts(snapshot.target)
+    gone = [each for each in snapshot.source.users if each.status == _DEACTIVATED and not in_scope(each, settings)]
+    if not gone:
+        return Losses(changes, findings)
     links = snapshot.memory.links
+    accounts = _Accounts(snapshot.target, gone, links)
     owners = {**snapshot.memory.former, **{user_id: source_id for source_id, user_id in links.items()}}
-    fold = str.casefold if snapshot.target.username_casefold else str
+    fold = accounts.fold
     taken = {fold(person.username) for person in snapshot.source.users if in_scope(person, settings)}
-    for person in snapshot.source.users:
-        if person.status != _DEACTIVATED or in_scope(person, settings):
-            continue
-        user = accounts.of(person, snapshot.memory.links.get(person.id))
+    for person in gone:
+        user = accounts.of(person)
         # Somebody else of the group, who is active, may have the account now, or be in conflict about it.
         if user is None or not user.enabled or user.id in matched or fold(user.username) in taken:
             continue
@@ -128,8 +130,8 @@ def added_by_hand(
     in_group = f"a member of MI group {quoted(group.name)}"
     found = [
         Finding("added_by_hand", f"{quoted(user.username)} is {in_group}, but not of the Okta group.", user.username)
-        for user in snapshot.target.users
-        if user.id in members and user.id not in made | set(removed) and not listed.has(user, only_certainly=False)
+        for user in people(snapshot.target).with_ids(members - made - set(removed))
+        if not listed.has(user, only_certainly=False)
     ]
     found += [
         Finding("removed_by_hand", f"{quoted(each.username)} was {in_group}, and was taken out of it.", each.username)
@@ -157,8 +159,8 @@ def left_and_staying(snapshot: Snapshot, group: TargetGroup, matched: Collection
             "off.",
             user.username,
         )
-        for user in snapshot.target.users
-        if user.id in members & made and not listed.has(user, only_certainly=True)
+        for user in people(snapshot.target).with_ids(members & made)
+        if not listed.has(user, only_certainly=True)
     ]
 
 
@@ -179,21 +181,22 @@ class _Listed:
 
 
 class _Accounts:
-    """MI users by what tells which one somebody is."""
+    """The MI users of some people, by what tells which one somebody is."""
 
-    def __init__(self, target: Target) -> None:
-        self._fold = str.casefold if target.username_casefold else str
-        self._by_id = {user.id: user for user in target.users}
-        self._by_name: dict[str, TargetUser | None] = {}
-        for user in target.users:
-            name = self._fold(user.username)
-            self._by_name[name] = None if name in self._by_name else user
+    def __init__(self, target: Target, persons: Sequence[SourceUser], links: Mapping[str, str]) -> None:
+        everybody = people(target)
+        self.fold = everybody.fold
+        self._links = links
+        ids = {links[person.id] for person in persons if person.id in links}
+        self._linked = {user.id: user for user in everybody.with_ids(ids)}
+        self._having = everybody.by_username({self.fold(person.username) for person in persons})
 
-    def of(self, person: SourceUser, linked_id: str | None) -> TargetUser | None:
+    def of(self, person: SourceUser) -> TargetUser | None:
         """The MI user who is linked with somebody, or the only one of that username."""
-        if linked_id is not None:
-            return self._by_id.get(linked_id)
-        return self._by_name.get(self._fold(person.username)) if person.username else None
+        if (linked_id := self._links.get(person.id)) is not None:
+            return self._linked.get(linked_id)
+        found = self._having(person.username)
+        return found[0] if len(found) == 1 else None
 
 
 def _protected(user: TargetUser, settings: SyncSettings) -> bool:

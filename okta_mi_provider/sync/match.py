@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from okta_mi_provider.sync.model import SourceUser, TargetUser
+from okta_mi_provider.sync.people import Having, Index, People
 from okta_mi_provider.sync.plan import Finding, FindingClass
-from okta_mi_provider.sync.text import one_line, quoted, same
+from okta_mi_provider.sync.text import one_line, quoted
 
 #: How many people a message names.
 _MOST_NAMES = 5
-
-_User = TypeVar("_User", SourceUser, TargetUser)
 
 
 class Pair(NamedTuple):
@@ -40,12 +39,11 @@ class Matching:
 
 def match(
     source: Iterable[SourceUser],
-    target: Iterable[TargetUser],
+    target: People,
     match_by: Sequence[str],
     *,
     links: Mapping[str, str] = MappingProxyType({}),
     former: Mapping[str, str] = MappingProxyType({}),
-    fold_usernames: bool = True,
 ) -> Matching:
     """Finds the MI user of each Okta user.
 
@@ -57,25 +55,23 @@ def match(
 
     Args:
         source: Okta users, each with a username and an e-mail address.
-        target: All users of MI.
+        target: All users of MI. E-mail addresses that differ only in case are always one.
         match_by: "username", or "username" and "email".
         links: MI ids by Okta id of those whom their username would not find.
         former: Okta ids by MI id, of MI users that were somebody else until now.
-        fold_usernames: Usernames that differ only in case are one user. E-mail addresses always are one.
     """
-    users, existing = tuple(source), tuple(target)
+    users = tuple(source)
     owners = {user_id: source_id for source_id, user_id in links.items()}
-    username_key = str.casefold if fold_usernames else str
-    by_username = _Index(((user.username, user) for user in users), username_key)
-    by_email = _Index((user.email, user) for user in users)
+    by_username = Index(((user.username, user) for user in users), target.fold)
+    by_email = Index((user.email, user) for user in users)
     sides = _Sides(
         source_by_username=by_username,
         source_by_email=by_email,
-        target_by_username=_Index(((user.username, user) for user in existing), username_key, among=by_username.keys),
-        target_by_email=_Index(((user.email, user) for user in existing), among=by_email.keys),
+        target_by_username=target.by_username(by_username.keys),
+        target_by_email=target.by_email(by_email.keys),
         by_email="email" in match_by,
         links=links,
-        linked={user.id: user for user in existing if user.id in owners},
+        linked={user.id: user for user in target.with_ids(owners.keys())},
         owners=owners,
         former=former,
     )
@@ -92,59 +88,6 @@ def match(
     return Matching(tuple(pairs), tuple(conflicts), frozenset(in_conflict))
 
 
-class _Index(Generic[_User]):
-    """Users by one of their keys, ignoring case unless told otherwise. Blank keys are nobody's.
-
-    Args:
-        keyed: Users with their keys.
-        fold: What makes keys that count as one equal.
-        among: Only these keys, folded, will be asked for; None for any. A small group has few of a large directory.
-    """
-
-    def __init__(
-        self,
-        keyed: Iterable[tuple[str, _User]],
-        fold: Callable[[str], str] = str.casefold,
-        among: Container[str] | None = None,
-    ) -> None:
-        # Hardly anybody has a twin: a list for each user would cost most of the time and memory of a diff.
-        self._fold = fold
-        self._users: dict[str, _User] = {}
-        self._twins: dict[str, list[_User]] = {}
-        self._names: dict[str, str] = {}
-        for key, user in keyed:
-            folded = fold(key)
-            if not folded or (among is not None and folded not in among):
-                continue
-            folded = same(folded)
-            if (first := self._users.setdefault(folded, user)) is not user:
-                self._twins.setdefault(folded, [first]).append(user)
-
-    @property
-    def keys(self) -> Container[str]:
-        """All keys, folded."""
-        return self._users.keys()
-
-    def having(self, key: str) -> Sequence[_User]:
-        """Everybody with this key."""
-        folded = self._fold(key)
-        if folded in self._twins:
-            return self._twins[folded]
-        user = self._users.get(folded)
-        return () if user is None else (user,)
-
-    def twins(self, key: str) -> Sequence[_User]:
-        """Everybody with this key, if they are several. Costs nothing where nobody has a twin."""
-        return self._twins.get(self._fold(key), ()) if self._twins else ()
-
-    def names(self, key: str) -> str:
-        """Everybody with this key, for a message; made once, however many of them get it."""
-        folded = self._fold(key)
-        if folded not in self._names:
-            self._names[folded] = _people(self.having(key))
-        return self._names[folded]
-
-
 @dataclass(frozen=True, slots=True)
 class _Sides:
     """Both sides, indexed by the keys.
@@ -153,17 +96,20 @@ class _Sides:
         linked: The MI users that links name, by id.
         owners: Okta ids by the MI id that they are linked with.
         former: Okta ids by MI id, of MI users that were somebody else until now.
+        twins: Names of those who share a key, by what the key is and the id of the first of them; made once, however
+            many messages they are in.
     """
 
-    source_by_username: _Index[SourceUser]
-    source_by_email: _Index[SourceUser]
-    target_by_username: _Index[TargetUser]
-    target_by_email: _Index[TargetUser]
+    source_by_username: Index[SourceUser]
+    source_by_email: Index[SourceUser]
+    target_by_username: Having
+    target_by_email: Having
     by_email: bool
     links: Mapping[str, str]
     linked: Mapping[str, TargetUser]
     owners: Mapping[str, str]
     former: Mapping[str, str]
+    twins: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def counterpart(self, user: SourceUser) -> Pair | Finding:
         """The user with the MI user if there is one, or the conflict that forbids to tell."""
@@ -172,16 +118,18 @@ class _Sides:
             ("email", "e-mail address", user.email, self.source_by_email),
         ):
             if twins := index.twins(key):
+                whose = what, twins[0].id
+                names = self.twins.get(whose) or self.twins.setdefault(whose, _people(twins))
                 return _conflict(
                     user,
                     f"duplicate_source_{what}",
-                    f"{len(twins)} users of the Okta group have the {words} {quoted(key)}: {index.names(key)}. "
+                    f"{len(twins)} users of the Okta group have the {words} {quoted(key)}: {names}. "
                     "Give each of them one of their own in Okta, or take the wrong ones out of the group.",
                 )
         found = self._found(user)
         if isinstance(found, Finding):
             return found
-        others = tuple(other for other in self.target_by_email.having(user.email) if other is not found.target)
+        others = tuple(other for other in self.target_by_email(user.email) if other is not found.target)
         if others:
             return _conflict(
                 user,
@@ -196,8 +144,8 @@ class _Sides:
         """Whom the link, the username or the address leads to."""
         if linked := self.linked.get(self.links.get(user.id, "")):
             return Pair(user, linked, "link")
-        same_name = self.target_by_username.having(user.username)
-        same_email = self.target_by_email.having(user.email) if self.by_email and not same_name else ()
+        same_name = self.target_by_username(user.username)
+        same_email = self.target_by_email(user.email) if self.by_email and not same_name else ()
         if len(same_name) > 1 or len(same_email) > 1:
             return _conflict(
                 user,

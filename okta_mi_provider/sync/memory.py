@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
+from okta_mi_provider.sync.people import People, people
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +106,15 @@ def recollect(
         written: What syncs have written last, by MI id and attribute.
         last: The last complete sync.
     """
-    fold = str.casefold if target.username_casefold else str
-    users = {user.id: user for user in target.users}
+    everybody = people(target)
+    fold, user_of = everybody.fold, everybody.by_id()
     usernames = {user.id: user.username for user in source.users}
     listed_names = {fold(user.username) for user in source.users if user.username}
     members = target.members.get(group.id, frozenset()) if group else frozenset()
 
     def still(user_id: str, username: str) -> bool:
-        return user_id in users and fold(users[user_id].username) == fold(username)
+        user = user_of(user_id)
+        return user is not None and fold(user.username) == fold(username)
 
     found: dict[str, str] = {}
     former: dict[str, str] = {}
@@ -130,7 +132,7 @@ def recollect(
         links=found,
         unlinked=frozenset(unlinked),
         former=former,
-        half_made=_half_made(unfinished, target),
+        half_made=_half_made(unfinished, everybody),
         made=tuple(
             each
             for each in made
@@ -138,17 +140,24 @@ def recollect(
             and (each.source_id not in usernames if each.user_id in members else each.source_id in usernames)
         ),
         disabled=frozenset(
-            each.user_id for each in disabled if still(each.user_id, each.username) and not users[each.user_id].enabled
+            each.user_id
+            for each in disabled
+            if still(each.user_id, each.username) and (user := user_of(each.user_id)) and not user.enabled
         ),
-        written={user_id: values for user_id, values in written.items() if user_id in users},
+        written={user_id: values for user_id, values in written.items() if user_of(user_id)},
         last=last,
     )
 
 
-def _half_made(unfinished: Iterable[Unfinished], target: Target) -> frozenset[str]:
+def _half_made(unfinished: Iterable[Unfinished], everybody: People) -> frozenset[str]:
     """MI ids of those who are there, and not as somebody else."""
-    fold = str.casefold if target.username_casefold else str
-    addresses = {fold(each.username): each.email.casefold() for each in unfinished}
-    if not addresses:
+    latest = {everybody.fold(each.username): each for each in unfinished}
+    if not latest:
         return frozenset()
-    return frozenset(user.id for user in target.users if addresses.get(fold(user.username)) == user.email.casefold())
+    having = everybody.by_username(latest.keys())
+    return frozenset(
+        user.id
+        for each in latest.values()
+        for user in having(each.username)
+        if user.email.casefold() == each.email.casefold()
+    )

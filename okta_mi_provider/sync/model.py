@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -109,6 +109,7 @@ class Target:
     """An MI server: all users and groups, and the members of those groups that a sync looks at.
 
     Attributes:
+        users: A `people.Register` where many syncs look into them.
         members: User ids by group id, for the groups that were read.
         default_group: The group that MI puts new users into, if the server has one.
         username_casefold: Usernames that differ only in case are one user.
@@ -116,7 +117,7 @@ class Target:
     """
 
     host: str
-    users: tuple[TargetUser, ...] = ()
+    users: Collection[TargetUser] = ()
     groups: tuple[TargetGroup, ...] = ()
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default_group: TargetGroup | None = None

@@ -11,7 +11,7 @@ from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.markdown import escaped
 from okta_mi_provider.sync.plan import REMOVALS, SHORT_DIGEST, Change, ChangeKind, FindingClass
 from okta_mi_provider.sync.report import Report, State
-from okta_mi_provider.sync.text import one_line, plural, quoted
+from okta_mi_provider.sync.text import aligned, one_line, plural, quoted
 
 #: How many changes of a refused plan a summary that is not full names.
 _MOST_REFUSED = 50
@@ -117,11 +117,7 @@ def describe(change: Change, status: Status) -> str:
 def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
     yield _title(report)
     # Without a plan nothing was counted, and zeros would tell a lie.
-    numbers = _numbers(report) if report.plan else []
-    label_width = max((len(label) for label, _ in numbers), default=0)
-    number_width = max((len(f"{number:,}") for _, number in numbers), default=0)
-    for label, number in numbers:
-        yield f"  {label:<{label_width}}  {number:>{number_width},}"
+    yield from aligned(_numbers(report) if report.plan else [])
     if report.error:
         yield f"  {one_line(report.error, 2000)}"
     for heading, entries in _sections(report, full=full):

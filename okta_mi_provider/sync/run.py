@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
@@ -25,8 +26,10 @@ from okta_mi_provider.sync.fetch import (
 from okta_mi_provider.sync.journal import Journal, NoJournal
 from okta_mi_provider.sync.limits import too_many_users
 from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup, joined_name
+from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import Plan
-from okta_mi_provider.sync.project import project
+from okta_mi_provider.sync.progress import Progress
+from okta_mi_provider.sync.project import known_after, project
 from okta_mi_provider.sync.render import describe
 from okta_mi_provider.sync.report import Report
 from okta_mi_provider.sync.scope import in_scope
@@ -38,6 +41,10 @@ from okta_mi_provider.sync.wakeful import beside
 Union = Sequence[GroupSelector]
 
 log = logging.getLogger(__name__)
+
+#: For so many seconds what was read of MI is taken for what it is, as by the tasks of a DAG. An update sends all that
+#: was read of a user: who was disabled by hand since would be enabled by it.
+_YOUNG_S = 30 * 60
 
 
 class Result(NamedTuple):
@@ -100,7 +107,8 @@ def provision(
         watcher: Is told about plans and outcomes.
         stopped: Asked before each write; once it says yes, no more is begun.
     """
-    run = _Run(sides, settings, journal_of, watcher or Watcher(), stopped)
+    are_many = len(unions) > 1 or settings.map_attr_to_group is not None
+    run = _Run(sides, settings, journal_of, watcher or Watcher(), stopped, are_many)
     yield from run.groups(unions)
 
 
@@ -111,6 +119,9 @@ class _Run:
     journal_of: Callable[[str], Journal]
     watcher: Watcher
     stopped: Callable[[], bool]
+    are_many: bool
+    #: When MI was read last.
+    read_at: float = field(init=False, default=0.0)
 
     def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
         with beside(lambda: [self._source(union) for union in unions], "okta-read") as reading:
@@ -121,7 +132,7 @@ class _Run:
             if isinstance(source, Plan):
                 yield Result(self._report(source), None)
                 continue
-            if directory is None and not self.stopped():
+            if (directory is None or self._is_old(directory)) and not self.stopped():
                 directory = self._directory()
             name = target_name(source, self.settings) if isinstance(source, Source) else self._guessed_name(union)
             journal = self.journal_of(name)
@@ -194,7 +205,7 @@ class _Run:
         except SyncError as error:
             return Result(self._report(plan, cause=error), error), target
         outcomes, cause = self._apply(journal, plan)
-        return Result(self._report(plan, outcomes, cause=cause), cause), None if outcomes else target
+        return Result(self._report(plan, outcomes, cause=cause), cause), known_after(target, plan, outcomes)
 
     def _as_it_would_be(self, target: Target, plan: Plan) -> Target:
         """A dry run of several groups goes on from what it would have written."""
@@ -216,12 +227,13 @@ class _Run:
 
     def _apply(self, journal: Journal, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
         outcomes: list[Outcome] = []
-
+        progress = Progress(f"Writing to MI group {quoted(plan.target_group.name)}", "change", total=len(plan.changes))
         try:
             for outcome in apply(
                 plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
             ):
                 outcomes.append(outcome)
+                progress.add()
                 journal.note(outcome)
                 # Names of people are for those who ask for them.
                 if log.isEnabledFor(logging.DEBUG):
@@ -241,11 +253,18 @@ class _Run:
         except SyncError as error:
             return error
 
+    def _is_old(self, directory: Target | SyncError) -> bool:
+        """Whether MI may be another one by now. Who writes nothing does no harm, and a dry run knows what no MI has."""
+        is_read = isinstance(directory, Target) and not self.settings.only_looks
+        return is_read and monotonic() - self.read_at > _YOUNG_S
+
     def _directory(self) -> Target | SyncError:
+        self.read_at = monotonic()
         try:
-            return fetch_directory(self.sides.target, self.settings)
+            directory = fetch_directory(self.sides.target, self.settings)
         except SyncError as error:
             return error
+        return replace(directory, users=Register(directory.users)) if self.are_many else directory
 
     def _refusal(self, sources: Sequence[Source]) -> PlanRefused | None:
         """Refuses several syncs that together have too many users; what is wrong with one is told by its plan."""

@@ -76,7 +76,7 @@ def test_one_dag_for_each_group_in_the_users_file(dags: Dags) -> None:
     assert {(task.retries, task.pool) for task in odd.tasks} == {(5, "okta_api")}
     assert sales.tags == {"a", "okta_mi", "z"}
     assert sales.doc_md is not None
-    assert "\nauto_create: all\n" in sales.doc_md
+    assert "(`auto_create`) | `all`: create missing groups and users | defaults of the file |" in sales.doc_md
 
 
 def test_the_run_form_offers_what_the_entry_says(dags: Dags) -> None:
@@ -284,8 +284,8 @@ def test_parsing_200_groups_imports_no_client_no_store_and_no_simulator(dags: Da
     ours = [name for name in loaded if name.startswith("okta_mi_provider.")]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= {
-        "dag_factory", "entry", "entry_options", "groups_file", "idle_token", "kinds", "okta_pool", "operators",
-        "settings", "sync", "version_compat", "write_pools", "yaml_nodes",
+        "addresses", "assets", "dag_doc", "dag_factory", "entry", "entry_options", "groups_file", "idle_token", "kinds",
+        "metrics", "okta_pool", "operators", "settings", "sync", "version_compat", "write_pools", "yaml_nodes",
     }  # fmt: skip
     assert not {name.split(".")[0] for name in loaded} & {"requests", "urllib3", "sqlalchemy", "fastapi", "uvicorn"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from okta_mi_provider.operators.base import triggered_by
+from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import MEMBERSHIPS
 from okta_mi_provider.sync.apply import Status

@@ -193,6 +193,7 @@ SWITCHED = [
     ("password_mode", ["omit"], "omit"),
     ("extra_user_create_fields", [{"notify": "N"}, '{"notify": "N"}'], {"notify": "N"}),
     ("send_external_group_id", [True, "yes"], True),
+    ("group_page", ["/g/{id}", " /g/{id} "], "/g/{id}"),
     ("proactive_refresh_s", [240, "240", 240.0], 240.0),
     ("min_interval_s", [0.5, "0.5"], 0.5),
 ]

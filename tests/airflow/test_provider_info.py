@@ -53,7 +53,7 @@ def test_every_path_leads_somewhere() -> None:
         for each in INFO[part]:
             for module in each["python-modules"]:
                 assert import_module(module)
-    for path in (*INFO["cli"], *(each["hook-class-name"] for each in CONNECTION_TYPES.values())):
+    for path in (*INFO["cli"], *INFO["extra-links"], *(each["hook-class-name"] for each in CONNECTION_TYPES.values())):
         assert attribute(path)
 
 
@@ -120,6 +120,7 @@ def test_the_forms_have_the_documented_defaults() -> None:
             "page_size": 200,
             "rate_limit_share": 50,
             "max_wait": 120,
+            "admin_url": None,
             "timeout": 30,
             "verify": "true",
             "allow_http": False,

@@ -178,7 +178,7 @@ def test_over_the_limit_nothing_is_written_and_the_plan_is_shown_all_the_same(
     assert "3 users" in report["error"]
     assert "(2)" in report["error"]
     assert len(report["changes"]) == 4
-    assert "3 users to create" in logged()
+    assert "  users to create   3" in logged()
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -12,7 +12,7 @@ from pathlib import Path
 from demo.airflow_stack import AirflowStack
 from demo.connections import simulator_connections
 from tests.benchmarks.crowd import group_name
-from tests.benchmarks.measuring import least, provision, spread
+from tests.benchmarks.measuring import provision, spread
 from tests.benchmarks.page import Findings, Target, table
 from tests.benchmarks.scale import Scale
 from tests.benchmarks.servers import Servers
@@ -42,7 +42,6 @@ def measure(scale: Scale) -> Findings:
         (dags / "okta_groups.yaml").write_text(f"groups: [{{name: {name}, auto_create: all}}]\n", "utf-8")
         store = Path(folder) / "store.db"
         provision(servers, [name], store)
-        sync_s = least([provision(servers, [name], store) for _ in range(3)]).cost.wall_s
         with AirflowStack(
             home=Path(folder) / "airflow", dags_folder=dags, settings=simulator_connections(servers.okta, servers.mi)
         ) as airflow:
@@ -50,24 +49,29 @@ def measure(scale: Scale) -> Findings:
             for dag_id in ids:
                 airflow.api.unpause(dag_id)
                 _run(airflow, dag_id)
-            # In turns: whatever else the machine does meets both.
-            empty, sync = zip(*[[_run(airflow, dag_id) for dag_id in ids] for _ in range(_TIMES)], strict=True)
-    allowed = _MOST * statistics.median(empty) + sync_s
+            # In turns, beside the same Airflow: whatever else the machine does meets all three.
+            turns = [
+                (_run(airflow, ids[0]), provision(servers, [name], store).cost.wall_s, _run(airflow, ids[1]))
+                for _ in range(_TIMES)
+            ]
+    empty, alone, sync = zip(*turns, strict=True)
+    allowed = _MOST * statistics.median(empty) + statistics.median(alone)
     took = statistics.median(sync)
     rows: list[Sequence[object]] = [
         ["five empty tasks", spread(empty)],
         [f"generated DAG, {users:,} unchanged users", spread(sync)],
-        ["`okta-mi provision` of the same, process start included", f"{sync_s:.2f}"],
+        ["the sync itself: `okta-mi provision` of the same, process start included", spread(alone)],
     ]
     text = (
         "A complete Airflow on this machine (LocalExecutor, SQLite, `scheduler_idle_sleep_time` 0.1, "
-        f"`min_heartbeat_interval` 1), {_TIMES} runs of each in turns after one to warm up; seconds from a run's start "
-        "to its end as Airflow notes them: median (least - most).\n\n"
+        f"`min_heartbeat_interval` 1), {_TIMES} turns after one to warm up, in each of which all three run one after "
+        "the other; seconds from a run's start to its end as Airflow notes them, and of the command's whole process: "
+        "median (least - most).\n\n"
     )
     target = Target(
         "DAG run",
-        f"{_MOST} x empty tasks + sync = {allowed:.1f} s",
-        f"{took:.1f} s",
+        f"{_MOST} x empty tasks + the sync itself = {allowed:.2f} s",
+        f"{took:.2f} s",
         took <= allowed,
     )
     return Findings("A whole DAG run", text + table(["", "seconds"], rows), [target])

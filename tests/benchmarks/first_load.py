@@ -26,13 +26,13 @@ _LOOKED_AT = 2
 #: What `cProfile` has said of the threads that write, and of the one that keeps account.
 _WHY = """
 
-Where the time between the bare loop and ours goes, by a profile of 2,000 writes: of the CPU time of the threads that
-write three quarters are `requests.Session.request` (a quarter of that makes the request, the rest is `urllib3` and
-`http.client`), a tenth was drawing passwords and is not any more, the rest are retries, sessions and the number in
-flight. The thread that keeps account needs a fifth of what they need, most of it SQLAlchemy. A server that answers
-after 50 ms does so after 51 when it is asked by eight at once, so that the bare loop does not come to 100 % either.
-More threads than requests in flight have not helped. Nobody's handwritten HTTP is worth those two milliseconds for
-each write."""
+Where the time between the bare loop and ours goes, by a profile of the threads that write: two thirds of their CPU time
+are `requests`, `urllib3` and `http.client`; what `requests` merged for every request, a tenth, and drawing passwords,
+another one, are not done any more. The rest are retries, sessions and the number in flight. The thread that keeps
+account needs nearly as much, most of it SQLAlchemy, and while one of them computes the others wait for the
+interpreter. A server that answers after 50 ms does so after 51 when it is asked by eight at once, so that the bare loop
+does not come to 100 % either. Neither more threads than requests in flight nor a shorter turn for each thread
+(`sys.setswitchinterval`) has helped. Nobody's handwritten HTTP is worth what is left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ def _options(job: Job) -> list[str]:
     words += [
         f"--{name.replace('_', '-')}" for name in ("skip_default_group", "force", "dry_run") if settings.get(name)
     ]
+    if "approve_plan" in settings:
+        words.append(f"--approve={settings['approve_plan']}")
     words += [] if settings["protect_administrators"] else ["--no-protect-administrators"]
     return words + {"none": ["--no-summary"], "counts": [], "full": ["--full-summary"]}[settings["summary"]]
 

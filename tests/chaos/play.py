@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from okta_mi_provider.sync.plan import Plan
 from tests.chaos.job import Job
 from tests.chaos.nursery import Nursery
 from tests.chaos.oracle import MI, Oracle
@@ -54,8 +56,15 @@ class Player:
             self._sync(record, trouble, sabotage)
         stage.drain()
         record.allowed = max(rounds, 1) + _SPARE
-        for number in range(1, record.allowed + 1):
-            self._sync(record, Trouble(), sabotage)
+        # A person looks at no group twice, and each look takes a sync more.
+        looks = len(scenario.world.groups)
+        for number in itertools.count(1):
+            if number > record.allowed:
+                break
+            approved = self._stopped_by_limit(record, wanted) if looks else None
+            if approved:
+                looks, record.allowed = looks - 1, record.allowed + 1
+            self._sync(record, Trouble(), sabotage, approved)
             if MI.of(record.end) == wanted:
                 record.needed = number
                 break
@@ -71,14 +80,25 @@ class Player:
     def oracle(scenario: Scenario) -> Oracle:
         return Oracle(scenario.world, separately=scenario.mode in {"rooms", "operator"})
 
-    def _sync(self, record: Record, trouble: Trouble, sabotage: str) -> None:
+    def _stopped_by_limit(self, record: Record, wanted: MI) -> str | None:
+        """The digest that a person approves: of the last sync's plan, where a limit has stopped it for good reasons.
+
+        A group that a sync has filled before it came to grief may have a limit that it had not when it was empty.
+        """
+        now = MI.of(record.end)
+        if now == wanted or self.oracle(record.scenario).after(now, record.scenario.by_id) != now:
+            return None
+        plans = [Plan.from_json(each) for each in record.syncs[-1].plans]
+        return next((plan.digest for plan in plans if plan.unusual), None)
+
+    def _sync(self, record: Record, trouble: Trouble, sabotage: str, approved: str | None = None) -> None:
         stage, number = self.stage, len(record.syncs)
         folder = record.folder / f"sync-{number}"
         folder.mkdir()
         before = stage.mi_state()
         stage.tap.sync = number
         stage.arm(trouble, record.scenario.seed + number)
-        job = self._job(record.scenario, trouble, folder, record.folder / "kept", sabotage)
+        job = self._job(record.scenario, trouble, folder, record.folder / "kept", sabotage, approved)
         # Beside the folder that is searched for secrets: the job names none, but is no word of the product either.
         path = record.folder.with_suffix(".job")
         path.write_bytes(pickle.dumps(job))
@@ -121,7 +141,9 @@ class Player:
                 timer.join()
             tap.pid = None
 
-    def _job(self, scenario: Scenario, trouble: Trouble, folder: Path, kept: Path, sabotage: str) -> Job:
+    def _job(
+        self, scenario: Scenario, trouble: Trouble, folder: Path, kept: Path, sabotage: str, approved: str | None
+    ) -> Job:
         ids = self.stage.group_ids
         return Job(
             mode=scenario.mode,
@@ -131,7 +153,7 @@ class Player:
                 (name, ids[place] if place in scenario.by_id else None)
                 for place, name in enumerate(scenario.world.groups)
             ),
-            settings=scenario.world.settings,
+            settings={**scenario.world.settings, **({"approve_plan": approved} if approved else {})},
             login=scenario.login,
             okta_login=scenario.okta_login,
             concurrency=scenario.concurrency,

@@ -18,19 +18,17 @@ from typing import Any
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from okta_mi_provider.clients.ensure import EnsuringWriter
-from okta_mi_provider.operators.base import Job as OperatorJob
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.create_groups import CreateGroupsOperator
 from okta_mi_provider.operators.diff import DiffOperator
 from okta_mi_provider.operators.fetch import FetchOperator
+from okta_mi_provider.operators.job import Job as OperatorJob
 from okta_mi_provider.operators.provision import ProvisionOperator
 from okta_mi_provider.operators.report import ReportOperator
 from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.sync.plan import Plan
-from okta_mi_provider.sync.run import Sides
 from tests.chaos.client import metric_insights, note_plan, okta, said_by, selectors, shown
 from tests.chaos.job import Job
 
@@ -104,7 +102,7 @@ def run_single(job: Job) -> dict[str, Any]:
         target_group=job.settings.get("target_group"),
         **settings,
     )
-    task._sides = lambda *, read_only: _sides(job, read_only=read_only)
+    task._clients = lambda *, read_only: (okta(job), metric_insights(job, read_only=read_only))
     instance = _Instance("single", _Run("run-1"))
     result: dict[str, Any] = {"reports": [], "texts": [], "errors": [], "counts": None}
     with _noting_plans_of_single(job):
@@ -115,11 +113,6 @@ def run_single(job: Job) -> dict[str, Any]:
             result["texts"] += said_by(error)
             result["counts"] = instance.pushed.get("return_value")
     return result
-
-
-def _sides(job: Job, *, read_only: bool) -> Sides:
-    target = metric_insights(job, read_only=read_only)
-    return Sides(okta(job), target, EnsuringWriter(target), job.concurrency)
 
 
 @contextmanager

@@ -70,6 +70,7 @@ def test_summary_on_stdout_diagnostics_on_stderr_report_in_the_file(start: Start
     assert process.returncode == 0
     assert out.startswith("Sync of Okta group 'Finance'")
     assert login("ana") in err
+    assert "group::" not in out + err, "nobody folds the lines of a terminal"
     assert read_document(report.read_text("utf-8"))["state"] == "done"
     assert report.stat().st_mode & 0o077 == 0, "names and addresses are for the owner"
 

@@ -189,6 +189,19 @@ def test_a_session_that_ends_during_the_writes_is_renewed_once_for_all_threads(
     assert any(row["status"] == 412 for row in mi.requests())
 
 
+def test_who_was_found_after_a_lost_answer_is_to_the_next_group_as_mi_has_them(
+    provision: Provision, finance: SourceGroup, okta: Okta, mi: MetricInsights, at_write: AtWrite
+) -> None:
+    okta.group("Sales")
+    okta.join("Sales", login("ana"))
+    mi.fault("500", method="POST", route="users", count=1)
+    at_write(1, lambda: mi.add_user("ana", type="administrator", enabled="N"))
+    run = provision("--max-concurrency", "1", "-a", "all", "Finance", "Sales")
+    assert run.code == 0
+    assert mi.members("Sales") == logins("ana")
+    assert [each["user"] for each in run.reports[1]["findings"] if each["kind"] == "disabled_in_mi"] == [login("ana")]
+
+
 def test_a_session_that_is_refused_at_once_again_is_an_error(
     provision: Provision, finance: SourceGroup, mi: MetricInsights
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -49,6 +50,18 @@ def test_every_page_is_read_and_nobody_is_twice(okta: Okta, fifty: SourceGroup, 
     okta.knobs(**knobs)
     members = okta_client(okta.url, page_size=10).members(fifty, STANDARD)
     assert len({member.id for member in members}) == len(members) == 50
+
+
+def test_a_long_list_says_how_far_it_is(
+    okta: Okta, fifty: SourceGroup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "okta_mi_provider"):
+        okta_client(okta.url, page_size=10).members(fifty, STANDARD)
+        assert not caplog.messages
+        monkeypatch.setattr("okta_mi_provider.sync.progress.EVERY_S", 0.0)
+        okta_client(okta.url, page_size=10).members(fifty, STANDARD)
+    said = [message.partition(" so far, ")[0] for message in caplog.messages]
+    assert said == [f"Reading the members of Okta group 'Fifty': {number} members" for number in range(10, 60, 10)]
 
 
 def test_a_user_on_two_pages_is_one_member() -> None:

@@ -52,6 +52,36 @@ def test_several_groups_are_synced_one_after_the_other(provision: Provision, fin
     assert mi.members("Sales") == logins("carla")
 
 
+def test_mi_is_read_once_for_several_groups_also_while_they_are_written(
+    provision: Provision, finance: Okta, mi: MetricInsights
+) -> None:
+    finance.group("Sales", "carla")
+    finance.group("Legal")
+    finance.join("Sales", login("ana"))
+    finance.join("Legal", login("ana"))
+    finance.join("Legal", login("carla"))
+    run = provision("-a", "all", "Finance", "Sales", "Legal")
+    assert run.code == 0
+    assert (mi.members("Finance"), mi.members("Sales")) == (logins("ana", "bruno"), logins("ana", "carla"))
+    assert mi.members("Legal") == logins("ana", "carla")
+    # Who was created for one group is known to the next, and nobody is created or looked for twice.
+    assert mi.writes().count("POST /api/user") == 3
+    assert mi.writes().count("POST /api/user_group_member") == 3
+    assert [len(mi.requests("GET", path)) for path in ("/api/user", "/api/user_group")] == [1, 1]
+
+
+def test_mi_is_read_again_for_the_next_group_after_a_write_that_failed(
+    provision: Provision, finance: Okta, mi: MetricInsights
+) -> None:
+    finance.group("Sales", "carla")
+    finance.join("Sales", login("ana"))
+    mi.fault("400", method="POST", route="users")
+    run = provision("--max-concurrency", "1", "-a", "all", "Finance", "Sales")
+    assert run.code == 1
+    assert mi.members("Sales") == logins("ana", "carla")
+    assert len(mi.requests("GET", "/api/user_group")) == 2
+
+
 def test_groups_may_stand_between_options(provision: Provision, finance: Okta, mi: MetricInsights) -> None:
     finance.group("Sales", "carla")
     finance.group("Legal", "dora")

@@ -21,13 +21,14 @@ import psutil
 
 from demo.airflow_api import AirflowApi
 from demo.processes import LOOPBACK, Program, StartError, clean_environment, end_programs, free_port, wait_until
+from tests.machines.runs import Task, tasks_among
 from tests.servers import Postgres, postgres, redis
 
 WORKERS = ("w1", "w2")
 #: Tasks of one worker at the same time.
 _SLOTS = 4
 _START_TIMEOUT_S = 180.0
-_DAG_FILE = Path(__file__).with_name("dags_file.py")
+DAG_FILE = Path(__file__).with_name("dags_file.py")
 
 
 @dataclass
@@ -81,10 +82,10 @@ class Cluster:
         (main,) = [each for each in self._programs[worker].family() if ":MainProcess]" in each.name()]
         return main
 
-    def tasks_of(self, worker: str) -> dict[str, psutil.Process]:
-        """The processes in which the worker's tasks run just now, by the ids of the task instances."""
-        running = [each for each in self._programs[worker].family() if each.name().startswith("airflow worker -- ")]
-        return {each.name().rpartition(" ")[2]: each for each in running}
+    def tasks(self) -> dict[str, Task]:
+        """The processes in which tasks run just now, by the ids of the task instances."""
+        workers = [name for name in sorted(self._wanted) if name.startswith("w")]
+        return {key: task for name in workers for key, task in tasks_among(name, self._programs[name].family()).items()}
 
     def ensure_running(self) -> None:
         """Starts what has ended by itself, as a container engine does.
@@ -102,9 +103,9 @@ class Cluster:
         self._wanted.discard(name)
 
     def stop(self) -> None:
-        """Ends all parts."""
+        """Ends all parts. Nobody needs anything of them any more, so they get little time to tidy up."""
         self._wanted.clear()
-        end_programs(self._programs.values())
+        end_programs(self._programs.values(), grace=1)
 
 
 @contextlib.contextmanager
@@ -121,7 +122,7 @@ def cluster(folder: Path, groups_file: str, settings: Mapping[str, str]) -> Iter
     """
     dags = folder / "dags"
     dags.mkdir(parents=True)
-    shutil.copy(_DAG_FILE, dags)
+    shutil.copy(DAG_FILE, dags)
     (dags / "okta_groups.yaml").write_text(groups_file, encoding="utf-8")
     with postgres(connections=200) as database, redis() as broker:
         metadata, store = database.new_database(), database.new_database()
@@ -147,11 +148,6 @@ def cluster(folder: Path, groups_file: str, settings: Mapping[str, str]) -> Iter
                 "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(48),
                 "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
                 "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-                "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-                # A task that does not beat for so long is given up.
-                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
-                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-                "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
                 "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
                 "AIRFLOW__OKTA_MI__STORE": store,
                 **settings,

@@ -14,6 +14,8 @@ PINNED = re.compile(r"[a-z0-9][a-z0-9.-]*==[^\s;@/]+( ; [^/@]+)?")
 
 
 NEWEST = max(CONSTRAINTS)
+#: The groups of dependencies that the files pin.
+GROUPS = ("dev", "docs", "image", "sbom")
 
 
 @pytest.fixture(scope="module", params=CONSTRAINTS)
@@ -37,7 +39,7 @@ def test_each_package_has_one_version_on_each_python(lines, python, pyproject):
     names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
     assert len(names) == len(set(names))
     groups = pyproject["dependency-groups"]
-    wanted = [*pyproject["project"]["dependencies"], *groups["dev"], *groups["image"], *groups["sbom"]]
+    wanted = [*pyproject["project"]["dependencies"], *(each for name in GROUPS for each in groups[name])]
     assert {canonicalize_name(Requirement(each).name) for each in wanted} <= set(names)
 
 

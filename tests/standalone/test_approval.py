@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -34,6 +36,7 @@ groups: [Approved, Rejected, Stale, Foreign]
 #: A name that a careless page would take for markup, and a careless template for code.
 HOSTILE = "<img src=x onerror=alert(1)> {{ 1/0 }} [x](http://evil.example/) `*b*`"
 PATIENCE_S = 120.0
+CONSOLE = "https://acme-admin.okta.com"
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ def world() -> Iterator[World]:
         yield both
 
 
+def connections(world: World) -> dict[str, str]:
+    """To the simulators; with an admin console, which these have not."""
+    found = simulator_connections(world.okta.url, world.mi.url)
+    okta = json.loads(found["AIRFLOW_CONN_OKTA_DEFAULT"])
+    okta["extra"]["admin_url"] = CONSOLE
+    return {**found, "AIRFLOW_CONN_OKTA_DEFAULT": json.dumps(okta)}
+
+
 @pytest.fixture(scope="module")
 def waiting(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
     """One Airflow for all tests, with users who have passwords."""
@@ -87,7 +98,7 @@ def waiting(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         home=home,
         dags_folder=REPOSITORY / "dags",
         settings={
-            **simulator_connections(world.okta.url, world.mi.url),
+            **connections(world),
             "AIRFLOW__OKTA_MI__GROUPS_FILE": str(groups_file),
         },
         users=USERS,
@@ -134,6 +145,47 @@ def test_the_plan_is_shown_as_text_and_an_approval_writes_it(alice: Page, waitin
     assert state == "success", report["error"]
     assert waiting.world.mi.members("Approved") == logins("new.approved")
     assert (report["state"], report["approval"]["answer"], report["approval"]["by"]) == ("done", "approved", "alice")
+
+
+def test_each_task_leads_to_the_groups_and_to_the_plan(alice: Page, waiting: Waiting) -> None:
+    waiting.ended("Approved")
+    dag_id, run_id = GROUPS["Approved"], waiting.runs["Approved"]
+    tasks = f"{waiting.airflow.url}/dags/{dag_id}/runs/{quote(run_id)}/tasks"
+    (group,) = [each for each in waiting.world.mi.state()["groups"] if each["name"] == "Approved"]
+    for task in ("fetch", "approve", "upsert_users/mapped/0", "report"):
+        alice.goto(f"{tasks}/{task}/details")
+        okta = alice.get_by_role("link", name="Okta group")
+        expect(okta).to_have_attribute("href", re.compile(f"{CONSOLE}/admin/group/00g[A-Za-z0-9]{{17}}"))
+        mi = alice.get_by_role("link", name="Metric Insights group")
+        expect(mi).to_have_attribute("href", f"{waiting.world.mi.url}/editor/group/{group['id']}")
+    alice.get_by_role("link", name="Plan", exact=True).click()
+
+    frame = alice.frame_locator("iframe")
+    expect(frame.get_by_role("table", name="Changes of the plan")).to_contain_text("new.approved")
+
+
+def test_logs_are_folded_and_end_with_a_table(alice: Page, waiting: Waiting) -> None:
+    waiting.ended("Approved")
+    dag_id, run_id = GROUPS["Approved"], waiting.runs["Approved"]
+    alice.goto(f"{waiting.airflow.url}/dags/{dag_id}/runs/{quote(run_id)}/tasks/fetch")
+
+    expect(alice.get_by_text("members of the MI group")).to_be_visible()
+    expect(alice.get_by_text("username_attr")).to_have_count(0)
+    alice.get_by_test_id("summary-Settings").click()
+    expect(alice.get_by_text("username_attr")).to_be_visible()
+
+
+def test_the_page_of_a_dag_says_what_holds(alice: Page, waiting: Waiting) -> None:
+    alice.goto(f"{waiting.airflow.url}/dags/{GROUPS['Approved']}")
+    alice.get_by_role("button", name="Dag Docs").click()
+
+    docs = alice.get_by_role("dialog")
+    row = docs.get_by_role("row").filter(has_text="(prune)")
+    expect(row).to_contain_text("everybody is removed who is not in the Okta group")
+    expect(row).to_contain_text("defaults of the file")
+    expect(docs.get_by_role("link", name="the page of this sync")).to_have_attribute(
+        "href", f"/dags/{GROUPS['Approved']}/plugin/okta-sync-dag"
+    )
 
 
 def test_a_rejection_writes_nothing_and_is_in_the_report(alice: Page, waiting: Waiting) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
 
 from okta_mi_provider.store import Store
 from okta_mi_provider.store.schema import METADATA
@@ -71,3 +72,16 @@ def store(database: str, request: pytest.FixtureRequest, path: Path) -> Iterator
             connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY"))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def store_of_its_own(store: Store, request: pytest.FixtureRequest) -> Callable[[], Store]:
+    """Opens the store on connections of its own, as another process does."""
+    url: URL = make_url(store._engine.url)
+
+    def opened() -> Store:
+        made = Store(url)
+        request.addfinalizer(made.close)
+        return made
+
+    return opened

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.engine import URL, make_url
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, Beginning, History, RunKey, Store, StoreJournal
@@ -56,18 +55,6 @@ def another(store: Store, store_of_its_own: Callable[[], Store]) -> Callable[[],
         return StoreJournal(store_of_its_own(), RUN, Beginning(SyncSettings(auto_create="all"), "cron")).resumed()
 
     return resumed
-
-
-@pytest.fixture
-def store_of_its_own(store: Store, request: pytest.FixtureRequest) -> Callable[[], Store]:
-    url: URL = make_url(store._engine.url)
-
-    def opened() -> Store:
-        made = Store(url)
-        request.addfinalizer(made.close)
-        return made
-
-    return opened
 
 
 def of_run(store: Store) -> dict[str | None, Status]:

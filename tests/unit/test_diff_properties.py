@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import target_name
+from okta_mi_provider.sync.memory import Link, recollect
 from okta_mi_provider.sync.model import Target
+from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import REMOVALS, ChangeKind, FindingClass, Plan
-from okta_mi_provider.sync.project import project
+from okta_mi_provider.sync.project import known_after, project
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
-from tests.unit.worlds import any_settings, worlds
+from tests.unit.worlds import any_settings, mi_user, worlds
 
 
 def _conflicting(plan: Plan) -> set[str | None]:
@@ -177,3 +180,92 @@ def test_a_plan_survives_the_store(world: Snapshot, settings: SyncSettings) -> N
     plan = diff(world, settings)
     assert Plan.from_json(plan.to_json()) == plan
     assert len({change.key for change in plan.changes}) == len(plan.changes)
+
+
+def _registered(world: Snapshot, chance: random.Random) -> Snapshot:
+    """The same world, its users in a register that has learnt of some of them later."""
+    users = list(world.target.users)
+    early = [user for user in users if chance.random() < 0.8]
+    stale = [
+        replace(user, email="old@x.org", enabled=not user.enabled) if chance.random() < 0.3 else user for user in early
+    ]
+    register = Register(stale)
+    late = [user for user in users if user not in stale]
+    while late:
+        register, late = register.after(late[:2]), late[2:]
+    return replace(world, target=replace(world.target, users=register))
+
+
+@given(worlds(), any_settings(), st.randoms(use_true_random=False))
+def test_an_index_that_syncs_share_gives_the_same_plan(
+    world: Snapshot, settings: SyncSettings, chance: random.Random
+) -> None:
+    shared = _registered(world, chance)
+    assert diff(shared, settings) == diff(world, settings)
+    plan = diff(world, settings)
+    now, plain = project(shared.target, plan), project(world.target, plan)
+    assert set(now.users) == set(plain.users)
+    assert replace(now, users=()) == replace(plain, users=())
+
+
+@given(worlds(), st.randoms(use_true_random=False), st.data())
+def test_an_index_that_syncs_share_remembers_the_same(
+    world: Snapshot, chance: random.Random, data: st.DataObject
+) -> None:
+    person = st.sampled_from([*world.target.users, mi_user("gone")])
+    known = st.sampled_from([*[user.id for user in world.source.users], "00u-gone"])
+    links = data.draw(
+        st.lists(st.builds(lambda who, user: Link(who, user.id, user.username), known, person), max_size=5)
+    )
+    written = {link.user_id: {"email": "a@x.org"} for link in links}
+    group = world.target.group_named("Sales")
+    plain, shared = (
+        recollect(world.source, target, group, links=links, made=links, disabled=links, written=written)
+        for target in (world.target, _registered(world, chance).target)
+    )
+    assert shared == plain
+
+
+def _done(plan: Plan) -> list[Outcome]:
+    """What a server says that does everything: who is created gets an id that nobody has."""
+    return [
+        Outcome(change, Status.DONE, target_id=(change.after and change.after.id) or str(100_000 + place))
+        for place, change in enumerate(plan.changes)
+    ]
+
+
+@given(worlds(), any_settings(), any_settings(), st.randoms(use_true_random=False))
+def test_what_is_known_after_a_plan_gives_the_next_sync_the_plan_that_a_reading_gives(
+    world: Snapshot, first: SyncSettings, second: SyncSettings, chance: random.Random
+) -> None:
+    shared = _registered(world, chance)
+    plan = diff(world, first)
+    outcomes = _done(plan)
+    known = known_after(shared.target, plan, outcomes)
+    assert known is not None
+    read = project(world.target, plan, {each.change.key: each.target_id or "" for each in outcomes})
+    # The members of the group are read anew by whoever syncs into it; of any other group they are known.
+    if plan.changes:
+        assert plan.target_group.name not in {group.name for group in known.groups if group.id in known.members}
+    assert all(known.members[group_id] == read.members[group_id] for group_id in known.members)
+    asked = replace(known, members={**read.members, **known.members})
+    assert diff(replace(world, target=asked), second) == diff(replace(world, target=read), second)
+
+
+@given(worlds(), any_settings(), st.data())
+def test_after_anything_but_success_mi_has_to_be_read_again(
+    world: Snapshot, settings: SyncSettings, data: st.DataObject
+) -> None:
+    plan = diff(world, settings)
+    outcomes = _done(plan)
+    if not outcomes:
+        return
+    place = data.draw(st.integers(0, len(outcomes) - 1))
+    status = data.draw(st.sampled_from([Status.FAILED, Status.ALREADY, Status.BEGUN, None]))
+    if status is None:
+        del outcomes[place]
+    else:
+        outcomes[place] = replace(outcomes[place], status=status)
+    assert known_after(world.target, plan, outcomes) is None
+    for doubt in ({"target_id": None}, {"unlike": True}):
+        assert known_after(world.target, plan, [replace(each, **doubt) for each in _done(plan)]) is None
