@@ -32,6 +32,8 @@ CONSTRAINTS = {"3.2": "constraints-airflow-3.2.txt", "3.3": "constraints.txt"}
 
 #: What depends on Airflow or Python. The rest, on servers, processes and browsers, is the same in every cell.
 TESTS = ("tests/unit", "tests/store", "tests/airflow", "tests/packaging/test_distributions.py")
+#: As in the Makefile: a file of tests stays in one process.
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
 
 
 class WrongChoice(Exception):
@@ -198,7 +200,7 @@ def judge(cell: Cell, tests: Sequence[str], directory: Path) -> Result:
     name = str(cell).replace("/", "-")
     log = directory / f"{name}.log"
     try:
-        return run_tests(set_up(cell, directory / name), tests, log)
+        return run_tests(set_up(cell, directory / name), [*IN_PARALLEL, *tests], log)
     except NoPython as error:
         return Result(trouble=str(error))
     except subprocess.CalledProcessError:

@@ -46,9 +46,12 @@ def read(directory: Path) -> dict[str, bytes]:
 def elsewhere(repository, tmp_path_factory):
     """A copy of the sources with other times and permissions, and much that does not belong to them."""
     place = tmp_path_factory.mktemp("elsewhere") / "a b"
-    ignored = shutil.ignore_patterns(
-        ".git", ".venv*", ".matrix", ".demo", "dist", "build", "site", "__pycache__", ".*_cache"
-    )
+    left_about = {".git", ".venv", ".matrix", ".demo", ".cache", "build", "dist", "site"}
+
+    def ignored(directory, names):
+        top = left_about & set(names) if Path(directory) == repository else set()
+        return top | {name for name in names if name == "__pycache__" or name.startswith(".venv")}
+
     shutil.copytree(repository, place, ignore=ignored)
     for path in sorted(place.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & 0o100
