@@ -363,7 +363,8 @@ def test_instances_of_a_mapped_operator_have_states_of_their_own(
 
 
 @pytest.mark.parametrize(
-    "name", ["*bold* `code` <!channel> & <http://evil|x>", "a\n*b*", "<script>alert(1)</script>", "x" * 999]
+    "name",
+    ["*bold* `code` <!channel> & <http://evil|x>", "a\n*b*", " \u00a0*b* ", "<script>alert(1)</script>", "x" * 999],
 )
 def test_hostile_names_are_harmless_in_every_form(name: str) -> None:
     from okta_mi_provider.notifications.state_change import StateChange
@@ -374,6 +375,8 @@ def test_hostile_names_are_harmless_in_every_form(name: str) -> None:
     shown, _, link = change.slack.rpartition(" <")
     assert "<" not in shown
     assert shown.count("`") == 2
+    code = shown.split("`")[1]
+    assert code == code.strip()
     assert link == "http://airflow/dags/d?a=1&amp;b=2|Log>"
     assert "<script" not in change.html
     assert change.html.count("<") == 8
