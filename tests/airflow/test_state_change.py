@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from okta_mi_provider.store import Store, StoreError
+from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.airflow.conftest import DAGS, REPOSITORY, SALES, run_dag
 from tests.airflow.mailbox import Hook, Mailbox, serving
 from tests.airflow.person import Person
@@ -141,6 +142,7 @@ def test_a_refusal_is_another_state_and_a_run_that_never_got_to_a_plan_is_a_fail
     assert "The log says why" in hook.bodies[1]["text"]
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION.startswith("3.2."), reason="Airflow 3.2 waits in its triggerer")
 def test_a_question_is_told(world: World, parse: Parse, hook: Hook) -> None:
     world.okta.group("Sales", "ana")
     dag = parse(WEBHOOK, SALES.replace("auto_create: all", "auto_create: all\n        approve: always"))
@@ -361,7 +363,8 @@ def test_instances_of_a_mapped_operator_have_states_of_their_own(
 
 
 @pytest.mark.parametrize(
-    "name", ["*bold* `code` <!channel> & <http://evil|x>", "a\n*b*", "<script>alert(1)</script>", "x" * 999]
+    "name",
+    ["*bold* `code` <!channel> & <http://evil|x>", "a\n*b*", " \u00a0*b* ", "<script>alert(1)</script>", "x" * 999],
 )
 def test_hostile_names_are_harmless_in_every_form(name: str) -> None:
     from okta_mi_provider.notifications.state_change import StateChange
@@ -372,6 +375,8 @@ def test_hostile_names_are_harmless_in_every_form(name: str) -> None:
     shown, _, link = change.slack.rpartition(" <")
     assert "<" not in shown
     assert shown.count("`") == 2
+    code = shown.split("`")[1]
+    assert code == code.strip()
     assert link == "http://airflow/dags/d?a=1&amp;b=2|Log>"
     assert "<script" not in change.html
     assert change.html.count("<") == 8
