@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException
+from jinja2 import TemplateError
 
 from okta_mi_provider.notifications.state_change import ASKED, StateChange
 from okta_mi_provider.settings import SettingsError, SyncSettings
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WELL = State.DONE.value
+#: An address; of a webhook everything after the host is a secret.
+_URL = re.compile(r"\bhttps?://\S+", re.IGNORECASE)
 
 
 class _Sync(NamedTuple):
@@ -112,19 +117,48 @@ def _hand_on(notifier: BaseNotifier, context: Context, change: StateChange) -> b
     """Whether it has worked."""
     again = "" if change.state == ASKED else " It is tried again at the end of the next run."
     try:
-        # A notifier puts what it has rendered in the place of its templates; other DAGs of the process need those.
-        copy.copy(notifier)({**context, "okta_mi": change})
+        _call(notifier, context, change)
     except Exception as error:  # noqa: BLE001 - a notifier is somebody else's code, and none may fail a sync
         log.error(  # noqa: TRY400 - its traceback would not say more, and may show what it was about to send
-            "%s has failed, so nobody was told by it: %s: %s.%s",
-            type(notifier).__name__,
-            type(error).__name__,
-            one_line(str(error), 500).rstrip("."),
-            again,
+            "%s has failed, so nobody was told by it: %s.%s", type(notifier).__name__, _without_secrets(error), again
         )
         return False
     log.info("%s was told: %s", type(notifier).__name__, change.headline)
     return True
+
+
+def _call(notifier: BaseNotifier, context: Context, change: StateChange) -> None:
+    """Does what calling a notifier does, step by step: a call would write the text of an error into the log.
+
+    Raises:
+        Exception: Whatever the notifier raises.
+    """
+    # A notifier puts what it has rendered in the place of its templates; other DAGs of the process need those.
+    own = copy.copy(notifier)
+    templates = {name: getattr(own, name) for name in own.template_fields}
+    known: Any = {**context, "okta_mi": change, **templates}
+    own.render_template_fields(known)
+    own.notify(known)
+
+
+def _without_secrets(error: Exception) -> str:
+    """What a notifier has died of. The text of an error may hold the address of a webhook, and that is its secret.
+
+    Told are its type, the status of an answer, the operating system's words, and what Airflow and Jinja say: they speak
+    of connections, fields and templates.
+    """
+    name = type(error).__name__
+    if isinstance(error, AirflowException | TemplateError):
+        return f"{name}: {_URL.sub('an address', one_line(str(error), 500)).rstrip('.')}"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return f"{name}: the server has answered {status}"
+    code = getattr(error, "smtp_code", None)
+    if isinstance(code, int):
+        return f"{name}: the mail server has answered {code}"
+    if isinstance(error, OSError) and error.errno and error.strerror and not error.filename:
+        return f"{name}: {one_line(str(error.strerror), 200)}"
+    return f"{name} (its text may hold a secret, and is not shown)"
 
 
 def _note(store: Store, sync: _Sync, key: str, state: str) -> None:

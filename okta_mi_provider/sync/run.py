@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
-from okta_mi_provider.sync.approval import raise_if_not_approved
+from okta_mi_provider.sync.approval import BY_ITS_DAG, raise_if_not_approved
 from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
@@ -196,7 +196,7 @@ class _Run:
             plan.raise_if_refused()
             if self.settings.only_looks:
                 return Result(self._report(plan), None), self._as_it_would_be(target, plan)
-            raise_if_not_approved(plan, self.settings, None)
+            raise_if_not_approved(plan, self.settings, None, advice=BY_ITS_DAG)
             journal.planned(plan)
         except PlanRefused as error:
             return Result(self._report(plan, cause=error, refused=True), error), target

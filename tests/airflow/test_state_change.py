@@ -7,10 +7,13 @@ import json
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator
+from smtplib import SMTPAuthenticationError
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
+from jinja2 import UndefinedError
 
 from okta_mi_provider.store import Store, StoreError
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
@@ -155,8 +158,16 @@ def test_a_question_is_told(world: World, parse: Parse, hook: Hook) -> None:
 
 
 def test_a_notifier_that_fails_fails_no_sync_and_is_tried_again(
-    world: World, parse: Parse, hook: Hook, logged: Callable[[], str]
+    world: World,
+    parse: Parse,
+    hook: Hook,
+    logged: Callable[[], str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Whoever has DEBUG switched on for the HTTP client sees every path.
+    caplog.set_level("INFO", logger="urllib3")
+    monkeypatch.setenv("WEBHOOK", f"{hook.url}/s3cr3t")
     world.okta.group("Sales", "ana")
     world.mi.add_user("other", email=login("ana"))
     dag = parse(WEBHOOK)
@@ -165,7 +176,9 @@ def test_a_notifier_that_fails_fails_no_sync_and_is_tried_again(
     run = run_dag(dag)
 
     assert (run.tasks["report"], run.tasks["upsert_users"]) == ("failed", "skipped")
-    assert "Webhook has failed, so nobody was told by it: HTTPError" in logged()
+    said = logged()
+    assert "Webhook has failed, so nobody was told by it: HTTPError: the server has answered 500. It is tried" in said
+    assert "s3cr3t" not in said
     hook.answer = 200
     run_dag(dag)
     run_dag(dag)
@@ -281,6 +294,42 @@ def ends(heard: list[tuple[str, str]], migrated: None) -> Callable[..., None]:
         OnStateChange(Recorder())(context)
 
     return told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("Invalid URL 'hooks/s3cr3t'"), "ValueError (its text may hold a secret, and is not shown)"),
+        (OSError("url: /s3cr3t"), "OSError (its text may hold a secret, and is not shown)"),
+        (ConnectionRefusedError(111, "Connection refused"), "ConnectionRefusedError: Connection refused"),
+        (FileNotFoundError(2, "No such file", "/s3cr3t"), "FileNotFoundError (its text may hold a secret"),
+        (SMTPAuthenticationError(535, b"s3cr3t"), "SMTPAuthenticationError: the mail server has answered 535"),
+        (AirflowException("The conn_id `slack` isn't defined"), "AirflowException: The conn_id `slack` isn't defined."),
+        (AirflowException("No way to https://hooks/s3cr3t"), "AirflowException: No way to an address."),
+        (UndefinedError("'okta' is undefined"), "UndefinedError: 'okta' is undefined."),
+    ],
+)
+def test_no_secret_of_a_notifier_gets_into_a_log(
+    world: World, migrated: None, logged: Callable[[], str], error: Exception, told: str
+) -> None:
+    from airflow.sdk import DAG, BaseNotifier
+
+    from okta_mi_provider.notifications.on_change import OnStateChange
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    class Broken(BaseNotifier):
+        def notify(self, context: Any) -> None:
+            raise error
+
+    instance = SimpleNamespace(
+        dag_id="mine", run_id="r", map_index=-1, log_url="http://log", xcom_pull=lambda **_: None
+    )
+    task = ProvisionOperator(task_id="provision", group="Sales")
+    OnStateChange(Broken())({"ti": instance, "task": task, "dag": DAG("mine", schedule=None), "params": {}})
+
+    said = logged()
+    assert f"Broken has failed, so nobody was told by it: {told}" in said
+    assert "s3cr3t" not in said
 
 
 def test_each_notifier_is_told_by_itself(world: World, migrated: None) -> None:
