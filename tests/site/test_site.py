@@ -99,6 +99,19 @@ def test_messages_can_be_searched_for(site: Path) -> None:
     text = " ".join(entry["text"] for entry in index["docs"] if entry["location"].startswith("troubleshooting.html"))
     assert "Okta has no group named" in text
     assert "gives no session token for" in text
+    # What Okta itself has said, and what somebody types who has read a message once.
+    assert {"E0000006", "E0000007", "E0000011", "E0000015", "E0000047"} <= set(re.findall(r"E\d{7}", text))
+    assert "There is no Airflow connection" in text
+
+
+def test_what_commands_print_can_be_told_from_what_is_typed(site: Path) -> None:
+    """The style sheet gives the former a smaller type, for its columns must not break."""
+    style = (site / "stylesheets" / "site.css").read_text(encoding="utf-8")
+    assert ".language-text" in style
+    assert "h1#tutorial" in style
+    tutorial = (site / "tutorial.html").read_text(encoding="utf-8")
+    assert tutorial.count('<div class="language-text highlight">') >= 9
+    assert '<h1 id="tutorial">' in tutorial
 
 
 def test_dead_links_and_anchors_fail_the_build(tmp_path: Path) -> None:
