@@ -43,7 +43,7 @@ def alias_of(producer: str) -> AssetAlias:
     """The outlet of a task that may have something to tell, or nothing: unlike an asset's, its events are optional.
 
     Args:
-        producer: Id of the DAG, or of a single task.
+        producer: Id of the DAG; of a single task, that of its DAG, a colon, and its own.
     """
     return AssetAlias(f"{_ALIAS}{producer}")
 

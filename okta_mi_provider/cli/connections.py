@@ -18,7 +18,7 @@ from okta_mi_provider.cli.arguments import (
     PROMPT,
 )
 from okta_mi_provider.clients.ensure import EnsuringWriter
-from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.errors import ConfigurationError, ConnectionMissing
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights import MOST_CONCURRENT, MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, Login, PersonalToken
@@ -201,10 +201,18 @@ def airflow_configured() -> Iterator[None]:
 
     Outside of a task it looks into its database only if told so, as its own commands do; and it logs to stdout,
     which is for the summary.
+
+    Raises:
+        ConfigurationError: If a connection is missing: it says which Airflow was asked, since there may be several.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     with redirect_stdout(sys.stderr):
-        yield
+        try:
+            yield
+        except ConnectionMissing as error:
+            from okta_mi_provider.cli.airflow_asked import airflow_asked
+
+            raise ConfigurationError(f"{error} {airflow_asked()}") from None
 
 
 def _ask(prompt: str) -> str:

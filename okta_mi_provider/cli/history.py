@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         since = moment(args.since)
         with open_store(args) as store:
             history = History(store)
-            found = _changes(history, args, since)
+            found = _changes(history, args, since, str(store))
             nothing = _NOTHING if found else _nothing(history, args, str(store))
     except SyncError as error:
         return complain("history", str(error))
@@ -44,12 +44,14 @@ def run(args: argparse.Namespace) -> int:
     return tell("history", text)
 
 
-def _changes(history: History, args: argparse.Namespace, since: Any) -> list[ChangeRecord]:
+def _changes(history: History, args: argparse.Namespace, since: Any, store: str) -> list[ChangeRecord]:
     if sum(each is not None for each in (args.user, args.group, args.run)) == 0:
         raise ConfigurationError("Whose history? Name a user, --group GROUP, or --run RUN.")
     if args.run is not None:
         if history.run(args.run) is None:
-            raise ConfigurationError(f"There is no run {args.run} in the store; okta-mi runs shows those there are.")
+            raise ConfigurationError(
+                f"There is no run {args.run} in the store {store}; okta-mi runs shows those there are."
+            )
         found = history.changes_of_run(args.run)
     elif args.user is not None:
         found = history.changes_of_user(args.user, since=since)

@@ -37,9 +37,12 @@ def run(args: argparse.Namespace) -> int:
             found = History(store).runs(
                 dag_id=args.dag, group=args.group, since=moment(args.since), state=args.state, limit=args.limit
             )
+            nothing = f"No such run is in the store {store}."
     except SyncError as error:
         return complain("runs", str(error))
-    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING)
+    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING, nothing=nothing)
+    if not found and args.format != "table":
+        tell("runs", f"{nothing}\n", on_stderr=True)
     return tell("runs", text)
 
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
     """The report, and what to say after it."""
     history = History(store)
-    record = _run_to_undo(history, args.run_number)
+    record = _run_to_undo(history, args.run_number, str(store))
     changes = [each for each in history.changes_of_run(record.id) if _may_be_of_its_making(each)]
     if not changes:
         plan = _plan(history, record, [], Target(record.host))
@@ -81,10 +81,10 @@ def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
         return _write(plan, client, store, pauses), _AGAIN
 
 
-def _run_to_undo(history: History, number: int) -> RunRecord:
+def _run_to_undo(history: History, number: int, store: str) -> RunRecord:
     record = history.run(number)
     if record is None:
-        raise ConfigurationError(f"There is no run {number} in the store; okta-mi runs shows those there are.")
+        raise ConfigurationError(f"There is no run {number} in the store {store}; okta-mi runs shows those there are.")
     if record.state is None:
         raise ConfigurationError(
             f"Run {number} has not ended yet. Wait for it, or stop it first. If it was killed, the next run of the "

@@ -17,6 +17,10 @@ class ConfigurationError(SyncError):
     fatal = True
 
 
+class ConnectionMissing(ConfigurationError):
+    """An Airflow connection that does not exist, as far as whoever was asked knows."""
+
+
 class WriteInDryRun(SyncError):
     """A dry run tried to write. The request was not sent."""
 

@@ -14,7 +14,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from okta_mi_provider.clients.errors import ConfigurationError
+from okta_mi_provider.clients.errors import ConfigurationError, ConnectionMissing
 from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.metric_insights_dialect import Switch
 from okta_mi_provider.kinds import Flag, show
@@ -51,12 +51,13 @@ class Fields:
             known: The keys of its extra that mean something; a key that looks like one of them is warned about.
 
         Raises:
-            ConfigurationError: If there is no such connection, or its extra is not a JSON object.
+            ConnectionMissing: If there is no such connection.
+            ConfigurationError: If its extra is not a JSON object.
         """
         try:
             connection = BaseHook.get_connection(conn_id)
         except AirflowNotFoundException:
-            raise ConfigurationError(
+            raise ConnectionMissing(
                 f"There is no Airflow connection {conn_id!r}. Add it under Admin > Connections, or set the environment "
                 f"variable AIRFLOW_CONN_{conn_id.upper()}."
             ) from None

@@ -73,7 +73,8 @@ class ProvisionOperator(BaseOperator):
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
         super().__init__(**{**retry_policy(), **kwargs})
         # What other DAGs can wait for; see `assets`. Its own outlets stay.
-        self.outlets = [*self.outlets, alias_of(self.task_id)]
+        in_dag = self.has_dag()  # type: ignore[no-untyped-call]
+        self.outlets = [*self.outlets, alias_of(f"{self.dag_id}:{self.task_id}" if in_dag else self.task_id)]
         if group is None and group_id is None:
             raise SettingsError([Problem("group", "missing; give the exact name of the Okta group, or its group_id")])
         self.settings = SyncSettings.from_mapping(settings)

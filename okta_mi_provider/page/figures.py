@@ -34,9 +34,11 @@ class Figures(NamedTuple):
 
 def figures_of(run: RunRecord) -> Figures:
     """The numbers of a run. Without a plan nothing was counted, and zeros would tell a lie."""
+    # An undo does not ask who is in Okta.
+    members = None if run.mode == "undo" else run.users_in_scope
     if run.plan_digest is None or run.counts is None:
-        return Figures(members=run.users_in_scope)
-    return figures(run.counts, run.users_in_scope)
+        return Figures(members=members)
+    return figures(run.counts, members)
 
 
 def figures(counts: Mapping[str, Any], members: int | None) -> Figures:

@@ -131,11 +131,20 @@ def _title(report: Report) -> str:
     target = f"MI group {quoted(name)}" if name else "no group of MI"
     headline = _HEADLINES[report.state]
     if report.mode == "drift":
-        return f"Comparison of {source} with {target}: {'the same' if report.state is State.DONE else headline}"
+        return f"Comparison of {source} with {target}: {_comparison(report) or headline}"
     if report.mode == "undo":
+        if report.state is State.DONE and not report.changes:
+            headline = "nothing to take back"
         what = "What would take back" if report.dry_run else "Taking back"
         return f"{what} a run between {source} and {target}: {headline}"
     return f"{'Dry run' if report.dry_run else 'Sync'} of {source} into {target}: {headline}"
+
+
+def _comparison(report: Report) -> str | None:
+    """What a look for drift has found; None if it did not come to that, or only conflicts are left."""
+    if report.state is State.DONE:
+        return "the same"
+    return "different" if report.state is State.FAILED and report.plan and report.plan.differs else None
 
 
 def _numbers(report: Report) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,35 @@ def test_what_metric_insights_does_not_offer() -> None:
     with pytest.raises(SystemExit) as ended:
         cli_parser.get_parser().parse_args(["okta-mi", "provision", "Sales", "--custom-user-attribute", "a,b"])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ("sqlite:///{folder}/empty.db", "database sqlite:///{folder}/empty.db. That has no tables yet: run airflow db"),
+        ("sqlite:///{folder}/no/such.db", "That database cannot be read."),
+        ("postgresql+psycopg2://af:s3cr3t@127.0.0.1:1/af", "127.0.0.1:1/af. That database cannot be read."),
+        ("s3cr3t", "whose [database] sql_alchemy_conn is no SQLAlchemy URL."),
+        (None, "/airflow.db.\n"),
+    ],
+)
+def test_a_missing_connection_is_told_with_the_airflow_that_was_asked(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    database: str | None,
+    told: str,
+) -> None:
+    from okta_mi_provider.cli.main import main
+
+    if database:
+        monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", database.format(folder=tmp_path))
+
+    assert main(["plan", "--okta-conn-id", "nowhere", "--mi-conn-id", "metric_insights_default", "Sales"]) == 2
+
+    said = capsys.readouterr().err
+    assert "There is no Airflow connection 'nowhere'" in said
+    assert f"Asked was the Airflow of AIRFLOW_HOME {os.environ['AIRFLOW_HOME']}" in said
+    assert told.format(folder=tmp_path) in said
+    assert "s3cr3t" not in said

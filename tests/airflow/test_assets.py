@@ -319,6 +319,23 @@ def test_a_single_operator_has_them_too(world: World, migrated: None) -> None:
     assert told() == []
 
 
+def test_the_alias_of_a_single_operator_is_of_its_dag(migrated: None) -> None:
+    from airflow.sdk import DAG, TaskGroup
+
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    def alias(**arguments: Any) -> str:
+        (found,) = ProvisionOperator(task_id="provision", group="Sales", **arguments).outlets
+        return str(found.name)
+
+    with DAG("mine", schedule=None):
+        assert alias() == "okta_mi/mine:provision"
+        with TaskGroup("nightly"):
+            assert alias() == "okta_mi/mine:nightly.provision"
+    assert alias(dag=DAG("other", schedule=None)) == "okta_mi/other:provision"
+    assert alias() == "okta_mi/provision"
+
+
 # ---------------------------------------------------------------------- those who wait
 
 

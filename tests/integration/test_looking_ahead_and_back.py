@@ -274,6 +274,9 @@ class TestHistory:
         assert (rows[2]["created"], rows[2]["added"]) == (2, 2)
         assert len(json.loads(ask("runs", "--state", "failed", "-f", "json").out)) == 1
         assert len(json.loads(ask("runs", "--limit", "1", "-f", "json").out)) == 1
+        assert "No such run is in the store sqlite:///" in ask("runs", "--group", "Absent").out
+        empty = ask("runs", "--group", "Absent", "-f", "json")
+        assert (json.loads(empty.out), "No such run is in the store" in empty.err) == ([], True)
         assert "FINANCE" not in ask("runs", "--group", "Nobody").out.upper().replace("FINANCE,", "")
 
     @pytest.mark.parametrize(
@@ -286,7 +289,7 @@ class TestHistory:
             (["runs", "--limit", "0"], "--limit must be at least 1"),
             (["runs", "--state", "odd"], "invalid choice"),
             (["runs", "--store", "nowhere"], "--store nowhere: not a SQLAlchemy URL"),
-            (["undo", "99"], "There is no run 99"),
+            (["undo", "99"], "There is no run 99 in the store sqlite:///"),
             (["undo"], "RUN"),
         ],
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from okta_mi_provider.page.figures import figures_of
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError, StoreJournal
 from okta_mi_provider.store.runs import INTERRUPTED
@@ -579,6 +580,8 @@ class TestMemory:
         undo = History(sync.store).run(journal.run)
         assert undo is not None
         assert (undo.mode, undo.complete) == ("undo", False)
+        # Nobody has asked Okta who is in the group.
+        assert figures_of(undo).members is None
         # Somebody disables the user again: that was not us.
         assert self.recalled(sync).disabled == frozenset()
 

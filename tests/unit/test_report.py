@@ -141,6 +141,20 @@ def test_where_nothing_was_cut_short_nothing_is_said_of_it(whole: Report) -> Non
     assert "not tried" not in as_text(whole, full=False)
 
 
+def test_the_headline_says_what_was_found_and_not_that_looking_has_failed() -> None:
+    def headline(report: Report) -> str:
+        return as_text(report, full=False).partition("\n")[0].rpartition(": ")[2]
+
+    none = replace(_plan(), changes=(), findings=())
+
+    assert headline(Report.of_plan(_plan(), dry_run=False, mode="drift")) == "different"
+    assert headline(Report.of_plan(none, dry_run=False, mode="drift")) == "the same"
+    assert headline(replace(Report.of_plan(none, dry_run=False, mode="drift"), plan=None)) == "FAILED"
+    assert headline(Report.of_plan(_plan(), dry_run=False, mode="drift", refused=True)).startswith("REFUSED")
+    assert headline(Report.of_plan(none, dry_run=True, mode="undo")) == "nothing to take back"
+    assert headline(Report.of_plan(_plan(), dry_run=False)) == "FAILED"
+
+
 def test_without_a_plan_there_is_a_report_too() -> None:
     report = Report("o", (SourceGroup("", "Sales"),), "h", TargetGroup("", "Sales"), dry_run=False, error="401")
     document = report.to_json()
