@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from okta_mi_provider.store import Store, StoreError
+from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.airflow.conftest import DAGS, REPOSITORY, SALES, run_dag
 from tests.airflow.mailbox import Hook, Mailbox, serving
 from tests.airflow.person import Person
@@ -141,6 +142,7 @@ def test_a_refusal_is_another_state_and_a_run_that_never_got_to_a_plan_is_a_fail
     assert "The log says why" in hook.bodies[1]["text"]
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION.startswith("3.2."), reason="Airflow 3.2 waits in its triggerer")
 def test_a_question_is_told(world: World, parse: Parse, hook: Hook) -> None:
     world.okta.group("Sales", "ana")
     dag = parse(WEBHOOK, SALES.replace("auto_create: all", "auto_create: all\n        approve: always"))
