@@ -70,7 +70,10 @@ _SYSTEMS: Final = {"Okta": "okta", "Metric Insights": "metric_insights"}
 STATES: Final = {State.DONE: 0, State.FAILED: 1, State.REFUSED: 2}
 
 RUNS: Final = Metric(
-    "okta_mi.runs", Kind.COUNTER, "Real syncs that have ended, by how.", {"state": tuple(each.value for each in State)}
+    "okta_mi.runs",
+    Kind.COUNTER,
+    "Real syncs, and looks for drift, that have ended, by how.",
+    {"state": tuple(each.value for each in State)},
 )
 STATE: Final = Metric(
     "okta_mi.run.state", Kind.GAUGE, "How the last one has ended: 0 done, 1 failed, 2 refused by a limit or a person."

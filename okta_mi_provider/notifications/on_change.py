@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException
+from jinja2 import TemplateError
 
 from okta_mi_provider.notifications.state_change import ASKED, StateChange
 from okta_mi_provider.settings import SettingsError, SyncSettings
@@ -21,13 +24,17 @@ from okta_mi_provider.sync.text import one_line
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from okta_mi_provider.store import Store
+
 log = logging.getLogger(__name__)
 
 _WELL = State.DONE.value
+#: An address; of a webhook everything after the host is a secret.
+_URL = re.compile(r"\bhttps?://\S+", re.IGNORECASE)
 
 
 class _Sync(NamedTuple):
-    """Which sync a task is about; `part` is the group where a mapped task has many."""
+    """Which sync a task is about; `part` says which one where a mapped task has many."""
 
     dag_id: str
     part: str
@@ -71,17 +78,20 @@ class OnStateChange(BaseNotifier):
         from okta_mi_provider.store import StoreError  # noqa: PLC0415
 
         sync = _sync(context)
+        named = list(_named(self.notifiers))
         try:
             with open_store() as store:
-                for key, notifier in _named(self.notifiers):
-                    before = store.told(sync.dag_id, key, sync.part) or _WELL
+                # All of them first: when this fails, nobody has been told yet.
+                known = {key: store.told(sync.dag_id, key, sync.part) or _WELL for key, _ in named}
+                for key, notifier in named:
+                    before = known[key]
                     if state != before and _hand_on(notifier, context, _change(context, sync, state, before, ended)):
-                        store.tell(sync.dag_id, key, state, sync.part)
+                        _note(store, sync, key, state)
         except StoreError as error:
             log.warning("What was told last is not known: %s", error)
             before = _state_of_previous_run(context)
             if state != before:
-                for _, notifier in _named(self.notifiers):
+                for _, notifier in named:
                     _hand_on(notifier, context, _change(context, sync, state, before, ended))
 
 
@@ -107,19 +117,58 @@ def _hand_on(notifier: BaseNotifier, context: Context, change: StateChange) -> b
     """Whether it has worked."""
     again = "" if change.state == ASKED else " It is tried again at the end of the next run."
     try:
-        # A notifier puts what it has rendered in the place of its templates; other DAGs of the process need those.
-        copy.copy(notifier)({**context, "okta_mi": change})
+        _call(notifier, context, change)
     except Exception as error:  # noqa: BLE001 - a notifier is somebody else's code, and none may fail a sync
         log.error(  # noqa: TRY400 - its traceback would not say more, and may show what it was about to send
-            "%s has failed, so nobody was told by it: %s: %s.%s",
-            type(notifier).__name__,
-            type(error).__name__,
-            one_line(str(error), 500).rstrip("."),
-            again,
+            "%s has failed, so nobody was told by it: %s.%s", type(notifier).__name__, _without_secrets(error), again
         )
         return False
     log.info("%s was told: %s", type(notifier).__name__, change.headline)
     return True
+
+
+def _call(notifier: BaseNotifier, context: Context, change: StateChange) -> None:
+    """Does what calling a notifier does, step by step: a call would write the text of an error into the log.
+
+    Raises:
+        Exception: Whatever the notifier raises.
+    """
+    # A notifier puts what it has rendered in the place of its templates; other DAGs of the process need those.
+    own = copy.copy(notifier)
+    templates = {name: getattr(own, name) for name in own.template_fields}
+    known: Any = {**context, "okta_mi": change, **templates}
+    own.render_template_fields(known)
+    own.notify(known)
+
+
+def _without_secrets(error: Exception) -> str:
+    """What a notifier has died of. The text of an error may hold the address of a webhook, and that is its secret.
+
+    Told are its type, the status of an answer, the operating system's words, and what Airflow and Jinja say: they speak
+    of connections, fields and templates.
+    """
+    name = type(error).__name__
+    if isinstance(error, AirflowException | TemplateError):
+        return f"{name}: {_URL.sub('an address', one_line(str(error), 500)).rstrip('.')}"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return f"{name}: the server has answered {status}"
+    code = getattr(error, "smtp_code", None)
+    if isinstance(code, int):
+        return f"{name}: the mail server has answered {code}"
+    if isinstance(error, OSError) and error.errno and error.strerror and not error.filename:
+        return f"{name}: {one_line(str(error.strerror), 200)}"
+    return f"{name} (its text may hold a secret, and is not shown)"
+
+
+def _note(store: Store, sync: _Sync, key: str, state: str) -> None:
+    """Notes what was told."""
+    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+
+    try:
+        store.tell(sync.dag_id, key, state, sync.part)
+    except StoreError as error:
+        log.warning("What was told was not noted, so the end of the next run may tell it again: %s", error)
 
 
 def _named(notifiers: tuple[BaseNotifier, ...]) -> Iterator[tuple[str, BaseNotifier]]:
@@ -158,9 +207,11 @@ def _sync(context: Context) -> _Sync:
     from okta_mi_provider.store import RunKey  # noqa: PLC0415
 
     task: Any = context["task"]
-    title = getattr(task, "group", None) or context["dag"].dag_display_name
+    names = [getattr(task, name, None) for name in ("group", "group_id", "target_group")]
+    title = names[0] or names[1] or context["dag"].dag_display_name
     key = RunKey.of_task(context["ti"].dag_id, task.task_id, "")
-    return _Sync(key.dag_id, title if _map_index(context) is not None else "", title)
+    # Not its number: that is another group's when the list of groups has changed.
+    return _Sync(key.dag_id, "\n".join(filter(None, names)) if _map_index(context) is not None else "", title)
 
 
 def _map_index(context: Context) -> int | None:

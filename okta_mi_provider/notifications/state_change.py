@@ -69,7 +69,8 @@ class StateChange:
     @property
     def slack(self) -> str:
         """All of it as Slack's `mrkdwn`. The name is code there: nothing in it formats, links or calls anybody."""
-        name = self._name.translate(_SLACK)
+        # Slack takes backticks beside a blank for what they are.
+        name = self._name.translate(_SLACK).strip()
         return f"*{self._headline(f'`{name}`')}* {self.details} <{self.url.translate(_SLACK).replace('|', '%7C')}|Log>"
 
     @property

@@ -67,3 +67,19 @@ def announce(
         "state": state.value,
     }
     emit(task, context, target_group_asset(group, conn_id), extra)
+
+
+def owe(store: Store, run: RunKey, *, shared: bool = False) -> None:
+    """Keeps in mind that others are to be told of a run later, where a task may fail although the run is well.
+
+    Args:
+        store: Where the account of the run is.
+        run: The run.
+        shared: As for `announce`.
+    """
+    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+
+    try:
+        store.owe(run, shared=shared)
+    except StoreError as error:
+        log.warning("It was not noted that other DAGs are to be told of what this run has written: %s", error)

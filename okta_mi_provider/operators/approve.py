@@ -12,6 +12,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
 from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.operators.logs import plan_rows, plan_title
+from okta_mi_provider.operators.report import few
 from okta_mi_provider.sync.approval import APPROVED, ASKED, REJECTED, TIMED_OUT, departures, needs_approval
 from okta_mi_provider.sync.approval_text import body, subject
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.comms import HITLDetailRequestResult
 
 log = logging.getLogger(__name__)
+
+#: States in which a task stays until somebody clears it.
+_ENDED = frozenset({"success", "failed", "upstream_failed", "skipped"})
 
 
 class ApproveOperator(SyncOperator, ApprovalOperator):
@@ -55,7 +59,7 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
         """Asks, which ends this process; or returns the plan's digest where nobody has to be asked.
 
         Raises:
-            PlanRefused: If Airflow would show another plan than this one.
+            PlanRefused: If Airflow would show another plan than this one, or an answer would come too late.
             TaskAwaitingInput: Always, once somebody is asked (Airflow 3.2: TaskDeferred).
         """
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
@@ -68,6 +72,7 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
             rows = [*plan_rows(stored.plan), ("approval", "not needed")]
             self.conclude(plan_title(stored.plan, stored.digest), rows)
             return {"plan": stored.digest, "asked": False}
+        self._check_in_time(job)
         chosen = departures(settings, self.settings)
         self.subject = subject(stored.plan)
         self.body = body(stored.plan, hours=self.approval_timeout, chosen=chosen)
@@ -101,6 +106,25 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
         log.info("Plan %s was %s%s.", approval.digest[:SHORT_DIGEST], approval.answer, by)
         super().execute_complete(context, event)
         return {"plan": approval.digest, "answer": approval.answer}
+
+    def _check_in_time(self, job: Job) -> None:
+        """Makes sure that what is approved can still be written.
+
+        A run that goes on with a newer version of its DAG, which asks, may come to this task after its last one.
+
+        Raises:
+            PlanRefused: If a task after this one has ended.
+        """
+        instance: Any = job.context["ti"]
+        after = sorted(self.get_flat_relative_ids(upstream=False))
+        states = instance.get_task_states(dag_id=instance.dag_id, task_ids=after, run_ids=[instance.run_id])
+        ended = sorted(task for task, state in states.get(instance.run_id, {}).items() if state in _ENDED)
+        if ended:
+            raise PlanRefused(
+                f"Tasks after this one have already ended in this run ({', '.join(few(ended))}), so an answer would "
+                "come too late, and nobody is asked. Such a run began before people were to be asked, or only this "
+                "task was cleared. Trigger a new run, or clear this task and all after it."
+            )
 
     def _show(self, job: Job, stored: StoredPlan) -> None:
         """Has Airflow show the question, and makes sure that it does.

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.okta_pool import sharers
-from okta_mi_provider.operators.announce import announce
+from okta_mi_provider.operators.announce import announce, owe
 from okta_mi_provider.operators.base import SyncOperator, ensuring
 from okta_mi_provider.operators.job import Job, triggered_by
 from okta_mi_provider.operators.links import Links
@@ -70,6 +70,7 @@ class SyncByAttributeOperator(SyncOperator):
             metrics.send_written(result.report.outcomes.values(), job.run.dag_id)
             log_summary(result.report, settings)
             self._link(job, okta, result.report)
+            self._owe(job, result.report)
         job.store.forget_old(keep)
         failed = [each for each in results if each.report.state is not State.DONE]
         self._measure(job, results, settings, datetime.now(UTC) - begun_at)
@@ -106,6 +107,13 @@ class SyncByAttributeOperator(SyncOperator):
         """To the Okta group and to the plans. The MI groups are many, and none of them is the one."""
         plan = run_tab(job.run.dag_id, job.run.run_id)
         self.links = Links(okta=okta.page_of(report.source_groups) or "", plan=plan)
+
+    def _owe(self, job: Job, report: Report) -> None:
+        """A group that is well is told of later if another one makes the task fail."""
+        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+
+        if report.plan and not report.only_looks:
+            owe(job.store, RunKey.of_group(job.run.dag_id, job.run.run_id, report.target_group.name), shared=True)
 
     def _announce(self, job: Job, results: Sequence[Result]) -> None:
         """Tells other DAGs, of each group by itself. Only a run that ends well can: see `announce`."""

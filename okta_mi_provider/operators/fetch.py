@@ -10,6 +10,7 @@ from okta_mi_provider import idle_token
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.links import Links
 from okta_mi_provider.operators.logs import log_settings
 from okta_mi_provider.sync.fetch import fetch, target_name
 from okta_mi_provider.sync.incremental import Changed, outdated, worth_asking
@@ -44,6 +45,8 @@ class FetchOperator(SyncOperator):
         target_group = settings.target_group or joined_name(named)
         journal = job.journal(settings, source_groups=named, target_group=target_group)
         journal.start()
+        # Forgotten with the rest, so that the tasks after this one get none that an earlier try has found.
+        self.links = Links()
         log_settings(settings)
         self.link(job)
         okta = self.okta(sharers=sharers(self.pool))

@@ -158,7 +158,7 @@ def _reasons(failures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for failure in failures:
         said.setdefault(failure["error"], []).extend(filter(None, [failure.get("part")]))
     for error, parts in islice(said.items(), _MOST_REASONS):
-        yield f"{_capital('; '.join(_few(parts)))}: {error}" if parts else error
+        yield f"{_capital('; '.join(few(parts)))}: {error}" if parts else error
     if len(said) > _MOST_REASONS:
         yield f"{plural(len(said) - _MOST_REASONS, 'more reason')} in the logs."
 
@@ -166,10 +166,10 @@ def _reasons(failures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _without_reason(tasks: Collection[str]) -> Iterator[str]:
     if tasks:
         names = sorted(tasks, key=lambda name: (len(name), name))
-        yield f"Failed without leaving a reason: {', '.join(_few(names))}. See the log."
+        yield f"Failed without leaving a reason: {', '.join(few(names))}. See the log."
 
 
-def _few(names: Sequence[str]) -> list[str]:
+def few(names: Sequence[str]) -> list[str]:
     """Not more than a sentence bears."""
     more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
     return [*names[:_MOST_NAMES], *more]

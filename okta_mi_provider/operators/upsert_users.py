@@ -165,8 +165,9 @@ class UpsertUsersOperator(SyncOperator):
         return f"MI group {quoted(plan.target_group.name)}, {self.part_title or 'all changes'}:"
 
     def _announce(self, job: Job, journal: StoreJournal, plan: Plan) -> None:
-        """Tells other DAGs, once for all parts of the plan: the last one does, when all the others have written."""
-        if journal.untried(before=len(plan.changes)):
+        """Tells other DAGs, once for all parts of the plan: the last one does, when none has anything left to try."""
+        tally = journal.tally()
+        if journal.untried(before=len(plan.changes)) or tally.passing:
             return
         announce(
             self,
@@ -175,7 +176,7 @@ class UpsertUsersOperator(SyncOperator):
             job.run,
             group=plan.target_group.name,
             conn_id=self.metric_insights_conn_id,
-            failed=journal.tally().failed,
+            failed=tally.failed,
             conflicts=plan.conflicts,
             part=job.part,
         )

@@ -251,7 +251,15 @@ def outcomes(connection: Connection, run: int, of: Plan, among: range | None = N
     return found
 
 
-def in_doubt(connection: Connection, host: str, group_name: str, group_id: str | None, *, before: int) -> list[Doubt]:
+def in_doubt(
+    connection: Connection,
+    host: str,
+    group_name: str,
+    group_id: str | None,
+    *,
+    before: int,
+    read_at: datetime | None = None,
+) -> list[Doubt]:
     """Changes that crashed runs into a group have left in doubt, in the order in which they were begun.
 
     Args:
@@ -260,6 +268,7 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
         group_name: Name of the MI group that those runs synced into.
         group_id: Its id; None if there is no such group.
         before: Id of the run that asks; only earlier ones are looked at.
+        read_at: When MI was read; of what has begun since, that reading tells nothing. None to have all.
     """
     same_group = RUNS.c.target_group == group_name
     if group_id is not None:
@@ -270,6 +279,8 @@ def in_doubt(connection: Connection, host: str, group_name: str, group_id: str |
         .where(is_(Status.BEGUN))
         .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
     )
+    if read_at is not None:
+        query = query.where(CHANGES.c.at <= read_at)
     # For an order that it has at hand, SQLite would leave the index alone.
     rows = sorted(connection.execute(query), key=attrgetter("id"))
     return [

@@ -117,7 +117,7 @@ class StoreJournal:
         with self._store.writing() as connection:
             runs.read_sides(connection, run, source, target, name)
             if not settings.dry_run:
-                doubts = account.in_doubt(connection, target.host, name, group_id, before=run)
+                doubts = account.in_doubt(connection, target.host, name, group_id, before=run, read_at=target.read_at)
                 consequences.of_verdicts(connection, settle(doubts, target, group, name), target.host, group)
         with self._store.reading() as connection:
             memory = remembered(

@@ -169,6 +169,13 @@ class Store(Database):
             row = runs.latest(connection, run)
             return None if row is None else told.announce(connection, row, part=part, shared=shared)
 
+    def owe(self, run: RunKey, *, shared: bool = False) -> None:
+        """Notes that other DAGs may have to be told later of what this run has written; see `told.owe`."""
+        with self.writing() as connection:
+            row = runs.latest(connection, run)
+            if row is not None:
+                told.owe(connection, row, shared=shared)
+
     def told(self, dag_id: str, listener: str, part: str = "") -> str | None:
         """The state of a sync that somebody was told last; None if nobody has told any."""
         with self.reading() as connection:

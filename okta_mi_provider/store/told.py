@@ -41,8 +41,8 @@ class Written(NamedTuple):
 def announce(connection: Connection, run: Row[Any], *, part: int | None, shared: bool) -> Written | None:
     """What a run has written, and earlier ones that could not tell; notes that other DAGs are told of it by this.
 
-    Of the parts of a task only one gets an answer. It gets it again when it is tried again: Airflow may not have heard
-    of the first try.
+    Of the parts of a task only one gets an answer, unless another one writes something later. It gets it again when it
+    is tried again: Airflow may not have heard of the first try.
 
     Args:
         connection: Where to read and write.
@@ -56,21 +56,37 @@ def announce(connection: Connection, run: Row[Any], *, part: int | None, shared:
     runs.lock(connection, run.id)
     group = run.target_group if shared else ""
     last = connection.execute(select(TOLD).where(*_of(run.dag_id, group, _DAGS))).one_or_none()
+    since = None
     if last is None:
         after = _last_done(connection, run, shared=shared)
-    elif last.run == run.id:
-        if last.part != part:
-            return None
-        after = last.after_run
-    else:
+    elif last.run != run.id:
         # A run that a newer one has overtaken tells only of itself.
         after = min(last.run, run.id - 1)
-    written = _written(connection, run, after, shared=shared)
+    elif last.part == part:
+        after = last.after_run
+    else:
+        # Another part has told. What it could not know of was written by a part that somebody has cleared since.
+        after, since = run.id - 1, last.at
+    written = _written(connection, run, after, since=since, shared=shared)
     if not written.changes:
         return None
     if last is None or last.run <= run.id:
         _put(connection, run.dag_id, group, _DAGS, after_run=after, run=run.id, part=part)
     return written
+
+
+def owe(connection: Connection, run: Row[Any], *, shared: bool) -> None:
+    """Notes where the first event of a sync begins. Without that, it begins after the last run that was well.
+
+    Args:
+        connection: Where to read and write.
+        run: The row of a run that may be well without anybody being told.
+        shared: As for `announce`.
+    """
+    group = run.target_group if shared else ""
+    if connection.execute(select(TOLD.c.run).where(*_of(run.dag_id, group, _DAGS))).first() is None:
+        after = _last_done(connection, run, shared=shared)
+        _put(connection, run.dag_id, group, _DAGS, after_run=after, run=after)
 
 
 def state(connection: Connection, dag_id: str, listener: str, group: str) -> str | None:
@@ -92,9 +108,11 @@ def _last_done(connection: Connection, run: Row[Any], *, shared: bool) -> int:
     return connection.scalar(query) or 0
 
 
-def _written(connection: Connection, run: Row[Any], after: int, *, shared: bool) -> Written:
+def _written(
+    connection: Connection, run: Row[Any], after: int, *, since: datetime | None = None, shared: bool
+) -> Written:
     query = (
-        select(CHANGES.c.kind, CHANGES.c.joined, CHANGES.c.left_group, func.count().label("number"))
+        select(CHANGES.c.kind, CHANGES.c.status, CHANGES.c.joined, CHANGES.c.left_group, func.count().label("number"))
         .join(RUNS)
         .where(
             RUNS.c.id > after,
@@ -102,16 +120,20 @@ def _written(connection: Connection, run: Row[Any], after: int, *, shared: bool)
             *_same_sync(run, shared=shared),
             or_(CHANGES.c.status == Status.DONE.value, CHANGES.c.joined, CHANGES.c.left_group),
         )
-        .group_by(CHANGES.c.kind, CHANGES.c.joined, CHANGES.c.left_group)
+        .group_by(CHANGES.c.kind, CHANGES.c.status, CHANGES.c.joined, CHANGES.c.left_group)
     )
+    if since is not None:
+        query = query.where(CHANGES.c.at > since)
     kinds: Counter[str] = Counter()
-    joined = left = 0
+    changes = joined = left = 0
     for row in connection.execute(query):
-        kinds[row.kind] += row.number
+        changes += row.number
+        # A user whom somebody else has created meanwhile may have become a member by us.
+        kinds[row.kind] += row.number if row.status == Status.DONE.value else 0
         joined += row.number if row.joined else 0
         left += row.number if row.left_group else 0
     return Written(
-        kinds.total(),
+        changes,
         kinds[ChangeKind.CREATE_USER],
         kinds[ChangeKind.UPDATE_USER],
         kinds[ChangeKind.DISABLE_USER],

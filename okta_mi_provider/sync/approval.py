@@ -18,6 +18,9 @@ ASKED, APPROVED, REJECTED, TIMED_OUT = "asked", "approved", "rejected", "timed o
 VALID_FOR = timedelta(hours=24)
 #: The values of `approve`, the stricter ones later.
 _STRICTER = ("never", "unusual", "always")
+#: How to have a plan approved where a task asks, and where nothing can ask.
+_IN_A_DAG = "Trigger a new run of the DAG, or clear the task that asks and all after it."
+BY_ITS_DAG = "Only a DAG can ask a person, and --approve does not stand for the answer: trigger the DAG of this entry."
 
 
 def departures(settings: SyncSettings, of_dag: SyncSettings) -> dict[str, object]:
@@ -77,13 +80,16 @@ def raise_if_nobody_is_asked(plan: Plan, settings: SyncSettings) -> None:
         plan.raise_if_unsafe(approved=settings.approve_plan)
 
 
-def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval | None) -> None:
+def raise_if_not_approved(
+    plan: Plan, settings: SyncSettings, approval: Approval | None, *, advice: str = _IN_A_DAG
+) -> None:
     """Lets a plan be written that is safe, or that has been approved: where people are asked, by a person who was.
 
     Args:
         plan: What would be written.
         settings: With `approve`, and the digest that whoever began the run has approved.
         approval: What the person said who was asked, if one was.
+        advice: How to have it approved, where a person is to be asked and was not.
 
     Raises:
         PlanRefused: If it is never written, whoever approves it; or the person did not want it.
@@ -101,8 +107,7 @@ def raise_if_not_approved(plan: Plan, settings: SyncSettings, approval: Approval
         which = "Every plan needs" if settings.approve == "always" else " ".join((*plan.unusual, "Such a plan needs"))
         raise PlanUnusual(
             f"{which} an approval here (approve: {settings.approve}), and nobody has approved plan "
-            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. Trigger a new run of the DAG, or clear the task "
-            "that asks and all after it."
+            f"{plan.digest[:SHORT_DIGEST]}. Nothing was written. {advice}"
         )
     plan.raise_if_unsafe(approved=settings.approve_plan)
 

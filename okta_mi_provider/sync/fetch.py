@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.settings import SyncSettings
@@ -147,6 +148,7 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
 
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
     """Reads all users and groups of MI, but nobody's membership."""
+    read_at = datetime.now(UTC)
     groups = target.groups()
     # Also where nobody is put into it: it has to be known to be spared.
     default_group = target.find_default_group if settings.skip_default_group else target.default_group
@@ -157,6 +159,7 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
         default_group=default_group(groups),
         username_casefold=target.username_casefold,
         acts_for=target.acts_for,
+        read_at=read_at,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
@@ -81,7 +82,8 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
     owners = {**snapshot.memory.former, **{user_id: source_id for source_id, user_id in links.items()}}
     fold = accounts.fold
     taken = {fold(person.username) for person in snapshot.source.users if in_scope(person, settings)}
-    for person in gone:
+    seen: set[str] = set()
+    for person in sorted(gone, key=attrgetter("id")):
         user = accounts.of(person)
         # Somebody else of the group, who is active, may have the account now, or be in conflict about it.
         if user is None or not user.enabled or user.id in matched or fold(user.username) in taken:
@@ -89,6 +91,10 @@ def deactivated(snapshot: Snapshot, group: TargetGroup, settings: SyncSettings, 
         # A login can have been somebody else's: the account of a person who has another one now is not this one's.
         if owners.get(user.id, person.id) != person.id:
             continue
+        # Two of the deactivated can have one username: whichever of them it is, the account is disabled, and once.
+        if user.id in seen:
+            continue
+        seen.add(user.id)
         if snapshot.target.acts_as(user):
             findings.append(
                 Finding(

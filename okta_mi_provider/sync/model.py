@@ -114,6 +114,7 @@ class Target:
         default_group: The group that MI puts new users into, if the server has one.
         username_casefold: Usernames that differ only in case are one user.
         acts_for: Username of the account that everything is read and written as; None if nobody has said it.
+        read_at: When the reading of the users has begun; None if that is not known.
     """
 
     host: str
@@ -123,6 +124,7 @@ class Target:
     default_group: TargetGroup | None = None
     username_casefold: bool = True
     acts_for: str | None = None
+    read_at: datetime | None = field(default=None, compare=False)
 
     def group_named(self, name: str) -> TargetGroup | None:
         """The group with exactly this name."""

@@ -116,7 +116,7 @@ class Scanned:
 
     def with_ids(self, ids: Collection[str]) -> Iterable[TargetUser]:
         """See `People`."""
-        return [user for user in self._users if user.id in ids] if ids else ()
+        return {user.id: user for user in self._users if user.id in ids}.values() if ids else ()
 
     def by_id(self) -> Callable[[str], TargetUser | None]:
         """See `People`."""

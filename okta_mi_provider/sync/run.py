@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from time import monotonic
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
-from okta_mi_provider.sync.approval import raise_if_not_approved
+from okta_mi_provider.sync.approval import BY_ITS_DAG, raise_if_not_approved
 from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
@@ -42,9 +42,9 @@ Union = Sequence[GroupSelector]
 
 log = logging.getLogger(__name__)
 
-#: For so many seconds what was read of MI is taken for what it is, as by the tasks of a DAG. An update sends all that
-#: was read of a user: who was disabled by hand since would be enabled by it.
-_YOUNG_S = 30 * 60
+#: For so long what was read of MI is taken for what it is, as by the tasks of a DAG. An update sends all that was read
+#: of a user: who was disabled by hand since would be enabled by it.
+_YOUNG = timedelta(minutes=30)
 
 
 class Result(NamedTuple):
@@ -120,8 +120,6 @@ class _Run:
     watcher: Watcher
     stopped: Callable[[], bool]
     are_many: bool
-    #: When MI was read last.
-    read_at: float = field(init=False, default=0.0)
 
     def groups(self, unions: Sequence[Union]) -> Iterator[Result]:
         with beside(lambda: [self._source(union) for union in unions], "okta-read") as reading:
@@ -198,7 +196,7 @@ class _Run:
             plan.raise_if_refused()
             if self.settings.only_looks:
                 return Result(self._report(plan), None), self._as_it_would_be(target, plan)
-            raise_if_not_approved(plan, self.settings, None)
+            raise_if_not_approved(plan, self.settings, None, advice=BY_ITS_DAG)
             journal.planned(plan)
         except PlanRefused as error:
             return Result(self._report(plan, cause=error, refused=True), error), target
@@ -255,11 +253,10 @@ class _Run:
 
     def _is_old(self, directory: Target | SyncError) -> bool:
         """Whether MI may be another one by now. Who writes nothing does no harm, and a dry run knows what no MI has."""
-        is_read = isinstance(directory, Target) and not self.settings.only_looks
-        return is_read and monotonic() - self.read_at > _YOUNG_S
+        read_at = directory.read_at if isinstance(directory, Target) and not self.settings.only_looks else None
+        return read_at is not None and datetime.now(UTC) - read_at > _YOUNG
 
     def _directory(self) -> Target | SyncError:
-        self.read_at = monotonic()
         try:
             directory = fetch_directory(self.sides.target, self.settings)
         except SyncError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from tests.airflow.conftest import DAG_ID
 
@@ -78,19 +79,31 @@ def let_time_pass() -> None:
 
 def clear(*task_ids: str) -> None:
     """Clears tasks of the run that is under way, as the button does."""
-    from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance, clear_task_instances
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     with create_session() as session:
-        newest = select(DagRun.run_id).where(DagRun.dag_id == DAG_ID).order_by(DagRun.id.desc()).limit(1)
         query = select(TaskInstance).where(
-            TaskInstance.dag_id == DAG_ID,
-            TaskInstance.run_id == session.scalar(newest),
-            TaskInstance.task_id.in_(task_ids),
+            TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == _newest_run(), TaskInstance.task_id.in_(task_ids)
         )
         clear_task_instances(list(session.scalars(query)), session)
+
+
+def end(state: str, *task_ids: str) -> None:
+    """Has tasks end that have not begun, of the run that is under way: as if its older DAG had run them."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(TaskInstance).where(
+            TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == _newest_run(), TaskInstance.task_id.in_(task_ids)
+        )
+        for instance in session.scalars(query):
+            assert instance.state is None
+            instance.set_state(TaskInstanceState(state), session=session)
 
 
 def mark_success(task_id: str) -> None:
@@ -106,3 +119,12 @@ def mark_success(task_id: str) -> None:
         )
         for instance in session.scalars(query):
             instance.set_state(TaskInstanceState.SUCCESS, session=session)
+
+
+def _newest_run() -> Any:
+    """The id of the run that is under way, as a part of a query."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    newest = select(DagRun.run_id).where(DagRun.dag_id == DAG_ID).order_by(DagRun.id.desc()).limit(1)
+    return newest.scalar_subquery()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from okta_mi_provider.store import ArtifactKind, History, Store
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.airflow.conftest import DAG_ID, Ended, Failing, Instance, run_dag, runnable
-from tests.airflow.person import Person, clear, let_time_pass, mark_success
+from tests.airflow.person import Person, clear, end, let_time_pass, mark_success
 from tests.integration.world import World, logins
 
 if TYPE_CHECKING:
@@ -353,6 +353,38 @@ def test_a_cleared_question_about_the_same_plan_is_asked_again(leavers: World, a
 
     assert ask(person).state == "success"
     assert person.questions[0] == person.questions[1]
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_nobody_is_asked_when_an_answer_would_come_too_late(
+    leavers: World, ask: Ask, store: Store, logged: Callable[[], str], state: str
+) -> None:
+    """A run goes on with the newest version of its DAG: `approve` may have come into it when the others had ended."""
+
+    def others_have_ended() -> None:
+        end(state, *WRITERS, "report")
+        clear("approve")
+
+    person = Person([others_have_ended, "Approve"])
+    run = ask(person)
+
+    assert len(person.questions) == 1
+    assert run.tasks["approve"] == "failed"
+    assert leavers.mi.writes() == []
+    assert "already ended in this run (create_groups, report, upsert_users)" in logged()
+    assert store.find(run.key, ArtifactKind.APPROVAL) is None
+
+
+def test_whoever_clears_the_others_too_is_asked(leavers: World, ask: Ask) -> None:
+    def others_have_failed() -> None:
+        end("failed", *WRITERS, "report")
+        clear("approve", *WRITERS, "report")
+
+    person = Person([others_have_failed, "Approve"])
+
+    assert ask(person).state == "success"
+    assert len(person.questions) == 2
+    assert leavers.mi.members("Sales") == logins("ana")
 
 
 def test_nobody_approves_another_plan_than_the_one_that_airflow_shows(leavers: World, ask: Ask, store: Store) -> None:

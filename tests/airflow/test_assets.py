@@ -200,15 +200,29 @@ def test_many_chunks_have_one_event(world: World, sync: Sync, events: Callable[.
     assert [extra["memberships_added"] for _, _, extra in events()] == [5]
 
 
+@pytest.mark.usefixtures("quick_retries")
+def test_a_chunk_that_is_tried_again_after_the_last_one_is_in_the_event(
+    world: World, sync: Sync, events: Callable[..., Any]
+) -> None:
+    world.okta.group("Sales", "ana", "bo", "cy", "di", "ed")
+    world.mi.fault("503", method="POST", route="users", count=12)
+
+    run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
+
+    assert (run.state, max(run.tries.values())) == ("success", 2)
+    assert [(extra["users_created"], extra["state"]) for _, _, extra in events()] == [(5, "done")]
+
+
 def test_of_two_chunks_that_end_at_once_one_tells_and_tells_again_when_it_is_tried_again(
     world: World, sync: Sync, store: Store
 ) -> None:
     world.okta.group("Sales", "ana", "bo", "cy", "di", "ed")
     run = sync(BY_TWO)
 
-    # Whichever Airflow ended last was heard. Another one that finds all written, too, has nothing to add; that one has.
-    (again,) = filter(None, [store.announce(run.key, part=part) for part in range(3)])
-    assert again.users_created == 5
+    # The chunk that was last was heard, whichever that was. Others that find all written, too, have nothing to add.
+    again = [told for part in (0, 1, 2) if (told := store.announce(run.key, part=part))]
+
+    assert [told.users_created for told in again] == [5]
 
 
 def test_a_run_that_was_overtaken_tells_only_of_itself(world: World, sync: Sync, store: Store) -> None:
@@ -264,6 +278,25 @@ def test_an_attribute_that_names_groups_makes_an_event_for_each(
     ]
     sync(staff)
     assert len(events()) == 2
+
+
+def test_a_group_that_is_well_is_told_of_when_the_others_are_well_too(
+    world: World, sync: Sync, events: Callable[..., Any]
+) -> None:
+    group = world.okta.group("Staff")
+    world.okta.user("ana", group, department="Finance")
+    world.okta.user("bo", group, department="Legal")
+    world.mi.add_user("other", email=login("bo"))
+    staff = "groups: [{name: Staff, map_attr_to_group: department, auto_create: all, retries: 0}]"
+    assert sync(staff).state == "failed"
+    assert events() == []
+    world.mi.delete_user("other")
+
+    assert sync(staff).state == "success"
+
+    assert sorted((uri.rpartition("/")[2], extra["users_created"]) for uri, _, extra in events()) == [
+        ("Finance", 1), ("Legal", 1),
+    ]  # fmt: skip
 
 
 def test_a_single_operator_has_them_too(world: World, migrated: None) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
-from okta_mi_provider.operators.links import LINKS, Links, MetricInsightsGroupLink
+from okta_mi_provider.operators.job import Job
+from okta_mi_provider.operators.links import LINKS, Links, MetricInsightsGroupLink, noted
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
@@ -95,6 +99,30 @@ def test_each_task_leads_to_both_groups_and_to_the_plan(
     second = shown(again := sync(by_two))
 
     assert second["fetch"] == second["report"] == {**everything, "Plan": tab(again)}
+
+
+def test_what_an_earlier_try_of_fetch_has_found_is_found_again(
+    world: World, dags: Callable[[str], DagBag], store: Store
+) -> None:
+    (dag,) = dags(SALES).dags.values()
+    group_id = world.okta.group("Sales", "ana")
+    world.mi.add_group("Sales")
+
+    def fetched() -> tuple[Links, Links]:
+        fetch: Any = dag.get_task("fetch")
+        context: Any = {"ti": Instance("run1"), "params": {}, "dag_run": SimpleNamespace(run_type="manual", conf={})}
+        with contextlib.suppress(AirflowFailException):
+            fetch.execute(context)
+        return fetch.links, noted(Job(context, store, RunKey(DAG_ID, "run1")))
+
+    first = fetched()
+
+    assert first[0] == first[1]
+    assert (first[0].okta, first[0].metric_insights) == (f"{CONSOLE}/admin/group/{group_id}", page(world, "Sales"))
+    assert fetched() == first
+    world.okta.control("DELETE", f"groups/{group_id}")
+    mine, handed_over = fetched()
+    assert mine == handed_over == Links(plan=first[0].plan)
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION.startswith("3.2."), reason="Airflow 3.2 waits in its triggerer")
@@ -219,13 +247,7 @@ def test_the_operator_of_somebody_s_own_dag(world: World, migrated: None, store:
 def test_what_is_noted_and_cannot_be_read_costs_the_links_only(
     world: World, sync: Sync, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from okta_mi_provider.operators.links import noted
-
-    class Job:
-        run = RunKey(DAG_ID, "run1")
-
-    job: Any = Job()
-    job.store = store
+    job: Any = SimpleNamespace(run=RunKey(DAG_ID, "run1"), store=store)
     store.save(job.run, ArtifactKind.LINKS, {"of another version": "x"})
 
     with caplog.at_level(logging.WARNING):

@@ -85,6 +85,8 @@ class Player:
 
         A group that a sync has filled before it came to grief may have a limit that it had not when it was empty.
         """
+        if not record.syncs:
+            return None
         now = MI.of(record.end)
         if now == wanted or self.oracle(record.scenario).after(now, record.scenario.by_id) != now:
             return None

@@ -157,13 +157,13 @@ def _mumble(users: Around) -> Around:
 
 
 def _follow(whole_list: Around) -> Around:
-    def following(http: Any, path: str, query: Any, make: Any) -> Any:
+    def following(http: Any, path: str, *more: Any) -> Any:
         session = http._http._session
-        answer = session.get(f"{http.base}{path}", params=query, auth=http._login.auth(http._http))
+        answer = session.get(f"{http.base}{path}", params=more[0], auth=http._login.auth(http._http))
         if "next" in answer.links:
             with contextlib.suppress(OSError):
                 session.get(answer.links["next"]["url"], timeout=0.1)
-        return whole_list(http, path, query, make)
+        return whole_list(http, path, *more)
 
     return following
 

@@ -160,7 +160,7 @@ class TestGroupsFile:
         path = file(f"{{name: Finance, auto_create: all, max_creates: 1, approve: {approve}}}")
         run = provision("--groups-file", path, "Finance")
         assert run.code == 3
-        assert "Trigger a new run of the DAG" in run.report["error"]
+        assert "--approve does not stand for the answer: trigger the DAG of this entry" in run.report["error"]
         again = provision("--groups-file", path, "--approve", run.report["plan_digest"], "Finance")
         assert (again.code, mi.writes()) == (2, []), again.err
         assert "only the answer to the task approve lets a plan be written" in again.err

@@ -1,4 +1,4 @@
-"""docs/history.md: it has the tables of the store and no others, and its questions have answers."""
+"""docs/history.md and docs/security.md: they have all tables of the store, and their SQL does what they say."""
 
 from __future__ import annotations
 
@@ -15,12 +15,25 @@ from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from tests.store.fakes import Sync
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "history.md").read_text(encoding="utf-8")
-QUESTIONS = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCUMENTS / "history.md").read_text(encoding="utf-8")
+SECURITY = (DOCUMENTS / "security.md").read_text(encoding="utf-8")
+
+
+def _sql(page: str) -> list[str]:
+    return re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+QUESTIONS = _sql(PAGE)
 
 
 def test_there_is_no_other_table() -> None:
     assert set(re.findall(r"^### `(\w+)`$", PAGE, re.MULTILINE)) == set(METADATA.tables)
+
+
+def test_the_security_page_says_of_every_table_whether_people_are_in_it() -> None:
+    rows = "\n".join(line for line in SECURITY.splitlines() if line.startswith("| `okta_mi_"))
+    assert [name for name in METADATA.tables if f"`{name}`" not in rows] == []
 
 
 @pytest.mark.parametrize("words", [ChangeKind, [*Status], ["done", "failed", "refused"], ["sync", "drift", "undo"]])
@@ -65,3 +78,32 @@ def test_every_question_has_an_answer_on_both_databases(sync: Sync, question: st
         ]
     if "AS before" in question:
         assert [(row["before"], row["after"]) for row in found] == [("ana@example.com", "new@example.com")]
+
+
+def test_a_person_is_forgotten_and_the_others_are_not(sync: Sync) -> None:
+    sync.okta.join("Sales", "carl")
+    sync.run(by="ana@example.com")
+    with sync.store.reading() as connection:
+        source_id = connection.execute(
+            text("SELECT source_id FROM okta_mi_links WHERE username = 'Ana@Example.com'")
+        ).scalar_one()
+    with sync.store.writing() as connection:
+        # What no run of this test leaves.
+        connection.execute(
+            text("INSERT INTO okta_mi_unfinished (host, org, source_id, username, email, run, at) "
+                 "SELECT host, org, source_id, username, lower(username), run, at FROM okta_mi_links")
+        )  # fmt: skip
+    statements = [each for block in _sql(SECURITY) for each in block.replace("00u1ana", source_id).split(";")]
+    with sync.store.writing() as connection:
+        for statement in filter(str.strip, statements):
+            connection.execute(text(statement))
+
+    left = {}
+    with sync.store.reading() as connection:
+        for table in METADATA.tables:
+            rows = connection.execute(text(f"SELECT * FROM {table}")).all()
+            left[table] = str(rows).casefold()
+    assert [name for name, rows in left.items() if "ana@example.com" in rows or source_id.casefold() in rows] == []
+    for table in ("okta_mi_changes", "okta_mi_memberships", "okta_mi_links", "okta_mi_unfinished"):
+        assert "carl" in left[table], table
+    assert "forgotten" in left["okta_mi_runs"]

@@ -16,10 +16,12 @@ from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.store.settle import NOT_DONE
 from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
+from okta_mi_provider.sync.run import Sides, provision
 from tests.store.fakes import HOST, ORG, Mortal, Sync
 from tests.unit.worlds import DEFAULT_GROUP, okta_user, snapshot
 
@@ -583,6 +585,30 @@ class TestMemory:
 
 class TestCrash:
     """A process dies at a write. The next sync finds out what became of it."""
+
+    def test_what_has_begun_after_mi_was_read_is_found_out_by_who_reads_it_later(self, sync: Sync) -> None:
+        """A long command knows nothing of it: who was created would be nobody's making, and stay for ever."""
+        sync.okta.join("Legal", "cy")
+        sync.mi.add_group("Sales")
+        settings = SyncSettings.from_mapping({"auto_create": "all"})
+        command = provision(
+            Sides(sync.okta, sync.mi, sync.mi, 1),
+            [[GroupSelector(name="Legal")], [GroupSelector(name="Sales")]],
+            settings,
+            journal_of=lambda name: sync.journal(
+                RunKey.of_command(name), Beginning(settings, "eve", ORG, HOST, target_group=name, shared=True)
+            ),
+        )
+        next(command)
+        assert sync.crash(at=1, after=True)
+        for _ in command:
+            pass
+        assert statuses(sync, 2)["ana"] is Status.BEGUN
+        assert "ana" not in ledger(sync)
+
+        sync.run()
+        assert statuses(sync, 2)["ana"] is Status.DONE
+        assert "ana" in ledger(sync)
 
     def test_what_was_done_is_told_of_the_run_that_has_done_it(self, sync: Sync) -> None:
         assert sync.crash(at=2, after=True)

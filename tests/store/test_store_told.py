@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Barrier
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
+from okta_mi_provider.store.schema import CHANGES
+from okta_mi_provider.sync.apply import Status, Written
+from okta_mi_provider.sync.model import TargetUser
+from okta_mi_provider.sync.plan import ChangeKind
 from tests.store.fakes import HOST, ORG, Died, Sync
 
 DAG = "okta_mi__Sales"
@@ -123,6 +130,64 @@ def test_of_parts_that_ask_at_once_one_is_answered(
     assert sum(answered) == 1
     [part] = [number for number, yes in enumerate(answered) if yes]
     assert store.announce(key(1), part=part) is not None
+
+
+def test_what_a_part_writes_that_was_cleared_is_told_by_itself(sync: Sync, store: Store) -> None:
+    sync.mi.failing = {"bo"}
+    sync.run(key=key(1))
+    first = store.announce(key(1), part=1)
+    assert first is not None
+    assert first.users_created == 1
+    assert store.announce(key(1), part=0) is None
+
+    # A person has cleared the part that has failed.
+    with store.writing() as connection:
+        created = (CHANGES.c.kind == ChangeKind.CREATE_USER, CHANGES.c.status == Status.FAILED)
+        values = {"status": Status.DONE.value, "joined": True, "at": datetime.now(UTC)}
+        connection.execute(update(CHANGES).where(*created).values(**values))
+    again = store.announce(key(1), part=0)
+
+    assert again is not None
+    assert (again.changes, again.users_created, again.memberships_added) == (1, 1, 1)
+    assert store.announce(key(1), part=1) is None
+
+
+def test_a_run_that_is_well_and_cannot_tell_owes_it(sync: Sync, store: Store) -> None:
+    sync.run(key=RunKey.of_group(DAG, "r1", "Sales"), shared=True)
+    store.owe(RunKey.of_group(DAG, "r1", "Sales"), shared=True)
+    sync.okta.join("Sales", "cy")
+    sync.run(key=RunKey.of_group(DAG, "r2", "Sales"), shared=True)
+    store.owe(RunKey.of_group(DAG, "r2", "Sales"), shared=True)
+
+    told = store.announce(RunKey.of_group(DAG, "r2", "Sales"), shared=True)
+
+    assert told is not None
+    assert told.users_created == 3
+    store.owe(RunKey.of_group(DAG, "r2", "Sales"), shared=True)
+    sync.run(key=RunKey.of_group(DAG, "r3", "Sales"), shared=True)
+    assert store.announce(RunKey.of_group(DAG, "r3", "Sales"), shared=True) is None
+    store.owe(RunKey(DAG, "never begun"))
+
+
+def test_whom_somebody_else_has_created_is_not_told_as_created(
+    sync: Sync, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = sync.mi.create_user
+
+    def too_late(user: TargetUser, *groups: Any) -> Written:
+        sync.mi.add_user(user.username)
+        return create(user, *groups)
+
+    sync.run(key=key(1))
+    store.announce(key(1))
+    sync.okta.join("Sales", "cy")
+    monkeypatch.setattr(sync.mi, "create_user", too_late)
+    sync.run(key=key(2))
+
+    told = store.announce(key(2))
+
+    assert told is not None
+    assert (told.changes, told.users_created, told.memberships_added) == (1, 0, 1)
 
 
 def test_each_listener_is_told_states_by_itself(store: Store) -> None:

@@ -247,6 +247,8 @@ def test_what_is_known_after_a_plan_gives_the_next_sync_the_plan_that_a_reading_
     # The members of the group are read anew by whoever syncs into it; of any other group they are known.
     if plan.changes:
         assert plan.target_group.name not in {group.name for group in known.groups if group.id in known.members}
+    else:
+        assert known is shared.target
     assert all(known.members[group_id] == read.members[group_id] for group_id in known.members)
     asked = replace(known, members={**read.members, **known.members})
     assert diff(replace(world, target=asked), second) == diff(replace(world, target=read), second)

@@ -132,6 +132,20 @@ class TestDeprovision:
         world = snapshot([okta_user("ana", status="DEPROVISIONED"), okta_user("bob")], [ANA, mi_user("ANA", "7")])
         assert not [each for each in diff(world, settings(deprovision="disable")).changes if each.kind in REMOVALS]
 
+    @pytest.mark.parametrize("order", [("00u1", "00u2"), ("00u2", "00u1")])
+    def test_an_account_that_two_of_the_deactivated_could_have_is_disabled_once(self, order: tuple[str, str]) -> None:
+        gone = [
+            okta_user("ana", id=each, username=name, email=f"{each}@x.org", status="DEPROVISIONED")
+            for each, name in zip(order, ("ana", "ANA"), strict=True)
+        ]
+        plan = diff(snapshot(gone, [ANA], members={ANA.id}), settings(deprovision="disable"))
+        (change,) = plan.changes
+        assert (change.kind, change.user, change.source_id) == (ChangeKind.DISABLE_USER, "ana", "00u1")
+        spared = diff(
+            snapshot(gone, [replace(ANA, type="administrator")], members={ANA.id}), settings(deprovision="disable")
+        )
+        assert told(spared).count(("protected", "ana")) == 1
+
     def test_a_new_login_does_not_hide_the_account(self) -> None:
         memory = Memory(links={"00u-x": ANA.id})
         world = snapshot([okta_user("x", status="DEPROVISIONED"), okta_user("bob")], [ANA], memory=memory)

@@ -63,6 +63,13 @@ def test_a_user_has_the_same_object_whatever_it_is_found_by() -> None:
     assert found.by_email({"ana@example.com"})("ana@example.com") == []
 
 
+def test_a_user_who_is_in_two_pages_of_a_list_is_found_once_by_its_id() -> None:
+    """As when it is changed between the two: to be removed twice would end the sync."""
+    twice = (mi_user("ana", "7"), mi_user("ana", "7", last_name="Roe"))
+    for users in (twice, Register(twice)):
+        assert list(people(_target(users, casefold=True)).with_ids({"7"})) == [twice[1]]
+
+
 def test_a_register_stays_shallow_however_often_it_changes() -> None:
     register = Register(mi_user(str(number)) for number in range(10))
     for number in range(1_000):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,40 @@ def test_users_that_have_nothing_to_do_with_the_group_are_left_out() -> None:
     plan = diff(kept, chosen)
     assert [finding.kind for finding in plan.findings if finding.cls == "conflict"] == ["email_taken"]
     assert [change.user for change in plan.changes if change.kind is ChangeKind.REMOVE_MEMBER] == ["leaver"]
+
+
+def test_limits_count_all_members_of_the_group_also_those_whom_mi_does_not_list() -> None:
+    staying, leaving = [f"user{number}" for number in range(10)], ["x", "y", "z"]
+    ids = {f"id-{name}" for name in (*staying, *leaving)}
+    world = snapshot(
+        [okta_user(name) for name in staying],
+        [mi_user(name) for name in (*staying, *leaving)],
+        members={*ids, "id-deleted", "id-hidden"},
+    )
+    chosen = settings(auto_create="all", prune="all", max_removals="20%")
+    # Three of fifteen are a fifth; of thirteen they would be more.
+    assert diff(trim(world, chosen), chosen).unusual == diff(world, chosen).unusual == ()
+
+
+@pytest.mark.parametrize(
+    ("in_okta", "in_mi"),
+    [("ANA", "ana"), ("ana", "ANA"), ("STRASSE", "straße"), ("straße", "STRASSE"), ("İpek", "i̇pek"), ("ς", "Σ")],
+)
+def test_whom_only_case_folding_finds_stays(in_okta: str, in_mi: str) -> None:
+    chosen = settings(auto_create="all")
+    of_that_name = snapshot([okta_user("x", username=in_okta)], [mi_user("x", username=in_mi, email="old@x.org")])
+    (change, *_) = diff(trim(of_that_name, chosen), chosen).changes
+    assert (change.kind, change.user) == (ChangeKind.UPDATE_USER, in_mi)
+    of_that_address = snapshot([okta_user("x", email=f"{in_okta}@x.org")], [mi_user("y", email=f"{in_mi}@x.org")])
+    plan = diff(trim(of_that_address, chosen), chosen)
+    assert (plan.conflicts, plan.changes) == (1, ())
+
+
+def test_the_account_of_somebody_deactivated_who_is_no_member_stays() -> None:
+    world = snapshot([okta_user("ana", status="DEPROVISIONED")], [mi_user("ana", email="old@x.org")])
+    chosen = settings(auto_create="all", deprovision="disable")
+    (change,) = diff(trim(world, chosen), chosen).changes
+    assert (change.kind, change.user) == (ChangeKind.DISABLE_USER, "ana")
 
 
 def test_an_account_that_only_a_link_leads_to_stays() -> None:
