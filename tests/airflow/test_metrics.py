@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
+# One API for all tasks, as in `run_dag`.
 _RUNS = """
-import sys
+import functools, sys
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.execution_time import supervisor
+supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 for _ in range(2):
     (dag,) = DagBag(sys.argv[1]).dags.values()
     dag.test()

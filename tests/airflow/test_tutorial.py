@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from okta_mi_provider.cli import main as okta_mi
+from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.airflow import person as people
 from tests.airflow.conftest import DAGS, run_dag
 from tests.airflow.person import Person
@@ -126,6 +127,7 @@ def _forget_connections(*conn_ids: str) -> None:
         session.execute(delete(Connection).where(Connection.conn_id.in_(conn_ids)))
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION.startswith("3.2."), reason="Airflow 3.2 waits in its triggerer")
 def test_whoever_follows_the_tutorial_sees_what_it_shows(reader: Reader) -> None:
     asked = 0
     for step, following in zip(STEPS, [*STEPS[1:], None], strict=True):
