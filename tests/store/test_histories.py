@@ -68,6 +68,7 @@ class MI:
         self.people: dict[str, TargetUser] = {}
         self.ours: dict[str, str] = {}
         self.by_hand: set[str] = set()
+        self.at_home: set[str] = set()
         self.unclear: set[str] = set()
         self.writes = 0
         self.writes_left: int | None = None
@@ -83,7 +84,7 @@ class MI:
         return DEFAULT_GROUP, MI_SALES
 
     def members(self, group: TargetGroup) -> frozenset[str]:
-        return frozenset(self.ours.keys() | self.by_hand) if group == MI_SALES else frozenset()
+        return frozenset(self.ours.keys() | self.by_hand if group == MI_SALES else self.at_home)
 
     def default_group(self, groups: tuple[TargetGroup, ...]) -> TargetGroup:
         return DEFAULT_GROUP
@@ -121,7 +122,10 @@ class MI:
         self._live()
         if user.id in self.members(group):
             return Written(user.id, already=True)
-        self.ours[user.id] = user.username
+        if group == MI_SALES:
+            self.ours[user.id] = user.username
+        else:
+            self.at_home.add(user.id)
         self._live_on()
         return Written(user.id, joined=True)
 

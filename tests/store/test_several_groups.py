@@ -126,6 +126,9 @@ class MI:
         return Written(user.id)
 
     def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
+        if group == DEFAULT_GROUP and user.id in self.inside[group.id]:
+            # Whose creation has come to grief is put there without a look.
+            return Written(user.id, already=True)
         assert user.id not in self.inside[group.id]
         self._write(lambda: self.inside[group.id].add(user.id), "add_member", user.id, group.name)
         return Written(user.id, joined=True)
