@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -250,7 +251,8 @@ def test_what_is_carried_on_leads_to_what_reading_anew_leads_to(
         source = data.draw(_next_day(source))
     ends = []
     for carried in (True, False):
-        path = tmp_path / "store.db"
+        # A folder of its own: what SQLite leaves beside a database would be taken for the next one's.
+        path = Path(mkdtemp(dir=tmp_path)) / "store.db"
         shutil.copy(blank, path)
         store = Store(f"sqlite:///{path}")
         mi = MI(users, groups, casefold=casefold)
