@@ -78,9 +78,8 @@ class Cluster:
         )  # fmt: skip
 
     def main_process(self, worker: str) -> psutil.Process:
-        """The Celery main process of a worker, the parent of those in which its tasks run."""
-        (main,) = [each for each in self._programs[worker].family() if ":MainProcess]" in each.name()]
-        return main
+        """The Celery main process of a worker: the first of its session, and the parent of those in which tasks run."""
+        return psutil.Process(self._programs[worker].session())
 
     def tasks(self) -> dict[str, Task]:
         """The processes in which tasks run just now, by the ids of the task instances."""
