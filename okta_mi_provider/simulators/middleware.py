@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from collections import deque
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,7 +59,7 @@ class TrafficMiddleware:
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         system = self._system
         if system.knobs.latency_ms:
-            await asyncio.sleep(system.knobs.latency_ms / 1000)
+            await _wait_until(exchange.started + system.knobs.latency_ms / 1000)
 
         rule = system.faults.take(exchange.method, exchange.path, exchange.query)
 
@@ -116,6 +117,12 @@ class TrafficMiddleware:
 
         await self._app(scope, receive, keep)
         return messages
+
+
+async def _wait_until(due: float) -> None:
+    """Wait until `time.perf_counter` says so. The timers of an event loop may ring up to a millisecond early."""
+    while (left := due - time.perf_counter()) > 0:
+        await asyncio.sleep(left)
 
 
 async def _read_body(receive: Receive) -> tuple[Receive, bytes]:

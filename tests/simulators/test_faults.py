@@ -164,21 +164,21 @@ def test_an_answer_may_be_cut_although_it_is_complete(mi: Client) -> None:
 def test_an_answer_may_trickle(mi: Client) -> None:
     whole = mi.get("/api/user")
     mi.fault("trickle", seconds=0.6)
-    started = time.monotonic()
     answer = requests.get(f"{mi.url}/api/user", headers=dict(mi.session.headers), timeout=0.3)
-    assert time.monotonic() - started >= 0.6  # longer than any single wait may be
     assert answer.json() == whole.json()
+    row = mi.control("GET", "requests")["requests"][-1]
+    assert row["duration_ms"] > 300  # as a whole longer than any single wait may be
     mi.fault("trickle", seconds=0)
     assert mi.call("HEAD", "/api/user").status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
 def test_hanging(mi: Client, fault: str) -> None:
-    mi.fault(fault, seconds=0.3)
+    mi.fault(fault, seconds=1)
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{mi.url}/api/user/", json=NEW_USER, headers=dict(mi.session.headers), timeout=0.15)
     assert ("ana.silva" in usernames(mi)) is (fault == "hang_after")
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 10
     while "ana.silva" not in usernames(mi) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert "ana.silva" in usernames(mi)
