@@ -143,8 +143,10 @@ class _Room:
 
     def _changed_by_hand(self, source: SourceUser, existing: TargetUser) -> Iterator[Finding]:
         """What is neither what a sync has written last, nor what Okta says now."""
+        if not (all_written := self.snapshot.memory.written.get(existing.id)):
+            return
         wanted = self._wanted(source, existing)
-        for name, written in self.snapshot.memory.written.get(existing.id, {}).items():
+        for name, written in all_written.items():
             now = getattr(existing, name, written)
             if now not in {written, getattr(wanted, name, now)}:
                 yield self._notice(
@@ -167,11 +169,13 @@ class _Room:
         )
 
     def _wanted(self, source: SourceUser, existing: TargetUser) -> TargetUser:
-        spared = self._protected(existing) or self.snapshot.target.acts_as(existing)
-        retype = self.settings.force and not spared
+        email, kind = source.email, existing.type
         # A server may keep addresses in lower case: another spelling is no difference.
-        email = existing.email if existing.email.casefold() == source.email.casefold() else source.email
-        wanted = (email, source.first_name, source.last_name, self.settings.user_type if retype else existing.type)
+        if email != existing.email and email.casefold() == existing.email.casefold():
+            email = existing.email
+        if self._retyped(existing) and not (self._protected(existing) or self.snapshot.target.acts_as(existing)):
+            kind = self.settings.user_type
+        wanted = (email, source.first_name, source.last_name, kind)
         if wanted == (existing.email, existing.first_name, existing.last_name, existing.type):
             return existing
         return TargetUser(existing.id, existing.username, *wanted, existing.enabled)
