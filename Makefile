@@ -52,7 +52,7 @@ IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Fast ones first.
 UNIT_TESTS    := $(wildcard tests/unit tests/simulators)
 AIRFLOW_TESTS := $(wildcard tests/airflow)
-# These start so many processes that they want the machine for themselves.
+# These start so many processes that no more than two of them go on beside each other.
 CROWDED_TESTS := $(wildcard tests/standalone tests/machines)
 NO_TESTS      := tests/benchmarks tests/compose tests/data tests/__pycache__
 OTHER_TESTS   := $(filter-out $(UNIT_TESTS) $(AIRFLOW_TESTS) $(CROWDED_TESTS) $(NO_TESTS),$(patsubst %/,%,$(wildcard tests/*/)))
@@ -91,7 +91,7 @@ test: lint postgresql
 	@scripts/need_chromium.sh
 	@scripts/need_redis.sh
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS) $(OTHER_TESTS) $(AIRFLOW_TESTS)
-	$(BIN)/python -m pytest $(CROWDED_TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(CROWDED_TESTS)
 
 test-unit: setup
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(UNIT_TESTS)
