@@ -82,16 +82,19 @@ _EVERY = re.compile(r"\*/(\d{1,2}) \* \* \* \*")
 _Value = str | int | bool | tuple[str, ...] | None
 
 
-def doc(entry: Entry, okta_pool: OktaPool | None = None, write_pool: WritePool | None = None) -> str:
+def doc(
+    entry: Entry, okta_pool: OktaPool | None = None, write_pool: WritePool | None = None, *, under: str = ""
+) -> str:
     """The text for the page of a DAG, in Markdown. Every name in it is escaped.
 
     Args:
         entry: What the groups file says of the group.
         okta_pool: The pool of the task that reads Okta, if `[okta_mi] okta_pool` names one.
         write_pool: The pool of the tasks that write, if `[okta_mi] write_pools` names one.
+        under: What stands in front of every path of this Airflow; see `addresses.prefix`.
     """
     settings = entry.settings
-    parts = [_introduction(entry)]
+    parts = [_introduction(entry, under)]
     for title, (page, keys) in SECTIONS.items():
         rows = [_row(key, getattr(settings if key in options() else entry, key), _origin(entry, key)) for key in keys]
         if title == "What is synced":
@@ -103,11 +106,11 @@ def doc(entry: Entry, okta_pool: OktaPool | None = None, write_pool: WritePool |
     return "\n\n".join(parts) + "\n"
 
 
-def _introduction(entry: Entry) -> str:
+def _introduction(entry: Entry, under: str) -> str:
     last = SYNC if entry.settings.map_attr_to_group else REPORT
     warning = idle_token.warning(entry.schedule)
     caution = f"**Caution:** {warning}\n\n" if warning else ""
-    page = f"[the page of this sync]({addresses.dag_tab(entry.dag_id)})"
+    page = f"[the page of this sync]({addresses.dag_tab(entry.dag_id, under)})"
     return (
         f"{caution}Keeps a group of Metric Insights and its users in step with Okta. Trigger it with "
         f"*{options()['dry_run'].title}* to see what it would write; the task `{last}` tells what a run has done, and "

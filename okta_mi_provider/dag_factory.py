@@ -6,12 +6,12 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pendulum
 from airflow.sdk import DAG, BaseOperator, Param, chain, conf, get_parsing_context
 
-from okta_mi_provider import write_pools
+from okta_mi_provider import addresses, write_pools
 from okta_mi_provider.assets import alias_of
 from okta_mi_provider.dag_doc import doc
 from okta_mi_provider.entry import BrokenEntry, Entry
@@ -59,14 +59,28 @@ def build_dags(file: str, *, on_state_change: Sequence[BaseNotifier] = ()) -> No
     path = Path(setting).expanduser() if setting else Path(file).with_name(GROUPS_FILE)
     groups = read(path)
     only = get_parsing_context().dag_id
-    okta_pool, pools = OktaPool.configured(), write_pools.configured()
+    house = _House(file, OktaPool.configured(), write_pools.configured(), addresses.prefix(), on_state_change)
     with _nothing_collected():
         for entry in groups.entries:
             if only in {None, entry.dag_id}:
-                _dag(entry, file, okta_pool, pools.get(entry.metric_insights_conn_id), on_state_change)
+                _dag(entry, house)
         for stand_in in groups.broken:
             if only in {None, stand_in.dag_id}:
                 _stand_in(stand_in, file, path.name)
+
+
+class _House(NamedTuple):
+    """What all DAGs of a file have in common.
+
+    Attributes:
+        under: What stands in front of every path of this Airflow.
+    """
+
+    file: str
+    okta_pool: OktaPool | None
+    write_pools: Mapping[str, write_pools.WritePool]
+    under: str
+    on_state_change: Sequence[BaseNotifier]
 
 
 @contextmanager
@@ -84,13 +98,8 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-def _dag(
-    entry: Entry,
-    file: str,
-    okta_pool: OktaPool | None,
-    write_pool: write_pools.WritePool | None,
-    on_state_change: Sequence[BaseNotifier],
-) -> None:
+def _dag(entry: Entry, house: _House) -> None:
+    okta_pool, write_pool = house.okta_pool, house.write_pools.get(entry.metric_insights_conn_id)
     common: Mapping[str, Any] = {
         "group": entry.name,
         "group_id": entry.group_id,
@@ -111,18 +120,18 @@ def _dag(
         catchup=False,
         max_active_runs=1,
         tags=sorted({_TAG, *entry.tags}),
-        doc_md=doc(entry, okta_pool, write_pool),
+        doc_md=doc(entry, okta_pool, write_pool, under=house.under),
     ) as dag:
         reading = {**common, **({"pool": okta_pool.name} if okta_pool else {})}
         if entry.settings.map_attr_to_group:
             _sync_by_attribute(reading, entry.dag_id)
         else:
             _rooms(entry, common, reading, write_pool)
-        if on_state_change:
-            _tell(dag, on_state_change)
+        if house.on_state_change:
+            _tell(dag, house.on_state_change)
         # Not before there are tasks: each would copy them, at every parse, and sees those of the DAG anyway.
         dag.params.update(_params(entry.settings))
-    dag.fileloc = file
+    dag.fileloc = house.file
 
 
 def _rooms(

@@ -15,7 +15,8 @@ import yaml
 from okta_mi_provider import entry_options
 from okta_mi_provider.entry import BrokenEntry, Entry, GroupsFile, contested
 from okta_mi_provider.entry_options import ENTRY_OPTIONS, UNION
-from okta_mi_provider.settings import SettingsError, SyncSettings, lasting, options, unknown_key
+from okta_mi_provider.settings import SyncSettings, lasting, options
+from okta_mi_provider.settings_error import SettingsError, unknown_key
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.yaml_nodes import Mistake, Pair, compose, mistake, pairs, plain
 

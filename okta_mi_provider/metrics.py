@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Final
 
-from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.traffic import OUTCOMES, Counted

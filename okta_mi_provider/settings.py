@@ -6,13 +6,14 @@ The groups file, the command line and Airflow's run form are all generated from 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from okta_mi_provider.contradictions import contradictions
 from okta_mi_provider.kinds import Amount, Choice, Choices, Count, Flag, Kind, Text
+from okta_mi_provider.settings_error import Problem, SettingsError, unknown_key
 
 #: Statuses that an Okta user can have, as the API spells them.
 OKTA_STATUSES = (
@@ -22,26 +23,6 @@ OKTA_STATUSES = (
 #: Statuses of people who shall have access. A lapsed password or a locked account is a matter of
 #: signing in, not of belonging to the group.
 MEMBER_STATUSES = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
-
-_SECRET_WORDS = ("token", "key", "password", "secret")
-
-
-class Problem(NamedTuple):
-    """One mistake in a mapping of settings: the key it stands under and what is wrong with it."""
-
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.message}"
-
-
-class SettingsError(ValueError):
-    """Settings that cannot be used. `problems` lists every mistake that was found."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(map(str, self.problems)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,24 +281,7 @@ class SyncSettings:
                     values[key] = options()[key].kind.parse(value)
                 except ValueError as error:
                     problems.append(Problem(key, str(error)))
-        if values.get("match_by", ("username",))[0] != "username":
-            problems.append(
-                Problem("match_by", "username is always matched first; allowed: username, or username and email")
-            )
-        if values.get("deprovision") == "disable" and "DEPROVISIONED" in values.get("statuses", ()):
-            problems.append(
-                Problem("deprovision", "disable contradicts statuses, which says that DEPROVISIONED users are synced")
-            )
-        if values.get("map_attr_to_group") is not None:
-            problems += [Problem(key, f"{said} when map_attr_to_group is set") for key, said in _not_mapped(values)]
-        approve = values.get("approve", "never")
-        if approve != "never" and values.get("approve_plan") is not None:
-            # Whoever may trigger a run is not for that reason one of those who may approve.
-            problem = (
-                f"a person is asked here (approve: {approve}), and only the answer to the task approve lets a plan be "
-                "written: trigger the run without it, and have the plan approved there"
-            )
-            problems.append(Problem("approve_plan", problem))
+        problems += contradictions(values)
         if problems:
             raise SettingsError(problems)
         return cls(**values)
@@ -326,23 +290,6 @@ class SyncSettings:
         """The settings as plain JSON types; `from_mapping` takes it back."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
-
-
-def _not_mapped(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Settings that make no sense where an attribute names the MI groups, with what to say."""
-    if values.get("target_group") is not None:
-        yield "target_group", "must not be set"
-    if values.get("prune", "off") != "off":
-        yield (
-            "prune",
-            "must be off: a group that nobody's attribute names any more is not seen, and would keep its people,",
-        )
-    if values.get("incremental", False):
-        yield "incremental", "must be false: which groups there are depends on profiles, whose changes it does not see,"
-    if values.get("match_by", ("username",)) != ("username",):
-        yield "match_by", "must be username: who else has an address is seen in each group by itself only,"
-    if values.get("approve", "never") != "never":
-        yield "approve", "must be never: there is a plan for each MI group, and a person is asked about one,"
 
 
 @cache
@@ -361,13 +308,3 @@ def lasting() -> Mapping[str, Option]:
 def defaults() -> Mapping[str, Any]:
     """The default of every option by its name."""
     return {each.name: each.default for each in fields(SyncSettings) if each.default is not MISSING}
-
-
-def unknown_key(key: object, known: Iterable[str]) -> Problem:
-    """A sentence for a key that does not exist, with the nearest one that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(names)}"
-    if not near and any(word in str(key).lower() for word in _SECRET_WORDS):
-        hint = "secrets belong into the Airflow connection or the environment, never in here"
-    return Problem(str(key), f"unknown key; {hint}")

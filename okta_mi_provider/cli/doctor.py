@@ -21,7 +21,8 @@ from okta_mi_provider.doctor.observation import Observation, Verdict
 from okta_mi_provider.doctor.okta import examine_okta
 from okta_mi_provider.doctor.render import as_json, as_text
 from okta_mi_provider.doctor.versions import versions
-from okta_mi_provider.settings import SettingsError, SyncSettings
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 

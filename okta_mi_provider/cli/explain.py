@@ -14,7 +14,7 @@ from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.provision import speak_of_settings
 from okta_mi_provider.cli.store import open_store
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
-from okta_mi_provider.settings import SettingsError
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.store import RunKey, StoreError
 from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.sync.errors import SyncError

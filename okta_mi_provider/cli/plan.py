@@ -11,7 +11,7 @@ from okta_mi_provider.cli.entries import entry_of, settings_of
 from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.provision import exit_code, group_names, journal_of, speak_of_settings, unions_of
 from okta_mi_provider.cli.store import open_store
-from okta_mi_provider.settings import SettingsError
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.render import as_text

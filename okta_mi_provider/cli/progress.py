@@ -13,7 +13,7 @@ from okta_mi_provider.sync.text import one_line
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from okta_mi_provider.sync.apply import Outcome
+    from okta_mi_provider.sync.outcome import Outcome
     from okta_mi_provider.sync.plan import Plan
 
 

@@ -22,7 +22,8 @@ from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.progress import ProgressBar
 from okta_mi_provider.cli.store import open_store, os_user, retention
 from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbidden
-from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, options
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.settings_error import Problem, SettingsError
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector

@@ -18,9 +18,10 @@ from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbi
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, RunRecord, Store, StoreError, StoreJournal
-from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
+from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.render import as_text

@@ -18,9 +18,9 @@ from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
 from okta_mi_provider.clients.probes import CreateProbe, UpdateProbe, Wish, same
 from okta_mi_provider.clients.revoking import Accounts, Removals
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.writer import Written
 
 log = logging.getLogger(__name__)
 

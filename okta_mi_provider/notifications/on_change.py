@@ -17,7 +17,8 @@ from airflow.sdk.exceptions import AirflowException
 from jinja2 import TemplateError
 
 from okta_mi_provider.notifications.state_change import ASKED, StateChange
-from okta_mi_provider.settings import SettingsError, SyncSettings
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.text import one_line
 

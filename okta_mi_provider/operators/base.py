@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
-from okta_mi_provider import metrics, write_pools
 from okta_mi_provider.addresses import run_tab
+from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.job import Job
-from okta_mi_provider.operators.links import LINKS, Links, note, noted
-from okta_mi_provider.operators.logs import Row, log_requests, log_table
+from okta_mi_provider.operators.links import note, noted
+from okta_mi_provider.operators.logs import Row, log_table
 from okta_mi_provider.operators.retry import try_again
-from okta_mi_provider.settings import SettingsError, SyncSettings, options, unknown_key
+from okta_mi_provider.operators.servers import ServersOperator
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.settings_error import SettingsError, unknown_key
 from okta_mi_provider.sync.approval import as_triggered
 from okta_mi_provider.sync.errors import PlanRefused, SyncError
 from okta_mi_provider.sync.fetch import GroupSelector
-from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.text import one_line
 from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
-    from okta_mi_provider.clients.okta import OktaClient
-    from okta_mi_provider.sync.apply import TargetWriter
+    from okta_mi_provider.sync.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ log = logging.getLogger(__name__)
 _LONGEST = 10_000
 
 
-class SyncOperator(BaseOperator):
+class SyncOperator(ServersOperator):
     """A task that does one room's part of the sync of one group.
 
     Nothing of it is a template: names of groups are other people's text.
@@ -55,8 +53,6 @@ class SyncOperator(BaseOperator):
     """
 
     template_fields = ()
-    operator_extra_links = LINKS
-    ui_color = "#e8f0fb"
 
     def __init__(
         self,
@@ -76,13 +72,6 @@ class SyncOperator(BaseOperator):
         self.groups = tuple(groups)
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
-        self.pauses = Pauses()
-        self.links = Links()
-        self.traffic = Traffic()
-
-    def on_kill(self) -> None:
-        """Lets the requests in flight end, begins no more writes, and ends every wait."""
-        self.pauses.stop()
 
     @property
     def part_title(self) -> str | None:
@@ -116,18 +105,12 @@ class SyncOperator(BaseOperator):
                 self.note_failure(job, error)
                 raise
             finally:
-                self._tell_traffic()
+                self.tell_traffic(self.dag_id)
 
     def conclude(self, title: str, rows: Sequence[Row]) -> None:
         """Writes the sum of this task into the log, the last of what it says."""
-        self._tell_traffic()
+        self.tell_traffic(self.dag_id)
         log_table(title, rows)
-
-    def _tell_traffic(self) -> None:
-        """Into the log and to who watches metrics, what was asked since this was told last."""
-        counted = self.traffic.taken()
-        log_requests(counted.asked)
-        metrics.send_traffic(counted, self.dag_id)
 
     @contextmanager
     def open_job(self, context: Context) -> Iterator[Job]:
@@ -144,6 +127,26 @@ class SyncOperator(BaseOperator):
             job = Job(context, store, RunKey(instance.dag_id, instance.run_id), self.settings.approve)
             self.links, self.traffic = noted(job), Traffic()
             yield job
+
+    def announce(self, job: Job, plan: Plan, *, failed: int) -> None:
+        """Tells other DAGs that access has changed, if it has.
+
+        Args:
+            job: The run, which is in the store.
+            plan: Its plan, of which nothing is left to write.
+            failed: How many changes of it have failed.
+        """
+        announce(
+            self,
+            job.context,
+            job.store,
+            job.run,
+            group=plan.target_group.name,
+            conn_id=self.metric_insights_conn_id,
+            failed=failed,
+            conflicts=plan.conflicts,
+            part=job.part,
+        )
 
     def link(self, job: Job, **found: str | None) -> None:
         """Notes where the links of this task and of those after it lead to.
@@ -198,58 +201,6 @@ class SyncOperator(BaseOperator):
         if self.groups:
             return tuple(GroupSelector(name=each) for each in self.groups)
         return (GroupSelector(self.group, self.group_id),)
-
-    def okta(self, *, sharers: int = 1) -> OktaClient:
-        """A client that only reads.
-
-        Args:
-            sharers: How many clients like this one may read the org at the same time.
-
-        Raises:
-            ConfigurationError: If the connection cannot work.
-        """
-        from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
-
-        return OktaHook(self.okta_conn_id).client(
-            read_only=True, sharers=sharers, pauses=self.pauses, traffic=self.traffic
-        )
-
-    def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:
-        """A client. In a pool for writes it has only its part of the requests in flight.
-
-        Raises:
-            ConfigurationError: If the connection cannot work.
-            WritePoolError: If it does not go with the pool.
-        """
-        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
-
-        hook = MetricInsightsHook(self.metric_insights_conn_id)
-        share = write_share(self.pool, self.pool_slots)
-        return hook.client(read_only=read_only, pauses=self.pauses, traffic=self.traffic, share=share)
-
-
-def write_share(pool: str, slots: int) -> Callable[[int], int]:
-    """How many requests a task may have in flight, of those that its MI connection allows.
-
-    All of them, unless its pool is one for writes.
-
-    Args:
-        pool: The task's pool.
-        slots: How many slots of it the task takes.
-    """
-
-    def share(most: int) -> int:
-        found = write_pools.of(pool)
-        return found.in_flight(most, slots) if found else most
-
-    return share
-
-
-def ensuring(client: MetricInsightsClient) -> TargetWriter:
-    """A writer whose every write is an ensure."""
-    from okta_mi_provider.clients.ensure import EnsuringWriter  # noqa: PLC0415
-
-    return EnsuringWriter(client)
 
 
 @contextmanager

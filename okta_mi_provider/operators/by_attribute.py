@@ -14,12 +14,13 @@ from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_tab
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce, owe
-from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.job import Job, triggered_by
 from okta_mi_provider.operators.links import Links
 from okta_mi_provider.operators.logs import log_settings, log_summary
 from okta_mi_provider.operators.report import BACKFILL, failure_of
 from okta_mi_provider.operators.retry import try_again
+from okta_mi_provider.operators.servers import ensuring
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.report import Report, State

@@ -8,14 +8,15 @@ from typing import Any
 from airflow.sdk import conf
 
 from okta_mi_provider import metrics
-from okta_mi_provider.operators.announce import announce
-from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import log_dry_run, plan_title
-from okta_mi_provider.sync.apply import Status, create_groups
+from okta_mi_provider.operators.servers import ensuring
+from okta_mi_provider.sync.apply import create_groups
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, chunks
 from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.render import describe
 
@@ -71,16 +72,7 @@ class CreateGroupsOperator(SyncOperator):
         parts = [chunk.to_json() for chunk in chunks(plan, self.chunk_size, most)]
         if not parts and not settings.only_looks and not stored.superseded:
             # The tasks that write users are skipped then.
-            announce(
-                self,
-                job.context,
-                job.store,
-                job.run,
-                group=plan.target_group.name,
-                conn_id=self.metric_insights_conn_id,
-                failed=0,
-                conflicts=plan.conflicts,
-            )
+            self.announce(job, plan, failed=0)
         self.conclude(
             plan_title(plan, stored.digest),
             [("groups created", created), ("changes of users to write", _of_users(parts)), ("parts", len(parts))],

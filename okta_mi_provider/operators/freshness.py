@@ -19,9 +19,9 @@ from okta_mi_provider.sync.fetch import fetch_directory, with_members
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 
 if TYPE_CHECKING:
-    from okta_mi_provider.sync.apply import Outcome
     from okta_mi_provider.sync.fetch import TargetReader
     from okta_mi_provider.sync.model import Target
+    from okta_mi_provider.sync.outcome import Outcome
     from okta_mi_provider.sync.report import Approval
 
 #: For so long what was read of MI is taken for what it is. A run that writes takes as long without looking up again.

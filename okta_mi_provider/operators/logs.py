@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Outcome, Status
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import SHORT_DIGEST, Change, ChangeKind, FindingClass, Plan
 from okta_mi_provider.sync.render import BRIEF, as_text, describe
 from okta_mi_provider.sync.report import Report

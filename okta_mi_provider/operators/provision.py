@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
@@ -13,32 +13,46 @@ from okta_mi_provider.addresses import run_page
 from okta_mi_provider.assets import alias_of
 from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce
-from okta_mi_provider.operators.base import ending_for_airflow, ensuring, write_share
+from okta_mi_provider.operators.base import ending_for_airflow
 from okta_mi_provider.operators.job import triggered_by
-from okta_mi_provider.operators.links import LINKS, Links
-from okta_mi_provider.operators.logs import log_requests, log_settings, log_summary
+from okta_mi_provider.operators.links import Links
+from okta_mi_provider.operators.logs import log_settings, log_summary
 from okta_mi_provider.operators.report import failure_of
 from okta_mi_provider.operators.retry import retry_policy, try_again
-from okta_mi_provider.settings import Problem, SettingsError, SyncSettings, defaults
+from okta_mi_provider.operators.servers import ServersOperator, ensuring
+from okta_mi_provider.settings import SyncSettings, defaults
+from okta_mi_provider.settings_error import Problem, SettingsError
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import SourceGroup
-from okta_mi_provider.sync.pauses import Pauses
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Sides, provision
-from okta_mi_provider.sync.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
 
-    from okta_mi_provider.clients.metric_insights import MetricInsightsClient
-    from okta_mi_provider.clients.okta import OktaClient
     from okta_mi_provider.store import RunKey, Store, StoreJournal
     from okta_mi_provider.sync.journal import Journal
 
 
-class ProvisionOperator(BaseOperator):
+_Init = TypeVar("_Init", bound="Callable[..., None]")
+
+
+def _naming_settings(init: _Init) -> _Init:
+    """Puts every setting into the signature, where Airflow looks what it may map or take from `default_args`."""
+    signature = inspect.signature(init)
+    *own, rest = signature.parameters.values()
+    settings = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in defaults().items()
+        if name not in signature.parameters
+    ]
+    init.__signature__ = signature.replace(parameters=[*own, *settings, rest])  # type: ignore[attr-defined]
+    return init
+
+
+class ProvisionOperator(ServersOperator):
     """Makes sure that an Okta group and its users are in Metric Insights.
 
     Keeps its account in the store that `[okta_mi] store` names, as a sync of its own: `<DAG>:<task>`. Trying it again
@@ -51,15 +65,15 @@ class ProvisionOperator(BaseOperator):
         okta_conn_id: Airflow connection of type `okta`.
         metric_insights_conn_id: Airflow connection of type `metric_insights`.
         kwargs: Any other setting by its name, such as `auto_create="all"`, and whatever every Airflow operator takes.
+            All of them may be mapped, and stand in `default_args`.
 
     Raises:
         SettingsError: If a setting is not allowed.
     """
 
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
-    operator_extra_links = LINKS
-    ui_color = "#e8f0fb"
 
+    @_naming_settings
     def __init__(
         self,
         *,
@@ -91,13 +105,6 @@ class ProvisionOperator(BaseOperator):
         self.target_group = target_group
         self.okta_conn_id = okta_conn_id
         self.metric_insights_conn_id = metric_insights_conn_id
-        self.pauses = Pauses()
-        self.links = Links()
-        self.traffic = Traffic()
-
-    def on_kill(self) -> None:
-        """Lets the requests in flight end, begins no more writes, and ends every wait."""
-        self.pauses.stop()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Syncs the group.
@@ -116,7 +123,8 @@ class ProvisionOperator(BaseOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
-            okta, target = self._clients(read_only=settings.only_looks)
+            okta = self.okta(sharers=sharers(self.pool))
+            target = self.metric_insights(read_only=settings.only_looks)
             sides = Sides(okta, target, ensuring(target), target.max_concurrency)
             log_settings(settings)
             journals: list[StoreJournal] = []
@@ -137,7 +145,7 @@ class ProvisionOperator(BaseOperator):
             report, cause = result
             if report.state is State.DONE and not report.only_looks:
                 self._announce(context, store, report)
-        self._tell_traffic(context)
+        self.tell_traffic(context["ti"].dag_id)
         log_summary(report, settings)
         self._measure(context, report, settings, datetime.now(UTC) - begun_at)
         counts = {**report.counts(), "state": report.state.value}
@@ -171,11 +179,6 @@ class ProvisionOperator(BaseOperator):
         if not settings.dry_run and settings.only_user is None:
             metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
 
-    def _tell_traffic(self, context: Context) -> None:
-        counted = self.traffic.taken()
-        log_requests(counted.asked)
-        metrics.send_traffic(counted, context["ti"].dag_id)
-
     def _key(self, context: Context) -> RunKey:
         from okta_mi_provider.store import RunKey  # noqa: PLC0415
 
@@ -204,19 +207,3 @@ class ProvisionOperator(BaseOperator):
             return made[-1]
 
         return journal
-
-    def _clients(self, *, read_only: bool) -> tuple[OktaClient, MetricInsightsClient]:
-        """Clients as the connections say. Nothing is sent yet."""
-        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
-        from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
-
-        okta = OktaHook(self.okta_conn_id).client(
-            read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
-        )
-        target = MetricInsightsHook(self.metric_insights_conn_id).client(
-            read_only=read_only,
-            pauses=self.pauses,
-            traffic=self.traffic,
-            share=write_share(self.pool, self.pool_slots),
-        )
-        return okta, target

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
 from okta_mi_provider import metrics
-from okta_mi_provider.operators.announce import announce
-from okta_mi_provider.operators.base import SyncOperator, ensuring
+from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.freshness import raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import Row, log_dry_run, log_failure
+from okta_mi_provider.operators.servers import ensuring
 from okta_mi_provider.operators.task_ids import CREATE_GROUPS, FETCH
-from okta_mi_provider.sync.apply import Outcome, Status, raise_if_too_many_failed, upsert_users
+from okta_mi_provider.sync.apply import upsert_users
+from okta_mi_provider.sync.brake import raise_if_too_many_failed
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import REMOVALS, Change, Plan
 from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import plural, quoted
@@ -147,7 +149,10 @@ class UpsertUsersOperator(SyncOperator):
                 f"{plural(passing, 'change')} of {todo:,} failed for a reason that may pass. The next try goes on from "
                 "here."
             )
-        self._announce(job, journal, plan)
+        # Once for all parts of the plan: the last one tells it, when none has anything left to try.
+        tally = journal.tally()
+        if not journal.untried(before=len(plan.changes)) and not tally.passing:
+            self.announce(job, plan, failed=tally.failed)
         return counts
 
     def _conclude(self, plan: Plan, counts: Counter[Status], total: int, *, settled: int) -> None:
@@ -163,23 +168,6 @@ class UpsertUsersOperator(SyncOperator):
 
     def _title(self, plan: Plan) -> str:
         return f"MI group {quoted(plan.target_group.name)}, {self.part_title or 'all changes'}:"
-
-    def _announce(self, job: Job, journal: StoreJournal, plan: Plan) -> None:
-        """Tells other DAGs, once for all parts of the plan: the last one does, when none has anything left to try."""
-        tally = journal.tally()
-        if journal.untried(before=len(plan.changes)) or tally.passing:
-            return
-        announce(
-            self,
-            job.context,
-            job.store,
-            job.run,
-            group=plan.target_group.name,
-            conn_id=self.metric_insights_conn_id,
-            failed=tally.failed,
-            conflicts=plan.conflicts,
-            part=job.part,
-        )
 
     def _is_retry(self, job: Job) -> bool:
         """Whether Airflow tries it again by itself: clearing a task gives it all its tries anew."""

@@ -11,7 +11,7 @@ from typing import Any
 from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.runs import latest
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 
 Pair = tuple[str | None, str | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from okta_mi_provider.page.render import page
 from okta_mi_provider.store import RunRecord
 from okta_mi_provider.store.lookup import Wanted
 from okta_mi_provider.store.syncs import Ended, SyncKey
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind, FindingClass
 from okta_mi_provider.sync.report import State
 
@@ -31,6 +31,8 @@ router = APIRouter(default_response_class=HTMLResponse)
 _SYNCS, _RUNS, _CHANGES, _CONFLICTS = 25, 25, 100, 50
 #: Most users that a search shows, and most notices of a run.
 _FOUND, _NOTICES = 50, 200
+#: What a list of runs can be narrowed to, by its word in the address.
+_ENDED: Mapping[str, Ended] = {**{each.value: each for each in State}, "differs": "differs", "running": "running"}
 
 Text = Annotated[str, Query(max_length=200)]
 #: An id or a name, as long as one may be.
@@ -201,9 +203,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
 
 
 def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: int) -> Response:
-    wanted: Ended | None = State(state) if state in set(State) else None
-    if state == "running":
-        wanted = "running"
+    wanted = _ENDED.get(state)
     newest = next(iter(desk.syncs.runs(key, limit=1)), None)
     if newest is None:
         raise NotThere

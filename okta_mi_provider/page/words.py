@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from okta_mi_provider.store.history import RunRecord
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import joined_name
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.text import one_line, plural
@@ -31,6 +31,7 @@ STATUSES = {
 STATES = {
     State.FAILED.value: "Failed",
     State.REFUSED.value: "Refused",
+    "differs": "Differs",
     "running": "Running",
     "never": "No run yet",
     State.DONE.value: "Done",
@@ -53,6 +54,8 @@ def state_of(run: RunRecord | None) -> str:
     """A key of `STATES`."""
     if run is None:
         return "never"
+    if run.found_differences:
+        return "differs"
     return run.state.value if run.state else "running"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,8 +30,8 @@ from okta_mi_provider.store import runs
 from okta_mi_provider.store.columns import SafeText
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.memory import Link
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 
 #: What need not be tried again.
@@ -73,31 +72,6 @@ class Tally(NamedTuple):
     tried: int
     failed: int
     passing: int
-
-
-class Doubt(NamedTuple):
-    """A change that was announced, and of which nothing was heard since.
-
-    Attributes:
-        run: Id of the run that has announced it.
-        source_group_id: Okta id of the first group of that run.
-        new: The attributes that were to be written.
-        default_group: Whether that run was to put those that it creates into the Default Group.
-    """
-
-    run: int
-    position: int
-    org: str
-    dag_id: str
-    source_group_id: str
-    kind: ChangeKind
-    group_id: str | None
-    group_name: str
-    source_id: str | None
-    user_id: str | None
-    username: str | None
-    new: dict[str, Any] | None
-    default_group: bool = True
 
 
 def plan(connection: Connection, run: int, wanted: Plan, *, triggered_by: str | None, approved_by: str | None) -> None:
@@ -249,58 +223,6 @@ def outcomes(connection: Connection, run: int, of: Plan, among: range | None = N
             row.left_group,
         )
     return found
-
-
-def in_doubt(
-    connection: Connection,
-    host: str,
-    group_name: str,
-    group_id: str | None,
-    *,
-    before: int,
-    read_at: datetime | None = None,
-) -> list[Doubt]:
-    """Changes that crashed runs into a group have left in doubt, in the order in which they were begun.
-
-    Args:
-        connection: Where to read.
-        host: The MI server.
-        group_name: Name of the MI group that those runs synced into.
-        group_id: Its id; None if there is no such group.
-        before: Id of the run that asks; only earlier ones are looked at.
-        read_at: When MI was read; of what has begun since, that reading tells nothing. None to have all.
-    """
-    same_group = RUNS.c.target_group == group_name
-    if group_id is not None:
-        same_group = or_(same_group, RUNS.c.target_group_id == group_id)
-    query = (
-        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups, RUNS.c.settings)
-        .join(RUNS)
-        .where(is_(Status.BEGUN))
-        .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
-    )
-    if read_at is not None:
-        query = query.where(CHANGES.c.at <= read_at)
-    # For an order that it has at hand, SQLite would leave the index alone.
-    rows = sorted(connection.execute(query), key=attrgetter("id"))
-    return [
-        Doubt(
-            row.run,
-            row.position,
-            row.org,
-            row.dag_id,
-            row.source_groups[0]["id"] if row.source_groups else "",
-            ChangeKind(row.kind),
-            row.group_id,
-            row.group_name,
-            row.source_id,
-            row.user_id,
-            row.username,
-            row.new,
-            not row.settings.get("skip_default_group"),
-        )
-        for row in rows
-    ]
 
 
 def is_(status: Status) -> ColumnElement[bool]:

@@ -14,9 +14,9 @@ from okta_mi_provider.store import changes as account
 from okta_mi_provider.store import ledger, links, unfinished
 from okta_mi_provider.store.ledger import Membership
 from okta_mi_provider.store.settle import Verdict
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.memory import Link, Unfinished
 from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 
 

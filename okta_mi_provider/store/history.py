@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, sele
 
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 
@@ -74,6 +74,11 @@ class RunRecord:
     error: str | None
     started_at: datetime
     ended_at: datetime | None
+
+    @property
+    def found_differences(self) -> bool:
+        """Whether it was a look for drift that has come to its end and found some: then it has failed, as it should."""
+        return self.mode == "drift" and self.state is State.FAILED and self.plan_digest is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Self
 from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import artifacts, consequences, ledger, links, runs
+from okta_mi_provider.store import artifacts, consequences, doubts, ledger, links, runs
 from okta_mi_provider.store import changes as account
 from okta_mi_provider.store.artifacts import ArtifactKind
 from okta_mi_provider.store.changes import Noted, Tally
@@ -23,11 +23,11 @@ from okta_mi_provider.store.recollection import remembered
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.settle import settle
 from okta_mi_provider.store.store import Store
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.approval import is_let_through
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
 from okta_mi_provider.sync.text import plural
@@ -117,8 +117,8 @@ class StoreJournal:
         with self._store.writing() as connection:
             runs.read_sides(connection, run, source, target, name)
             if not settings.dry_run:
-                doubts = account.in_doubt(connection, target.host, name, group_id, before=run, read_at=target.read_at)
-                consequences.of_verdicts(connection, settle(doubts, target, group, name), target.host, group)
+                found = doubts.in_doubt(connection, target.host, name, group_id, before=run, read_at=target.read_at)
+                consequences.of_verdicts(connection, settle(found, target, group, name), target.host, group)
         with self._store.reading() as connection:
             memory = remembered(
                 connection,

@@ -12,8 +12,8 @@ from sqlalchemy import JSON, ColumnElement, Select, and_, case, func, or_, selec
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import CHANGES_OF_RUNS, ChangeRecord, change_records
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, MEMBERSHIPS, RUNS
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import ADMINISTRATOR
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import REMOVALS, USER_FIELDS, ChangeKind
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, exists, func, select
 from okta_mi_provider.store.changes import is_
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS, UNFINISHED
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 
 #: How many ids fit into one query.
 _MOST_IDS = 500

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, upd
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.memory import LastSync
 from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.report import Report, State
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from okta_mi_provider.store.changes import Doubt, Noted
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.store.changes import Noted
+from okta_mi_provider.store.doubts import Doubt
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import ChangeKind
 

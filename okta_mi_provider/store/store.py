@@ -14,9 +14,9 @@ from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, RunKey
 from okta_mi_provider.store.told import Written
-from okta_mi_provider.sync.apply import Outcome
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import Source
+from okta_mi_provider.sync.outcome import Outcome
 from okta_mi_provider.sync.plan import Plan
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import CTE, ColumnElement, Select, func, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, select
 
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import RunRecord, run_records
@@ -18,8 +18,8 @@ _MOST_IDS = 500
 #: What the id of a sync from the command line begins with.
 COMMAND = "cli:"
 
-#: How a run has ended, or that it has not.
-Ended = State | Literal["running"]
+#: How a run has ended, or that it has not. A look for drift that has found some has failed in another way than others.
+Ended = State | Literal["differs", "running"]
 
 
 class SyncKey(NamedTuple):
@@ -154,7 +154,10 @@ class Syncs:
         query = query.select_from(RUNS).where(*self._of(sync))
         if state is None:
             return query
-        return query.where(RUNS.c.state.is_(None) if state == "running" else RUNS.c.state == state.value)
+        if state == "running":
+            return query.where(RUNS.c.state.is_(None))
+        differs = and_(RUNS.c.mode == "drift", RUNS.c.state == State.FAILED.value, RUNS.c.plan_digest.is_not(None))
+        return query.where(differs if state == "differs" else and_(RUNS.c.state == state.value, not_(differs)))
 
 
 def stored_dag_ids(store: Database) -> list[str]:

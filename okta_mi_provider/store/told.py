@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 from okta_mi_provider.store import runs
 from okta_mi_provider.store.schema import CHANGES, RUNS, TOLD
 from okta_mi_provider.store.upsert import upsert
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 

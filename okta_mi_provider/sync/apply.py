@@ -4,107 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 from queue import SimpleQueue
-from typing import NamedTuple, Protocol
 
-from okta_mi_provider.sync.errors import Stopped, SyncError, TooManyFailures
+from okta_mi_provider.sync.brake import Failures
+from okta_mi_provider.sync.errors import Stopped, SyncError
 from okta_mi_provider.sync.journal import Announcements, NoJournal
-from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.wakeful import taken_from
+from okta_mi_provider.sync.writer import TargetWriter, Written
 
-#: When more than this share of at least so many writes has failed, the rest is not tried: the server is in trouble,
-#: or what is sent to it is.
-BRAKE_SHARE, BRAKE_FROM = 0.4, 20
 #: How many changes are announced at once.
 _BATCH = 50
-
-
-class Status(StrEnum):
-    """What became of a change."""
-
-    PLANNED = "planned"
-    """Not tried."""
-    BEGUN = "begun"
-    """Announced, and perhaps sent; what became of it is not known."""
-    DONE = "done"
-    ALREADY = "already"
-    """Somebody else had done it; a read has proved it."""
-    FAILED = "failed"
-
-
-class Written(NamedTuple):
-    """What a writer has to say of a write that did not fail.
-
-    Attributes:
-        target_id: MI id of the user or group.
-        already: It was so already; a read has proved it.
-        joined: The user has become a member of the target group by this write.
-        left: The user was taken out of the target group by this write.
-        unlike: The user is there, but not in everything as it was to be.
-    """
-
-    target_id: str
-    already: bool = False
-    joined: bool = False
-    left: bool = False
-    unlike: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one change.
-
-    Attributes:
-        passing: The failure may be gone when the change is tried again.
-        target_id: MI id of the group or user, where the write went well.
-        joined: The user has become a member of the group. Also somebody whom another sync created first can be
-            made one by this.
-        left: The user is no member of the group any more because of it.
-        unlike: What is in MI is not in everything what the change says; known only to who has tried it.
-    """
-
-    change: Change
-    status: Status
-    error: str | None = None
-    passing: bool = False
-    target_id: str | None = None
-    joined: bool = False
-    left: bool = False
-    unlike: bool = False
 
 
 _Ended = tuple[Outcome, SyncError | None]
 #: What came of a change; None if it was not begun.
 _Attempt = Future[_Ended | None]
-
-
-class TargetWriter(Protocol):
-    """Whoever can write to MI. Every method is an *ensure*: what is so already is no failure.
-
-    Every method may be called by several threads at once, and raises a `SyncError` when it failed.
-    """
-
-    def create_group(self, name: str, source_id: str | None) -> Written:
-        """Makes sure that a group of this name exists, made for the Okta group of this id if that has its name."""
-
-    def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
-        """Makes sure that the user exists and is a member of both groups."""
-
-    def update_user(self, user: TargetUser, before: TargetUser) -> Written:
-        """Makes sure that the user's attributes are these; before are those that were read."""
-
-    def add_member(self, user: TargetUser, group: TargetGroup) -> Written:
-        """Makes sure that the user is a member of the group."""
-
-    def remove_member(self, user: TargetUser, group: TargetGroup) -> Written:
-        """Makes sure that the user is no member of the group."""
-
-    def set_enabled(self, user: TargetUser, before: TargetUser) -> Written:
-        """Makes sure that the user may sign in, or may not, as the user says; before is what was read."""
 
 
 #: Whom nothing is announced to.
@@ -249,7 +167,7 @@ def _in_flight(
     stopped: Callable[[], bool],
 ) -> Iterator[Outcome]:
     changes, tried = iter(todo), 0
-    failures = _Failures()
+    failures = Failures()
     # Why the rest is not tried: it cannot succeed, or too much has failed.
     fatal: SyncError | None = None
     braking = False
@@ -290,59 +208,6 @@ def _in_flight(
 def _unless_stopped(stopped: Callable[[], bool], change: Change, write: Callable[[Change], Written]) -> _Ended | None:
     """A write may have waited for its thread while somebody wanted to stop."""
     return None if stopped() else _attempt(change, write)
-
-
-def raise_if_too_many_failed(tried: int, failed: int, passing: int) -> None:
-    """For somebody who is about to begin where others, who write the same plan, have failed.
-
-    Args:
-        tried: How many writes they have tried.
-        failed: How many of them failed.
-        passing: How many of those for a reason that may pass.
-
-    Raises:
-        TooManyFailures: If the rest is not worth trying.
-    """
-    if _are_too_many(failed, tried):
-        raise TooManyFailures(
-            f"{failed} of {tried} writes of other parts of the plan failed, more than {BRAKE_SHARE:.0%}, so this part "
-            "was not tried.",
-            passing=passing > 0,
-        )
-
-
-def _are_too_many(failed: int, tried: int) -> bool:
-    return tried >= BRAKE_FROM and failed > BRAKE_SHARE * tried
-
-
-class _Failures:
-    """Counts failures, and says when they are too many."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._may_pass = False
-        self._last: SyncError | None = None
-
-    def add(self, error: SyncError) -> None:
-        """Counts one."""
-        self._number += 1
-        self._may_pass = self._may_pass or error.passing
-        self._last = error
-
-    def are_too_many(self, tried: int) -> bool:
-        """Whether after so many writes the rest is not worth trying."""
-        return _are_too_many(self._number, tried)
-
-    def as_error(self, tried: int) -> TooManyFailures:
-        """All of them as the reason why the rest was not tried."""
-        error = TooManyFailures(
-            f"{self._number} of {tried} writes failed, more than {BRAKE_SHARE:.0%}, so the rest was not tried. The "
-            f"last reason: {self._last}",
-            passing=self._may_pass,
-        )
-        # It may know when the server is worth asking again.
-        error.__cause__ = self._last
-        return error
 
 
 def _attempt(change: Change, write: Callable[[Change], Written]) -> _Ended:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.match import match
 from okta_mi_provider.sync.model import SourceUser, TargetUser
 from okta_mi_provider.sync.only import Only
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import GROUP_MISSING, Plan
 from okta_mi_provider.sync.render import describe

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from okta_mi_provider.sync.memory import Memory
 
 if TYPE_CHECKING:
-    from okta_mi_provider.sync.apply import Outcome
     from okta_mi_provider.sync.model import Source, Target, TargetGroup
+    from okta_mi_provider.sync.outcome import Outcome
     from okta_mi_provider.sync.plan import Change, Plan
     from okta_mi_provider.sync.report import Report
 

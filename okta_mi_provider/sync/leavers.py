@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.model import ADMINISTRATOR, SourceUser, Target, TargetGroup, TargetUser
-from okta_mi_provider.sync.people import people
+from okta_mi_provider.sync.people import people, username_fold
 from okta_mi_provider.sync.plan import LEFT, Change, ChangeKind, Finding
 from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
@@ -174,7 +174,7 @@ class _Listed:
     """Which MI users are, or could be, somebody whom Okta lists in the group, whatever the status there."""
 
     def __init__(self, snapshot: Snapshot, matched: Collection[str]) -> None:
-        self._fold = str.casefold if snapshot.target.username_casefold else str
+        self._fold = username_fold(casefold=snapshot.target.username_casefold)
         self._ids = {*matched, *snapshot.memory.links.values()}
         self._names = {self._fold(user.username) for user in snapshot.source.users if user.username}
         self._emails = {user.email.casefold() for user in snapshot.source.users if user.email}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 

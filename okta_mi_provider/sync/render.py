@@ -7,8 +7,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.markdown import escaped
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import REMOVALS, SHORT_DIGEST, Change, ChangeKind, FindingClass
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import aligned, one_line, plural, quoted

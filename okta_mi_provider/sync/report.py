@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, LEFT, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import plural
 

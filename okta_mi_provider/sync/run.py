@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Outcome, Status, TargetWriter, apply
+from okta_mi_provider.sync.apply import apply
 from okta_mi_provider.sync.approval import BY_ITS_DAG, raise_if_not_approved
 from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
@@ -26,6 +26,7 @@ from okta_mi_provider.sync.fetch import (
 from okta_mi_provider.sync.journal import Journal, NoJournal
 from okta_mi_provider.sync.limits import too_many_users
 from okta_mi_provider.sync.model import Source, SourceGroup, Target, TargetGroup, joined_name
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.progress import Progress
@@ -36,6 +37,7 @@ from okta_mi_provider.sync.scope import in_scope
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
 from okta_mi_provider.sync.wakeful import beside
+from okta_mi_provider.sync.writer import TargetWriter
 
 #: The groups of Okta whose union is synced into one group of MI; mostly there is one.
 Union = Sequence[GroupSelector]

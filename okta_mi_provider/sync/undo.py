@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import SourceGroup, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import USER_FIELDS, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import quoted
 

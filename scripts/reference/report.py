@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
 from scripts.reference.markdown import code, prose, table

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from okta_mi_provider.operators.job import triggered_by
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import MEMBERSHIPS
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from okta_mi_provider.cli.main import main
-from okta_mi_provider.settings import SettingsError
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.store import History, Store
 from tests.airflow.conftest import Ended
 from tests.integration.world import World, login, logins

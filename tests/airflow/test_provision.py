@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from okta_mi_provider.settings import SettingsError
-from tests.airflow.conftest import Failing, Instance
+from okta_mi_provider.settings_error import SettingsError
+from tests.airflow.conftest import DAGS, Failing, Instance, run_dag
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
+
+_MAPPED = """
+from airflow.sdk import DAG
+from okta_mi_provider.operators.provision import ProvisionOperator
+
+with DAG("mapped", schedule=None, default_args={"auto_create": "all"}):
+    ProvisionOperator.partial(task_id="provision", prune="managed").expand_kwargs(
+        [{"group": "Sales"}, {"group": "Finance", "user_type": "power_user", "target_group": "Money"}]
+    )
+"""
 
 
 @pytest.fixture
@@ -133,6 +144,33 @@ def test_mistakes_are_told_when_the_dag_is_parsed(
 def test_a_misspelt_argument_is_refused(provision: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="auto_crate"):
         provision(group="Sales", auto_crate="all")
+
+
+def test_any_setting_may_be_mapped(world: World, migrated: None) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    world.okta.group("Sales", "ana")
+    world.okta.group("Finance", "bo")
+    shutil.rmtree(DAGS)
+    DAGS.mkdir()
+    (DAGS / "mapped.py").write_text(_MAPPED, "utf-8")
+
+    ended = run_dag(DagBag(str(DAGS)).dags["mapped"])
+
+    assert ended.state == "success"
+    assert (world.mi.members("Sales"), world.mi.members("Money")) == (logins("ana"), logins("bo"))
+    assert (world.mi.user("ana")["type"], world.mi.user("bo")["type"]) == ("regular", "power")
+
+
+def test_a_setting_may_stand_in_the_defaults_of_a_dag(migrated: None) -> None:
+    from airflow.sdk import DAG
+
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    with DAG("with_defaults", schedule=None, default_args={"auto_create": "groups", "prune": "managed"}):
+        task = ProvisionOperator(task_id="provision", group="Sales", prune="all")
+
+    assert (task.settings.auto_create, task.settings.prune) == ("groups", "all")
 
 
 def test_group_and_target_are_templates(migrated: None) -> None:

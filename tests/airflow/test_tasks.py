@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, MEMBERSHIPS, RUNS
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.pauses import Pauses
 from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance, runnable
 from tests.integration.world import World, logins

@@ -19,10 +19,10 @@ from okta_mi_provider.clients.okta import OktaClient
 from okta_mi_provider.clients.probes import CreateProbe
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync import run as run_module
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.plan import Change, ChangeKind
+from okta_mi_provider.sync.writer import Written
 
 Around = Callable[..., Any]
 

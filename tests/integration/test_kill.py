@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from okta_mi_provider.store import History, Store
 from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from tests.integration.conftest import Start
 from tests.integration.world import DEFAULT_GROUP, MetricInsights, World

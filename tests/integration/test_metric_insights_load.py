@@ -17,8 +17,9 @@ from okta_mi_provider.clients.metric_insights_auth import Application, PersonalT
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.simulators import credentials
-from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
+from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from tests.integration.canned import Answer, canned
 from tests.integration.conftest import Provision

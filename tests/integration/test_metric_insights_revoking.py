@@ -15,8 +15,8 @@ from okta_mi_provider.clients.metric_insights import DisablingOff, MetricInsight
 from okta_mi_provider.clients.metric_insights_auth import PersonalToken
 from okta_mi_provider.clients.probes import ServerSurprise
 from okta_mi_provider.clients.urls import metric_insights_url
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.writer import Written
 from tests.integration.canned import Answer, Canned, canned
 from tests.integration.conftest import Provision
 from tests.integration.test_metric_insights_dialect import client, sync

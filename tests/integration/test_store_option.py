@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from okta_mi_provider.store import History, Store
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import SourceGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.report import State
 from tests.integration.conftest import Provision, Start
 from tests.integration.world import MetricInsights, Run, World, login

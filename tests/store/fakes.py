@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change
 from okta_mi_provider.sync.run import Result, Sides, provision
+from okta_mi_provider.sync.writer import Written
 from tests.unit.worlds import DEFAULT_GROUP, mi_user, okta_user
 
 ORG, HOST = "https://acme.okta.com", "https://mi.example.org"

@@ -19,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, TargetGroup, TargetUser
 from okta_mi_provider.sync.plan import Change
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
+from okta_mi_provider.sync.writer import Written
 
 SALES = SourceGroup("00gSALES", "Sales")
 DEFAULT_GROUP, MI_SALES = TargetGroup("1", "Default Group"), TargetGroup("5", "Sales")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from okta_mi_provider.store import Store
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.schema import METADATA
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from tests.store.fakes import Sync
 

@@ -12,7 +12,7 @@ from sqlalchemy.event import listen, remove
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from tests.store.fakes import HOST, Sync

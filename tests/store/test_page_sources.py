@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete
 
+from okta_mi_provider.page import words
 from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
 from okta_mi_provider.page.plan import plan_of
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted
 from okta_mi_provider.store.schema import ARTIFACTS
-from okta_mi_provider.store.syncs import Syncs, stored_dag_ids
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
+from okta_mi_provider.sync.outcome import Status
+from okta_mi_provider.sync.report import State
 from tests.store.fakes import Sync
 
 KEY = RunKey("nightly:provision", "1")
@@ -107,3 +109,20 @@ def test_a_plan_of_another_version_is_none(sync: Sync) -> None:
 
     assert plan_of(sync.store, Lookup(sync.store, [KEY.dag_id]), newest(sync), Wanted()).total == 0
     assert findings_of(sync.store, newest(sync)) == []
+
+
+def test_a_look_for_drift_that_has_found_some_is_told_from_a_sync_that_has_failed(sync: Sync) -> None:
+    sync.okta.leave("Sales", "twin")
+    sync.run(key=KEY, mode="drift")
+    sync.run(key=KEY._replace(run_id="2"), shared=True)
+    sync.run(key=KEY._replace(run_id="3"), mode="drift")
+    sync.okta.groups.pop("Sales")
+    sync.run(key=KEY._replace(run_id="4"), mode="drift")
+    syncs, key = syncs_of(sync), SyncKey.of(KEY.dag_id, "Sales")
+
+    states = [words.state_of(run) for run in syncs.runs(key)]
+
+    assert states == ["failed", "done", "done", "differs"]
+    assert [run.run_id for run in syncs.runs(key, state="differs")] == ["1"]
+    assert [run.run_id for run in syncs.runs(key, state=State.FAILED)] == ["4"]
+    assert (syncs.count(key, state="differs"), syncs.count(key, state=State.DONE)) == (1, 2)

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal, snapshots
 from okta_mi_provider.sync import run as whole_way
-from okta_mi_provider.sync.apply import Written
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
@@ -27,6 +26,7 @@ from okta_mi_provider.sync.plan import Plan
 from okta_mi_provider.sync.run import Sides, provision
 from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.trim import trim
+from okta_mi_provider.sync.writer import Written
 from tests.unit.worlds import DEFAULT_GROUP, any_settings, mi_user, mi_users
 
 _ORG, _HOST = "https://acme.okta.com", "https://mi.example.org"

@@ -15,10 +15,11 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, Beginning, History, RunKey, Store, StoreJournal
 from okta_mi_provider.store.changes import Tally
 from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
-from okta_mi_provider.sync.apply import Outcome, Status, upsert_users
+from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.chunks import chunks
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.model import TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, Plan
 from tests.store.fakes import FakeMI
 from tests.unit.worlds import okta_user, settings, snapshot

@@ -14,7 +14,7 @@ from okta_mi_provider.store import ArtifactKind, History, Retention, RunKey, Sto
 from okta_mi_provider.store.history import last_written
 from okta_mi_provider.store.retention import parse_days
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, LINKS, MEMBERSHIPS, RUNS
-from okta_mi_provider.sync.apply import Status
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from tests.store.fakes import HOST, Sync

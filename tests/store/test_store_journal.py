@@ -15,11 +15,11 @@ from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError
 from okta_mi_provider.store.runs import INTERRUPTED
 from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.store.settle import NOT_DONE
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
 from okta_mi_provider.sync.run import Sides, provision

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from okta_mi_provider.store.changes import Doubt, Noted
+from okta_mi_provider.store.changes import Noted
+from okta_mi_provider.store.doubts import Doubt
 from okta_mi_provider.store.settle import NOT_DONE, settle
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import Target, TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from tests.unit.worlds import DEFAULT_GROUP, MI_SALES, mi_user
 

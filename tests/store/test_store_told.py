@@ -14,9 +14,10 @@ from sqlalchemy import update
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.store.schema import CHANGES
-from okta_mi_provider.sync.apply import Status, Written
 from okta_mi_provider.sync.model import TargetUser
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.writer import Written
 from tests.store.fakes import HOST, ORG, Died, Sync
 
 DAG = "okta_mi__Sales"

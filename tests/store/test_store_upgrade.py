@@ -24,8 +24,8 @@ from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError
 from okta_mi_provider.store.schema import METADATA
 from okta_mi_provider.store.upgrade import HEAD, MIGRATIONS, VERSION_TABLE
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 

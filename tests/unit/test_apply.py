@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Outcome, Status, Written, apply, upsert_users
+from okta_mi_provider.sync.apply import apply, upsert_users
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError, TooManyFailures
 from okta_mi_provider.sync.journal import NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, Plan
 from okta_mi_provider.sync.snapshot import Snapshot
+from okta_mi_provider.sync.writer import Written
 from tests.unit.worlds import MI_SALES, any_settings, mi_user, okta_user, settings, snapshot, worlds
 
 

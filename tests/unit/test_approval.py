@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.settings import SettingsError, SyncSettings
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.approval import (
     APPROVED,
     ASKED,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from okta_mi_provider.clients.okta import user_of
 from okta_mi_provider.groups_file import parse
-from okta_mi_provider.settings import SettingsError
+from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.by_attribute import Parting, part
 from okta_mi_provider.sync.fetch import Attributes, target_name
 from okta_mi_provider.sync.limits import fingerprint

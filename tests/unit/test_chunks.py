@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.sync.apply import BRAKE_FROM, raise_if_too_many_failed
+from okta_mi_provider.sync.brake import BRAKE_FROM, raise_if_too_many_failed
 from okta_mi_provider.sync.chunks import CHUNK_SIZE, Chunk, chunks, first_removal
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import TooManyFailures

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Link, recollect
 from okta_mi_provider.sync.model import Target
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import Register
 from okta_mi_provider.sync.plan import REMOVALS, ChangeKind, FindingClass, Plan
 from okta_mi_provider.sync.project import known_after, project

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.render import as_csv, as_markdown, as_text
 from okta_mi_provider.sync.report import Report, State

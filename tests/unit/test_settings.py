@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.settings import OKTA_STATUSES, SettingsError, SyncSettings, defaults, options
+from okta_mi_provider.settings import OKTA_STATUSES, SyncSettings, defaults, options
+from okta_mi_provider.settings_error import SettingsError
 from tests.unit.worlds import any_settings
 
 

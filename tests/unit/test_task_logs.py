@@ -20,8 +20,8 @@ from okta_mi_provider.operators.logs import (
     plan_title,
 )
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Outcome, Status
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.report import Report
 from okta_mi_provider.sync.text import aligned, one_line
 from okta_mi_provider.sync.traffic import Traffic

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import Status
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.model import Target, TargetGroup
+from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass, Plan
 from okta_mi_provider.sync.project import project
 from okta_mi_provider.sync.snapshot import Snapshot

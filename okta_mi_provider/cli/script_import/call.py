@@ -21,7 +21,8 @@ from okta_mi_provider.cli.arguments import (
 )
 from okta_mi_provider.cli.script_import.remark import Remark
 from okta_mi_provider.cli.script_import.shell import SCRIPT, ShellCall
-from okta_mi_provider.settings import SettingsError, SyncSettings, options
+from okta_mi_provider.settings import SyncSettings, options
+from okta_mi_provider.settings_error import SettingsError
 
 #: The settings that are options of the script, too.
 _OF_THE_SCRIPT = (
