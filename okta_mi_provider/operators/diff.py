@@ -17,11 +17,9 @@ class DiffOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the plan's digest and how many changes of each kind it has."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
-
         settings = job.settings()
         plan = diff(job.snapshot(), settings)
-        digest = job.store.save(job.run, ArtifactKind.PLAN, plan.to_json())
+        digest = job.store.save_plan(job.run, plan)
         # Before the limits are looked at: people shall see what is refused.
         log_plan(plan, settings)
         self.conclude(plan_title(plan, digest), plan_rows(plan))

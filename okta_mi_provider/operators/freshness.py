@@ -6,7 +6,7 @@ one before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,12 +16,11 @@ from okta_mi_provider.operators.task_ids import FETCH
 from okta_mi_provider.sync.approval import APPROVED, raise_if_stale, raise_if_too_old
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
-from okta_mi_provider.sync.plan import ChangeKind, Plan
 
 if TYPE_CHECKING:
     from okta_mi_provider.sync.fetch import TargetReader
     from okta_mi_provider.sync.model import Target
-    from okta_mi_provider.sync.outcome import Outcome
+    from okta_mi_provider.sync.plan import Plan
     from okta_mi_provider.sync.report import Approval
 
 #: For so long what was read of MI is taken for what it is. A run that writes takes as long without looking up again.
@@ -52,11 +51,10 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     look = _Look(job, stored, approval)
     if now - (look.at or begun_at) < _YOUNG and (look.at or not approval):
         return
-    tried = job.store.outcomes(job.run, plan, stored.digest)
-    if _is_begun(tried):
+    if job.store.any_user_tried(job.run, plan):
         return
-    found = _plan_of_now(job, tried, target())
-    if found.digest != plan.digest and _is_begun(job.store.outcomes(job.run, plan, stored.digest)):
+    found = _plan_of_now(job, plan, target())
+    if found.digest != plan.digest and job.store.any_user_tried(job.run, plan):
         # Another try has looked as well, and written while this one was reading.
         return
     raise_if_stale(plan, found, approved=approval is not None, advice=advice)
@@ -90,16 +88,11 @@ def _approved(job: Job) -> Approval | None:
     return approval if approval and approval.answer == APPROVED else None
 
 
-def _is_begun(tried: Mapping[str, Outcome]) -> bool:
-    """Whether a user was written, or was about to be."""
-    return any(each.change.kind is not ChangeKind.CREATE_GROUP for each in tried.values())
-
-
-def _plan_of_now(job: Job, tried: Mapping[str, Outcome], client: TargetReader) -> Plan:
+def _plan_of_now(job: Job, plan: Plan, client: TargetReader) -> Plan:
     """What Okta as it was read, and MI as it is now but for the group that this run has created, make."""
     settings, snapshot = job.settings(), job.snapshot()
     target = with_members(fetch_directory(client, settings), client, snapshot.source, settings)
-    made = {each.target_id for each in tried.values() if each.target_id}
+    made = job.store.groups_made(job.run, plan)
     return diff(replace(snapshot, target=_without(target, made)), settings)
 
 

@@ -146,10 +146,9 @@ class Job:
         return index if index is not None and index >= 0 else None
 
     def _plan(self) -> StoredPlan:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
-
-        found = self.store.load(self.run, ArtifactKind.PLAN, made_by=DIFF, digest=self.handed_over(DIFF, "plan"))
-        return StoredPlan(readable(Plan.from_json, found.data, self.run), found.digest)
+        digest = self.handed_over(DIFF, "plan")
+        plan = self.store.load_plan(self.run, made_by=DIFF, digest=digest)
+        return StoredPlan(plan, plan.digest)
 
     def handed_over(self, task_id: str, key: str) -> str | None:
         """A digest that another task of this run has returned; None if there is none."""

@@ -13,13 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
 from okta_mi_provider.operators.base import SyncOperator, ending_for_airflow
-from okta_mi_provider.operators.job import Job, readable
+from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import log_summary
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.approval import refusal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
-from okta_mi_provider.sync.plan import Finding, Plan
+from okta_mi_provider.sync.plan import Finding
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import plural, quoted
 
@@ -92,11 +92,10 @@ class ReportOperator(SyncOperator):
         unwanted = refusal(job.approval())
         error = error or unwanted
         notices: tuple[Finding, ...] = (BACKFILL,) if job.is_backfill else ()
-        found = job.store.find(job.run, ArtifactKind.PLAN)
-        if found is None:
+        plan = job.store.find_plan(job.run)
+        if plan is None:
             return self._without_plan(settings, error, notices)
-        plan = readable(Plan.from_json, found.data, job.run)
-        outcomes = job.store.outcomes(job.run, plan, found.digest)
+        outcomes = job.store.outcomes(job.run, plan)
         report = Report.of_plan(
             plan,
             outcomes.values(),

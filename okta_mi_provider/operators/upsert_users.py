@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ class UpsertUsersOperator(SyncOperator):
         positions = self._positions(plan)
         changes = plan.changes[positions.start : positions.stop]
         journal = job.journal(settings).resumed()
-        journal.planned(plan)
+        journal.planned(plan, positions)
         self._wait_for_others(job, journal, plan, positions)
         earlier = journal.outcomes(plan, positions)
         settled = _settled(earlier, changes, for_good=self._is_retry(job))
@@ -201,7 +201,7 @@ class UpsertUsersOperator(SyncOperator):
         raise AirflowRescheduleException(datetime.now(UTC) + _LOOK_AGAIN)  # type: ignore[no-untyped-call]
 
 
-def _settled(earlier: Mapping[str, Outcome], changes: tuple[Change, ...], *, for_good: bool) -> set[str]:
+def _settled(earlier: Mapping[str, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[str]:
     """Keys of the changes that need not be tried again.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -116,27 +116,38 @@ def stored_plan(store: Store, run: RunRecord) -> Plan | None:
     Raises:
         StoreError: If the store cannot be read.
     """
-    data = _artifact(store, run, ArtifactKind.PLAN)
-    try:
-        plan = Plan.from_json(data) if data is not None else None
-    except (KeyError, TypeError, ValueError):
-        # Another version of the package has stored it; its form is nobody else's business.
+    if not _is_newest(store, run):
         return None
-    return plan if plan and run.plan_digest in {None, plan.digest} else None
+    try:
+        plan = store.find_plan(_key(run))
+        if plan is None or run.plan_digest not in {None, plan.digest}:
+            return None
+        # All of it now: what is damaged shall be found out here.
+        return replace(plan, changes=tuple(plan.changes), findings=tuple(plan.findings))
+    except ArtifactMissing:
+        return None
 
 
 def _artifact(store: Store, run: RunRecord, kind: ArtifactKind) -> Mapping[str, Any] | None:
     """What was stored, if it is of this attempt of the run."""
-    key = RunKey(run.dag_id, run.run_id)
-    with store.reading() as connection:
-        newest = latest(connection, key)
-    if newest is None or newest.id != run.id:
+    if not _is_newest(store, run):
         return None
     try:
-        found = store.find(key, kind)
+        found = store.find(_key(run), kind)
     except ArtifactMissing:
         return None
     return found.data if found and isinstance(found.data, dict) else None
+
+
+def _is_newest(store: Store, run: RunRecord) -> bool:
+    """Whether what is stored of the run is of this attempt."""
+    with store.reading() as connection:
+        newest = latest(connection, _key(run))
+    return newest is not None and newest.id == run.id
+
+
+def _key(run: RunRecord) -> RunKey:
+    return RunKey(run.dag_id, run.run_id)
 
 
 def _stored(store: Store, run: RunRecord) -> list[PlanRow]:

@@ -25,6 +25,10 @@ class ArtifactKind(StrEnum):
 
     SNAPSHOT = "snapshot"
     PLAN = "plan"
+    """All of it but its long parts; see `plans`."""
+    PLAN_CHANGES = "plan_changes"
+    PLAN_FINDINGS = "plan_findings"
+    PLAN_MATCHED = "plan_matched"
     APPROVAL = "approval"
     """What a person has said of the plan."""
     CHECKED = "checked"
@@ -72,10 +76,10 @@ def save(connection: Connection, run: RunKey, kind: ArtifactKind, packed: Packed
     upsert(connection, ARTIFACTS, [row])
 
 
-def find(connection: Connection, run: RunKey, kind: ArtifactKind) -> Packed | None:
-    """What was stored last; None if nothing was."""
+def find(connection: Connection, run: RunKey, kind: ArtifactKind, part: int | None = None) -> Packed | None:
+    """What was stored last, by itself or as a part; None if nothing was."""
     columns = ARTIFACTS.c
-    query = select(columns.digest, columns.body, columns.created_at).where(*_of(run), columns.kind == kind.value)
+    query = select(columns.digest, columns.body, columns.created_at).where(*_of(run), columns.kind == _name(kind, part))
     row = connection.execute(query).one_or_none()
     return None if row is None else Packed(*row)
 

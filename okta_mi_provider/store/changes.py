@@ -118,6 +118,23 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
+def any_user_tried(connection: Connection, run: int) -> bool:
+    """Whether any change of a user of a run was begun."""
+    begun = (CHANGES.c.status != Status.PLANNED.value, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value)
+    return connection.scalar(select(CHANGES.c.id).where(CHANGES.c.run == run, *begun).limit(1)) is not None
+
+
+def groups_made(connection: Connection, run: int) -> set[str]:
+    """MI ids of the groups that a run was to create, and that are there."""
+    query = select(CHANGES.c.group_id).where(
+        CHANGES.c.run == run,
+        CHANGES.c.kind == ChangeKind.CREATE_GROUP.value,
+        CHANGES.c.status.in_(each.value for each in SETTLED),
+        CHANGES.c.group_id.is_not(None),
+    )
+    return set(connection.scalars(query))
+
+
 def untried(connection: Connection, run: int, *, before: int) -> int:
     """How many changes of a run have no outcome, of those with a position before another one."""
     without = CHANGES.c.status.in_((Status.PLANNED.value, Status.BEGUN.value))

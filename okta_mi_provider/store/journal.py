@@ -142,15 +142,21 @@ class StoreJournal:
                 )
         return memory
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: Plan, among: range | None = None) -> None:
         """See `Journal`.
+
+        Args:
+            plan: The plan.
+            among: The places of those changes that this process is going to tell of; None for all.
 
         Raises:
             StoreError: If a part of another plan was written in this run.
         """
         run, digest = self.run, plan.digest
         self._plan, self._group = plan, plan.target_group
-        self._positions = {change.key: position for position, change in enumerate(plan.changes)}
+        places = range(len(plan.changes)) if among is None else among
+        changes = plan.changes[places.start : places.stop]
+        self._positions = {change.key: place for place, change in zip(places, changes, strict=True)}
         approved_by, approved_at = self._approved(plan)
         with self._store.writing() as connection:
             runs.lock(connection, run)

@@ -6,8 +6,10 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from okta_mi_provider.settings import SyncSettings, options
-from okta_mi_provider.store import artifacts, changes, okta_changes, retention, runs, snapshots, told
+from okta_mi_provider.store import artifacts, changes, okta_changes, plans, retention, runs, snapshots, told
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
@@ -61,16 +63,26 @@ class Store(Database):
         with self.reading() as connection:
             return runs.newer_plan(connection, run, ArtifactKind.PLAN.value)
 
-    def outcomes(self, run: RunKey, plan: Plan, plan_digest: str) -> dict[str, Outcome]:
+    def outcomes(self, run: RunKey, plan: Plan) -> dict[str, Outcome]:
         """What became of the changes of a plan, by their keys. What was not tried is not in it.
 
         Of several attempts the last one counts; but what it found done by an earlier one is done, not already so.
         """
         with self.reading() as connection:
-            row = runs.latest(connection, run)
-            if row is None or row.plan_digest != plan_digest:
-                return {}
-            return changes.outcomes(connection, row.id, plan)
+            found = _of_plan(connection, run, plan)
+            return {} if found is None else changes.outcomes(connection, found, plan)
+
+    def any_user_tried(self, run: RunKey, plan: Plan) -> bool:
+        """Whether any change of a user of a plan was begun, in the last attempt of a run."""
+        with self.reading() as connection:
+            found = _of_plan(connection, run, plan)
+            return found is not None and changes.any_user_tried(connection, found)
+
+    def groups_made(self, run: RunKey, plan: Plan) -> set[str]:
+        """MI ids of the groups that a plan was to create, and that are there since."""
+        with self.reading() as connection:
+            found = _of_plan(connection, run, plan)
+            return set() if found is None else changes.groups_made(connection, found)
 
     def save(self, run: RunKey, kind: ArtifactKind, data: Any, *, part: int | None = None) -> str:
         """Stores JSON data in place of what there was.
@@ -89,15 +101,15 @@ class Store(Database):
             artifacts.save(connection, run, kind, packed, part)
         return packed.digest
 
-    def find(self, run: RunKey, kind: ArtifactKind) -> Artifact | None:
-        """What was stored last; None if nothing was.
+    def find(self, run: RunKey, kind: ArtifactKind, *, part: int | None = None) -> Artifact | None:
+        """What was stored last, by itself or as a part; None if nothing was.
 
         Raises:
             ArtifactMissing: If it is not what was stored.
         """
         with self.reading() as connection:
-            packed = artifacts.find(connection, run, kind)
-        return None if packed is None else artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}")
+            packed = artifacts.find(connection, run, kind, part)
+        return None if packed is None else artifacts.unpack(packed, _named(kind, run))
 
     def find_all(self, run: RunKey, kind: ArtifactKind) -> list[Any]:
         """The data that was stored last: by itself, and then by parts, in their order.
@@ -107,7 +119,7 @@ class Store(Database):
         """
         with self.reading() as connection:
             found = artifacts.find_all(connection, run, kind)
-        return [artifacts.unpack(packed, f"The {kind} of run {run.run_id!r}").data for packed in found]
+        return [artifacts.unpack(packed, _named(kind, run)).data for packed in found]
 
     def load(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None = None) -> Artifact:
         """What a task has stored for the ones after it.
@@ -123,23 +135,43 @@ class Store(Database):
         """
         found = self.find(run, kind)
         if found is None:
-            if self.settings(run) is not None:
-                where = f"Clear task {made_by!r} and all after it."
-            elif digest:
-                # The digest says that the task did store it somewhere.
-                where = (
-                    f"Task {made_by!r} has stored it, so the workers do not share the store: set {SETTING} to a "
-                    "database that all of them reach, such as postgresql+psycopg2://user:password@host/database."
-                )
-            else:
-                where = f"Run task {made_by!r} first, or set {SETTING} to a database that all workers reach."
-            raise ArtifactMissing(f"The {kind} of run {run.run_id!r} is not in the store {self}. {where}")
+            raise self._missing(run, kind, made_by=made_by, digest=digest)
         if digest and found.digest != digest:
-            raise ArtifactMissing(
-                f"The {kind} of run {run.run_id!r} is not the one that task {made_by!r} has handed over. Clear that "
-                "task and all after it."
-            )
+            raise _another(run, kind, made_by=made_by)
         return found
+
+    def save_plan(self, run: RunKey, plan: Plan) -> str:
+        """Stores a plan in place of the one that there was.
+
+        Returns:
+            Its digest.
+        """
+        packed = plans.pack(plan)
+        with self.writing() as connection:
+            plans.put(connection, run, packed)
+        return plan.digest
+
+    def find_plan(self, run: RunKey) -> Plan | None:
+        """The plan that was stored last; None if there is none. Who looks at a few of its changes reads only those.
+
+        Raises:
+            ArtifactMissing: If it is not what was stored, also later, when more of it is looked at.
+        """
+        head = self.find(run, ArtifactKind.PLAN)
+        if head is None:
+            return None
+        return plans.unpack(
+            head, lambda kind, number: self.find(run, kind, part=number), _named(ArtifactKind.PLAN, run)
+        )
+
+    def load_plan(self, run: RunKey, *, made_by: str, digest: str | None = None) -> Plan:
+        """The plan that a task has stored for the ones after it. Arguments and errors as for `load`."""
+        plan = self.find_plan(run)
+        if plan is None:
+            raise self._missing(run, ArtifactKind.PLAN, made_by=made_by, digest=digest)
+        if digest and plan.digest != digest:
+            raise _another(run, ArtifactKind.PLAN, made_by=made_by)
+        return plan
 
     def last_source(self, run: RunKey, settings: SyncSettings) -> Source | None:
         """What the last run of the same DAG has read of Okta; None if that cannot be used with these settings."""
@@ -201,3 +233,32 @@ class Store(Database):
                 retention.forget(connection, keep)
         except StoreError as error:
             log.warning("What is too old was not deleted from the store: %s", error)
+
+    def _missing(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None) -> ArtifactMissing:
+        if self.settings(run) is not None:
+            where = f"Clear task {made_by!r} and all after it."
+        elif digest:
+            # The digest says that the task did store it somewhere.
+            where = (
+                f"Task {made_by!r} has stored it, so the workers do not share the store: set {SETTING} to a "
+                "database that all of them reach, such as postgresql+psycopg2://user:password@host/database."
+            )
+        else:
+            where = f"Run task {made_by!r} first, or set {SETTING} to a database that all workers reach."
+        return ArtifactMissing(f"{_named(kind, run)} is not in the store {self}. {where}")
+
+
+def _named(kind: ArtifactKind, run: RunKey) -> str:
+    return f"The {kind} of run {run.run_id!r}"
+
+
+def _another(run: RunKey, kind: ArtifactKind, *, made_by: str) -> ArtifactMissing:
+    return ArtifactMissing(
+        f"{_named(kind, run)} is not the one that task {made_by!r} has handed over. Clear that task and all after it."
+    )
+
+
+def _of_plan(connection: Connection, run: RunKey, plan: Plan) -> int | None:
+    """The id of the last attempt of a run, if it is about to write this plan, or has."""
+    row = runs.latest(connection, run)
+    return int(row.id) if row is not None and row.plan_digest == plan.digest else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple, Self
 
 from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKind, Plan
@@ -56,7 +57,7 @@ class Chunk(NamedTuple):
         groups = _groups(plan)
         return range(groups + self.start, groups + self.end)
 
-    def of(self, plan: Plan) -> tuple[Change, ...]:
+    def of(self, plan: Plan) -> Sequence[Change]:
         """Its changes.
 
         Raises:
@@ -86,10 +87,9 @@ def chunks(plan: Plan, size: int, most: int) -> list[Chunk]:
 
 def first_removal(plan: Plan) -> int:
     """The place among all changes of the plan from which on access is taken away; its end if none is."""
-    places = (place for place, change in enumerate(plan.changes) if change.kind in REMOVALS)
-    return next(places, len(plan.changes))
+    return bisect_left(plan.changes, True, key=lambda change: change.kind in REMOVALS)
 
 
 def _groups(plan: Plan) -> int:
     """How many changes are about groups. They come first."""
-    return plan.count(ChangeKind.CREATE_GROUP)
+    return sum(1 for _ in takewhile(lambda change: change.kind is ChangeKind.CREATE_GROUP, plan.changes))

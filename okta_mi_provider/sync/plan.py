@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from okta_mi_provider.sync.errors import PlanRefused, PlanUnusual
 from okta_mi_provider.sync.memory import Link
@@ -113,11 +114,27 @@ class Finding:
         return {"class": self.cls, "kind": self.kind, "user": self.user, "message": self.message}
 
 
+#: How many rows of a long part of a plan have one digest, so that who reads a few can check them.
+PIECE = 1_000
+
+_Row_co = TypeVar("_Row_co", covariant=True)
+
+
+class Digested(Sequence[_Row_co]):
+    """A long part of a plan that knows its digest without being looked through."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """As `Plan.digests` has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that one sync would write, sorted, and the state it was made from in numbers.
 
     Attributes:
+        changes: One that comes from a store reads them only as far as somebody looks.
         target_group: Its id is "" if the group does not exist.
         default_group: Set if created users shall be put into it as well.
         source_users: Members that Okta lists, whatever their status.
@@ -135,15 +152,15 @@ class Plan:
     host: str
     target_group: TargetGroup
     default_group: TargetGroup | None
-    changes: tuple[Change, ...]
-    findings: tuple[Finding, ...]
+    changes: Sequence[Change]
+    findings: Sequence[Finding]
     source_users: int
     users_in_scope: int
     unchanged: int
     skipped: int
     conflicts: int
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
-    matched: tuple[Link, ...] = ()
+    matched: Sequence[Link] = ()
     unusual: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
 
@@ -154,11 +171,24 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """sha256 of the canonical JSON, in hex: the same plan has the same one, whether or not drift was looked for."""
-        plain = self.to_json()
-        plain["findings"] = [each for each in plain["findings"] if each["kind"] not in _OF_DRIFT]
-        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """sha256 in hex: the same plan has the same one, whether or not drift was looked for.
+
+        It is that of its canonical JSON, in which each of the long parts has its own digest in its place: that of the
+        digests of its pieces. So who has read the digest of a plan and one piece knows that it belongs to it.
+        """
+        return _digest({**self._head(), **self.digests})
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digests of its long parts, in hex; that of the findings is of those that no drift adds."""
+        kept = self.findings
+        if not isinstance(kept, Digested):
+            kept = [each for each in kept if each.kind not in _OF_DRIFT]
+        return {
+            "changes": _digest_of(self.changes, _plain),
+            "findings": _digest_of(kept, _plain),
+            "matched": _digest_of(self.matched, _parts),
+        }
 
     def count(self, kind: ChangeKind) -> int:
         """How many changes there are of a kind."""
@@ -207,33 +237,38 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON types; `from_json` takes it back."""
-        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            **self._head(),
+            "changes": list(map(_plain, self.changes)),
+            "findings": list(map(_plain, self.findings)),
+            "matched": list(map(_parts, self.matched)),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """A plan as `to_json` gave it. Each of the long parts (see `ROWS`) may be there as what it is already."""
+        long = {name: _values(data[name], make) for name, make in ROWS.items()}
+        return cls(
+            **{
+                **data,
+                **long,
+                "source_groups": tuple(SourceGroup(**each) for each in data["source_groups"]),
+                "target_group": TargetGroup(**data["target_group"]),
+                "default_group": data["default_group"] and TargetGroup(**data["default_group"]),
+                "unusual": tuple(data["unusual"]),
+                "refusals": tuple(data["refusals"]),
+            }
+        )
+
+    def _head(self) -> dict[str, Any]:
+        """Everything but the long parts, as plain JSON types."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ROWS}
         return {
             **plain,
             "source_groups": [{"id": group.id, "name": group.name} for group in self.source_groups],
             "target_group": asdict(self.target_group),
             "default_group": self.default_group and asdict(self.default_group),
-            "changes": [_plain(change) for change in self.changes],
-            "findings": [_plain(finding) for finding in self.findings],
-            "matched": [[link.source_id, link.user_id, link.username] for link in self.matched],
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        """A plan as `to_json` gave it."""
-        return cls(
-            **{
-                **data,
-                "source_groups": tuple(SourceGroup(**each) for each in data["source_groups"]),
-                "target_group": TargetGroup(**data["target_group"]),
-                "default_group": data["default_group"] and TargetGroup(**data["default_group"]),
-                "changes": tuple(_change(each) for each in data["changes"]),
-                "findings": tuple(Finding(**{**each, "cls": FindingClass(each["cls"])}) for each in data["findings"]),
-                "matched": tuple(Link(*each) for each in data["matched"]),
-                "unusual": tuple(data["unusual"]),
-                "refusals": tuple(data["refusals"]),
-            }
-        )
 
 
 def _plain(value: Change | Finding | TargetUser) -> dict[str, Any]:
@@ -250,3 +285,38 @@ def _change(data: Mapping[str, Any]) -> Change:
         before=data["before"] and TargetUser(**data["before"]),
         after=data["after"] and TargetUser(**data["after"]),
     )
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    return Finding(**{**data, "cls": FindingClass(data["cls"])})
+
+
+def _link(data: Sequence[str]) -> Link:
+    return Link(*data)
+
+
+def _parts(link: Link) -> list[str]:
+    return [link.source_id, link.user_id, link.username]
+
+
+#: The long parts of a plan: how each of their rows is made from plain JSON types.
+ROWS: Mapping[str, Callable[[Any], Any]] = {"changes": _change, "findings": _finding, "matched": _link}
+
+
+def _values(rows: Sequence[Any], make: Callable[[Any], Any]) -> Sequence[Any]:
+    return rows if isinstance(rows, Digested) else tuple(map(make, rows))
+
+
+def _digest_of(rows: Sequence[Any], plain: Callable[[Any], Any]) -> str:
+    if isinstance(rows, Digested):
+        return rows.digest
+    return digest_of([_digest(list(map(plain, rows[at : at + PIECE]))) for at in range(0, len(rows), PIECE)])
+
+
+def digest_of(pieces: Sequence[str]) -> str:
+    """The digest of a long part of a plan, from those of its pieces: sha256 of their canonical JSON."""
+    return _digest(list(pieces))
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -134,7 +134,7 @@ class Report:
         return State.FAILED if trouble else State.DONE
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> Sequence[Change]:
         """All changes of the plan, in its order."""
         return self.plan.changes if self.plan else ()
 

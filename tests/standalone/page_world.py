@@ -98,7 +98,7 @@ def _run(sync: Sync, group: str, run_id: str, by: str = "alice", **values: objec
     result = sync.run(group, key=key, by=by, **{"prune": "managed", **values})
     sync.store.save(key, ArtifactKind.REPORT, result.report.to_json())
     if result.report.plan:
-        sync.store.save(key, ArtifactKind.PLAN, result.report.plan.to_json())
+        sync.store.save_plan(key, result.report.plan)
     return result
 
 

@@ -67,8 +67,10 @@ def test_without_its_report_their_number_is_told(sync: Sync) -> None:
 def test_a_dry_run_is_shown_from_what_was_stored(sync: Sync, kind: ArtifactKind) -> None:
     result = sync.run(key=KEY, dry_run=True)
     assert result.report.plan
-    data = result.report.plan.to_json() if kind is ArtifactKind.PLAN else result.report.to_json()
-    sync.store.save(KEY, kind, data)
+    if kind is ArtifactKind.PLAN:
+        sync.store.save_plan(KEY, result.report.plan)
+    else:
+        sync.store.save(KEY, kind, result.report.to_json())
     lookup = Lookup(sync.store, [KEY.dag_id])
 
     whole = plan_of(sync.store, lookup, newest(sync), Wanted())
@@ -85,7 +87,7 @@ def test_a_plan_is_shown_while_it_waits_for_a_person(sync: Sync) -> None:
     plan = sync.run(key=RunKey("other", "1")).report.plan
     assert plan
     sync.store.begin(KEY, Beginning(SyncSettings(), "alice"))
-    sync.store.save(KEY, ArtifactKind.PLAN, plan.to_json())
+    sync.store.save_plan(KEY, plan)
     run = next(run for key, run in syncs_of(sync).latest().items() if key.dag_id == KEY.dag_id)
 
     assert run.state is None

@@ -827,8 +827,8 @@ class TestTries:
             ana.key: Outcome(ana, Status.DONE, target_id="8", joined=True),
             bob.key: Outcome(bob, Status.FAILED, "busy", passing=True),
         }
-        assert sync.store.outcomes(RUN, plan, plan.digest) == found
-        assert sync.store.outcomes(RUN, plan, "0" * 64) == {}
+        assert sync.store.outcomes(RUN, plan) == found
+        assert sync.store.outcomes(RUN, replace(plan, host="another")) == {}
         last.close(Report.of_plan(plan, found.values(), dry_run=False))
         (run,) = History(sync.store).runs()
         assert (run.state, run.target_group.id, run.triggered_by) == (State.FAILED, "7", "eve")
