@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_tab
-from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce, owe
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.job import Job, triggered_by
@@ -58,7 +57,7 @@ class SyncByAttributeOperator(SyncOperator):
         begun_at = datetime.now(UTC)
         keep = retention()
         target = self.metric_insights(read_only=settings.only_looks)
-        okta = self.okta(sharers=sharers(self.pool))
+        okta = self.okta()
         sides = Sides(okta, target, ensuring(target), target.max_concurrency)
         if job.is_backfill:
             log.info("%s", BACKFILL.message)

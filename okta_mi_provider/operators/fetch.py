@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from okta_mi_provider import idle_token
-from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.base import SyncOperator
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.links import Links
@@ -49,7 +48,7 @@ class FetchOperator(SyncOperator):
         self.links = Links()
         log_settings(settings)
         self.link(job)
-        okta = self.okta(sharers=sharers(self.pool))
+        okta = self.okta()
         self._warn_of_idle_token(okta)
         known = self._known_members(job, okta, settings)
         target = self.metric_insights(read_only=True)

@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_page
 from okta_mi_provider.assets import alias_of
-from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import ending_for_airflow
 from okta_mi_provider.operators.job import triggered_by
@@ -123,7 +122,7 @@ class ProvisionOperator(ServersOperator):
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
-            okta = self.okta(sharers=sharers(self.pool))
+            okta = self.okta()
             target = self.metric_insights(read_only=settings.only_looks)
             sides = Sides(okta, target, ensuring(target), target.max_concurrency)
             log_settings(settings)

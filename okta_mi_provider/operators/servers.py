@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseOperator
 
 from okta_mi_provider import metrics, write_pools
+from okta_mi_provider.okta_pool import sharers
 from okta_mi_provider.operators.links import LINKS, Links
 from okta_mi_provider.operators.logs import log_requests
 from okta_mi_provider.sync.pauses import Pauses
@@ -55,19 +56,17 @@ class ServersOperator(BaseOperator):
         """Lets the requests in flight end, begins no more writes, and ends every wait."""
         self.pauses.stop()
 
-    def okta(self, *, sharers: int = 1) -> OktaClient:
-        """A client that only reads.
-
-        Args:
-            sharers: How many clients like this one may read the org at the same time.
+    def okta(self) -> OktaClient:
+        """A client that only reads. In a pool of tasks that read Okta it leaves the others their part.
 
         Raises:
             ConfigurationError: If the connection cannot work.
+            OktaPoolError: If the configured pool cannot be used.
         """
         from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
 
         return OktaHook(self.okta_conn_id).client(
-            read_only=True, sharers=sharers, pauses=self.pauses, traffic=self.traffic
+            read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
         )
 
     def metric_insights(self, *, read_only: bool) -> MetricInsightsClient:

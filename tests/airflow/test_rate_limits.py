@@ -226,7 +226,7 @@ def test_a_provision_operator_in_the_pool_divides_it_too(world: World, pool: str
     from okta_mi_provider.operators.provision import ProvisionOperator
 
     tasks = [ProvisionOperator(task_id=name, group="Sales", pool=name) for name in (pool, "default_pool")]
-    shares = [task._clients(read_only=True)[0].http.share for task in tasks]  # type: ignore[attr-defined]
+    shares = [task.okta().http.share for task in tasks]  # type: ignore[attr-defined]
     assert [(share.kept_percent, share.sharers) for share in shares] == [(50, 3), (50, 1)]
 
 

@@ -150,7 +150,7 @@ def test_a_provision_operator_in_the_pool_takes_its_part_too(
         ProvisionOperator(task_id="one", group="Sales", pool="mi_prod", pool_slots=2),
         ProvisionOperator(task_id="two", group="Sales"),
     ]
-    assert [task._clients(read_only=True)[1].max_concurrency for task in tasks] == [2, 8]
+    assert [task.metric_insights(read_only=True).max_concurrency for task in tasks] == [2, 8]
 
 
 def test_airflow_makes_the_pools_when_it_starts(pools: Callable[..., None]) -> None:

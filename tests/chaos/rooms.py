@@ -102,7 +102,8 @@ def run_single(job: Job) -> dict[str, Any]:
         target_group=job.settings.get("target_group"),
         **settings,
     )
-    task._clients = lambda *, read_only: (okta(job), metric_insights(job, read_only=read_only))
+    task.okta = lambda: okta(job)
+    task.metric_insights = lambda *, read_only: metric_insights(job, read_only=read_only)
     instance = _Instance("single", _Run("run-1"))
     result: dict[str, Any] = {"reports": [], "texts": [], "errors": [], "counts": None}
     with _noting_plans_of_single(job):
