@@ -75,14 +75,17 @@ def unpack(head: Artifact, piece: Callable[[ArtifactKind, int], Artifact | None]
         def read(number: int) -> tuple[Any, ...]:
             found = piece(_KINDS[name], number)
             if found is None or found.digest != long["pieces"][number]:
-                raise ArtifactMissing(f"{what} has changed while it was read. Try again.")
+                raise ArtifactMissing(
+                    f"{what} was made anew while it was read. Clear the task that makes it and all after it."
+                )
             return tuple(map(ROWS[name], found.data))
 
         return StoredRows(long["rows"], long["digest"], read)
 
     try:
         data = dict(head.data)
-        return Plan.from_json({**data, **{name: rows(name, long) for name, long in data.pop(_LONG).items()}})
+        long = data.pop(_LONG)
+        return Plan.from_json({**data, **{name: rows(name, long[name]) for name in _KINDS}})
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactMissing(
             f"{what} was stored by another version of okta-mi-provider. Clear its first task and all after it, or "
