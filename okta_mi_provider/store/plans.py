@@ -27,23 +27,26 @@ _LONG = "long"
 
 
 class PackedPlan(NamedTuple):
-    """A plan as it is stored: its head, and all pieces with what they are and their numbers."""
+    """A plan as it is stored: its digest, its head, and all pieces with what they are and their numbers."""
 
+    digest: str
     head: Packed
     pieces: list[tuple[ArtifactKind, int, Packed]]
 
 
 def pack(plan: Plan) -> PackedPlan:
     """Makes a plan ready to be stored. Its head names the pieces by their digests."""
-    head, digests = plan.to_json(), plan.digests
-    pieces: list[tuple[ArtifactKind, int, Packed]] = []
-    long = {}
+    head, pieces = plan.to_json(), []
+    long: dict[str, dict[str, Any]] = {}
     for name, kind in _KINDS.items():
         rows = head.pop(name)
         packed = [artifacts.pack(rows[start : start + PIECE]) for start in range(0, len(rows), PIECE)]
         pieces += [(kind, number, each) for number, each in enumerate(packed)]
-        long[name] = {"rows": len(rows), "digest": digests[name], "pieces": [each.digest for each in packed]}
-    return PackedPlan(artifacts.pack({**head, _LONG: long}), pieces)
+        digests = [each.digest for each in packed]
+        long[name] = {"rows": len(rows), "pieces": digests, "digest": digest_of(digests)}
+    long["findings"]["digest"] = plan.findings_digest
+    digest = plan.digest_from(changes=long["changes"]["digest"], matched=long["matched"]["digest"])
+    return PackedPlan(digest, artifacts.pack({**head, _LONG: long}), pieces)
 
 
 def put(connection: Connection, run: RunKey, packed: PackedPlan) -> None:
@@ -88,7 +91,7 @@ def unpack(head: Artifact, piece: Callable[[ArtifactKind, int], Artifact | None]
         return Plan.from_json({**data, **{name: rows(name, long[name]) for name in _KINDS}})
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactMissing(
-            f"{what} was stored by another version of okta-mi-provider. Clear its first task and all after it, or "
+            f"{what} was written by another version of okta-mi-provider. Clear its first task and all after it, or "
             "trigger a new run."
         ) from error
 

@@ -149,7 +149,7 @@ class Store(Database):
         packed = plans.pack(plan)
         with self.writing() as connection:
             plans.put(connection, run, packed)
-        return plan.digest
+        return packed.digest
 
     def find_plan(self, run: RunKey) -> Plan | None:
         """The plan that was stored last; None if there is none. Who looks at a few of its changes reads only those.

@@ -126,7 +126,7 @@ class Digested(Sequence[_Row_co]):
     @property
     @abstractmethod
     def digest(self) -> str:
-        """As `Plan.digests` has it."""
+        """See `digest_of`; of findings `Plan.findings_digest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +176,20 @@ class Plan:
         It is that of its canonical JSON, in which each of the long parts has its own digest in its place: that of the
         digests of its pieces. So who has read the digest of a plan and one piece knows that it belongs to it.
         """
-        return _digest({**self._head(), **self.digests})
+        return self.digest_from(changes=_digest_of(self.changes, _plain), matched=_digest_of(self.matched, _parts))
+
+    def digest_from(self, *, changes: str, matched: str) -> str:
+        """The same, where the digests of these long parts are known; see `digest_of`."""
+        long = {"changes": changes, "findings": self.findings_digest, "matched": matched}
+        return _digest({**self._head(), **long})
 
     @property
-    def digests(self) -> dict[str, str]:
-        """The digests of its long parts, in hex; that of the findings is of those that no drift adds."""
+    def findings_digest(self) -> str:
+        """The digest of its findings, without those that only a look for drift makes."""
         kept = self.findings
         if not isinstance(kept, Digested):
             kept = [each for each in kept if each.kind not in _OF_DRIFT]
-        return {
-            "changes": _digest_of(self.changes, _plain),
-            "findings": _digest_of(kept, _plain),
-            "matched": _digest_of(self.matched, _parts),
-        }
+        return _digest_of(kept, _plain)
 
     def count(self, kind: ChangeKind) -> int:
         """How many changes there are of a kind."""

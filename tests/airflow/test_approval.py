@@ -79,7 +79,7 @@ def stored_report(store: Store, run: Ended) -> dict[str, Any]:
 
 
 def plan_digest(store: Store, run: Ended) -> str:
-    return store.load(run.key, ArtifactKind.PLAN, made_by="diff").digest
+    return store.load_plan(run.key, made_by="diff").digest
 
 
 def test_an_approved_plan_is_written(leavers: World, ask: Ask, store: Store) -> None:

@@ -122,8 +122,11 @@ def test_what_another_version_has_stored_is_told_to_be_read_again(
     dag = dags(SALES).dags[DAG_ID]
     context = {"ti": Instance("run1"), "params": dag.params.dump(), "dag_run": SimpleNamespace(run_type="manual")}
     dag.get_task("fetch").execute(context)
-    for task_id, kind in (("diff", ArtifactKind.SNAPSHOT), ("create_groups", ArtifactKind.PLAN)):
+    for task_id, kind, which in (
+        ("diff", ArtifactKind.SNAPSHOT, "task 'fetch'"),
+        ("create_groups", ArtifactKind.PLAN, "its first task"),
+    ):
         store.save(RunKey(DAG_ID, "run1"), kind, {"of": "an older version"})
 
-        with failing("written by another version of okta-mi-provider. Clear task 'fetch' and all after it"):
+        with failing(f"written by another version of okta-mi-provider. Clear {which} and all after it"):
             dag.get_task(task_id).execute(context)

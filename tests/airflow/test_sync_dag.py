@@ -74,7 +74,7 @@ def test_tasks_return_digests_and_counts_and_nobody_s_name(world: World, sync: S
 
     run = sync()
 
-    plan = store.load(run.key, ArtifactKind.PLAN, made_by="diff")
+    plan = store.load_plan(run.key, made_by="diff")
     snapshot = store.load(run.key, ArtifactKind.SNAPSHOT, made_by="fetch")
     assert run.returned["fetch"] == {"snapshot": snapshot.digest, "source_users": 2, "target_users": 9}
     assert run.returned["diff"]["plan"] == plan.digest

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -114,7 +115,8 @@ def test_a_plan_that_diff_has_not_handed_over_is_not_written(
 ) -> None:
     world.okta.group("Sales", "ana")
     run = sync()
-    store.save(run.key, ArtifactKind.PLAN, {"another": "plan"})
+    plan = store.load_plan(run.key, made_by="diff")
+    store.save_plan(run.key, replace(plan, host="https://another.example.org"))
 
     with failing("not the one that task 'diff' has handed over"):
         execute("upsert_users", run)

@@ -28,7 +28,6 @@ from okta_mi_provider.operators.report import ReportOperator
 from okta_mi_provider.operators.upsert_users import UpsertUsersOperator
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from okta_mi_provider.sync.plan import Plan
 from tests.chaos.client import metric_insights, note_plan, okta, said_by, selectors, shown
 from tests.chaos.job import Job
 
@@ -201,10 +200,9 @@ class _Dag:
     def _note_plan(self, run: _Run) -> None:
         """Notes the stored plan, before a task that writes begins."""
         store = Store(self._store)
-        found = store.find(RunKey(self._dag_id, run.run_id), ArtifactKind.PLAN)
+        if plan := store.find_plan(RunKey(self._dag_id, run.run_id)):
+            note_plan(self._job.plans, plan)
         store.close()
-        if found:
-            note_plan(self._job.plans, Plan.from_json(found.data))
 
     def _tell(self, run: _Run) -> None:
         store = Store(self._store)

@@ -12,8 +12,7 @@ import requests
 
 from demo.airflow_api import AirflowApi, ApiError
 from demo.processes import wait_until
-from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.store import RunKey, Store
 from tests.machines.scene import BIG, TASK_SLOTS, Scene, Size, dag_id
 from tests.machines.traffic import creates, most_at_once
 
@@ -203,11 +202,10 @@ class Runs:
         if not self._parts:
             store = Store(self.site.store_url)
             try:
-                found = store.find(self.key(BIG), ArtifactKind.PLAN)
+                plan = store.find_plan(self.key(BIG))
+                assert plan is not None, "upsert_users runs, so there is a plan"
+                users = [change.user for change in plan.changes if change.user is not None]
             finally:
                 store.close()
-            assert found is not None, "upsert_users runs, so there is a plan"
-            changes = [each for each in found.data["changes"] if each["kind"] != ChangeKind.CREATE_GROUP]
-            users = [each["after"]["username"] for each in changes]
             self._parts = [users[at : at + self.size.chunk] for at in range(0, len(users), self.size.chunk)]
         return self._parts[number]
