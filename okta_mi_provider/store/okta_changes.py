@@ -50,8 +50,10 @@ def last_read(connection: Connection, key: RunKey) -> Read | None:
 def changed(connection: Connection, org: str, since: datetime) -> Changed | None:
     """What the org has said in the last minute, if it goes back far enough."""
     columns = CHANGED_GROUPS.c
-    young = columns.at > datetime.now(UTC) - _FRESH
-    query = select(CHANGED_GROUPS).where(columns.org == org, columns.since <= since, young)
+    now = datetime.now(UTC)
+    # The clock of who has noted it may be ahead: for hours nobody would hear of a change.
+    young = columns.at > now - _FRESH, columns.at < now + _FRESH
+    query = select(CHANGED_GROUPS).where(columns.org == org, columns.since <= since, *young)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None

@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, Store, okta_changes, snapshots
+from okta_mi_provider.store.schema import CHANGED_GROUPS
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import Source, SourceGroup, Stamp
 from tests.unit.worlds import okta_user, snapshot
@@ -59,4 +61,14 @@ def test_what_an_org_has_said_is_good_for_a_minute(store: Store, monkeypatch: py
     assert store.changed_groups(READ.org, said.since - timedelta(seconds=1)) is None
     assert store.changed_groups("https://other.okta.com", said.since) is None
     monkeypatch.setattr(okta_changes, "_FRESH", timedelta(0))
+    assert store.changed_groups(READ.org, said.since) is None
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=3)])
+def test_what_a_machine_has_noted_whose_clock_is_ahead_is_not_new_until_then(store: Store, ahead: timedelta) -> None:
+    said = Changed(NOON - timedelta(days=1), NOON, {})
+    store.save_changed_groups(READ.org, said)
+    with store.writing() as connection:
+        connection.execute(update(CHANGED_GROUPS).values(at=datetime.now(UTC) + ahead))
+
     assert store.changed_groups(READ.org, said.since) is None
