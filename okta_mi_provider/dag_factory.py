@@ -146,7 +146,7 @@ def _rooms(
             task_id=CREATE_GROUPS,
             chunk_size=entry.chunk_size,
             outlets=[alias_of(entry.dag_id)],
-            **{**common, **({"pool": write_pool.name} if write_pool else {})},
+            **{**common, **(_slots(write_pool) if write_pool else {})},
         ),
         UpsertUsersOperator.partial(
             task_id=UPSERT_USERS,
@@ -163,6 +163,15 @@ def _bounds(write_pool: write_pools.WritePool | None) -> dict[str, Any]:
     if write_pool is None:
         # Each has in flight what the connection allows, so one goes after the other.
         return {"max_active_tis_per_dagrun": 1}
+    return _slots(write_pool)
+
+
+def _slots(write_pool: write_pools.WritePool) -> dict[str, Any]:
+    """What a task in the pool takes of it.
+
+    So does `create_groups`, which writes one thing at a time: with a single slot it would have less than one write of a
+    connection that allows fewer than the pool has slots.
+    """
     return {"pool": write_pool.name, "pool_slots": write_pool.task_slots}
 
 

@@ -238,7 +238,7 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Airflow pools that bound the writes in flight on Metric Insights over all "
                         "workers and DAGs: a JSON object with the pool of each connection of type metric_insights. A "
                         "slot is a write in flight; slots are at most max_concurrency of the connection, and each "
-                        "task that writes users takes task_slots of them (without it: all). The pools are made when "
+                        "task that writes takes task_slots of them (without it: all). The pools are made when "
                         "the scheduler starts. Empty: none, and of one run a single task writes at a time.",
                         "version_added": "0.1.0",
                         "type": "string",

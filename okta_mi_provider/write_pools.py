@@ -31,7 +31,7 @@ class WritePool(NamedTuple):
 
     Attributes:
         slots: Most writes in flight, of all tasks in the pool together.
-        task_slots: Slots that each task takes which writes users.
+        task_slots: Slots that each task takes which writes.
     """
 
     name: str

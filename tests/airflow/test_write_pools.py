@@ -15,7 +15,7 @@ from okta_mi_provider import write_pools
 from okta_mi_provider.plugins.pools import make_pools
 from okta_mi_provider.write_pools import WritePool, WritePoolError
 from tests.airflow.conftest import DAG_ID, SALES, Instance, runnable
-from tests.integration.world import World
+from tests.integration.world import World, logins
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -85,7 +85,7 @@ def test_all_that_writes_runs_in_the_pool_of_its_connection(pools: Callable[...,
     assert of(DAG_ID) == {
         "fetch": ("mine", 1),
         "diff": ("mine", 1),
-        "create_groups": ("mi_prod", 1),
+        "create_groups": ("mi_prod", 4),
         "upsert_users": ("mi_prod", 4),
         "report": ("mine", 1),
     }
@@ -118,11 +118,11 @@ def test_a_task_in_the_pool_takes_its_part_of_max_concurrency(
 
     assert {task_id: in_flight(task_id) for task_id in ("fetch", "create_groups", "upsert_users")} == {
         "fetch": 8,
-        "create_groups": 1,
+        "create_groups": 4,
         "upsert_users": 4,
     }
     connection("metric_insights_default", extra={"max_concurrency": 2})
-    assert in_flight("upsert_users") == 1
+    assert (in_flight("create_groups"), in_flight("upsert_users")) == (1, 1)
 
 
 def test_a_pool_that_does_not_go_with_the_connection_is_an_error_before_anything_is_written(
@@ -137,6 +137,18 @@ def test_a_pool_that_does_not_go_with_the_connection_is_an_error_before_anything
 
     assert run.tasks["create_groups"] == "failed"
     assert world.mi.writes() == []
+
+
+def test_a_connection_that_allows_fewer_than_the_pool_has_slots_writes_all_the_same(
+    world: World, pools: Callable[..., None], sync: Callable[..., Any], connection: Callable[..., None]
+) -> None:
+    pools(metric_insights_default={"pool": "mi_prod", "slots": 8, "task_slots": 4})
+    connection("metric_insights_default", extra={"max_concurrency": 4})
+    make_pools()
+    world.okta.group("Sales", "ana")
+
+    assert sync().state == "success"
+    assert world.mi.members("Sales") == logins("ana")
 
 
 def test_a_provision_operator_in_the_pool_takes_its_part_too(
