@@ -126,12 +126,12 @@ class Job:
         newer = self.store.newer_plan(self.run)
         if newer is None:
             return stored
-        if self.is_backfill:
-            log.info("Run %s is newer and writes what there is to write.", quoted(newer))
+        if self.is_backfill and newer.is_whole:
+            log.info("Run %s is newer and writes what there is to write.", quoted(newer.run_id))
             return StoredPlan(replace(stored.plan, changes=()), stored.digest, superseded=True)
         raise SyncError(
-            f"Run {quoted(newer)} has read Okta after this one, so the plan of this run is out of date and is not "
-            "written. Trigger a new run instead."
+            f"Run {quoted(newer.run_id)} has read Okta after this one, so the plan of this run is out of date and is "
+            "not written. Trigger a new run instead."
         )
 
     @property

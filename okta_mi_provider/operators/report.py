@@ -108,8 +108,10 @@ class ReportOperator(SyncOperator):
         )
         if not report.untried:
             return report
-        if job.is_backfill and (newer := job.store.newer_plan(job.run)):
-            superseded = Finding("superseded", f"Nothing was written: run {quoted(newer)} is newer, and writes.")
+        newer = job.store.newer_plan(job.run)
+        if job.is_backfill and newer and newer.is_whole:
+            what = "The rest was not" if report.outcomes else "Nothing was"
+            superseded = Finding("superseded", f"{what} written: run {quoted(newer.run_id)} is newer, and writes.")
             return replace(report, notices=(*notices, superseded))
         untried = plural(report.untried, "change")
         return replace(

@@ -124,6 +124,14 @@ def any_user_tried(connection: Connection, run: int) -> bool:
     return connection.scalar(select(CHANGES.c.id).where(CHANGES.c.run == run, *begun).limit(1)) is not None
 
 
+def settled(connection: Connection, run: int) -> set[int]:
+    """Places of the changes of a run that need not be tried again."""
+    query = select(CHANGES.c.position).where(
+        CHANGES.c.run == run, CHANGES.c.status.in_([each.value for each in SETTLED])
+    )
+    return set(connection.scalars(query))
+
+
 def groups_made(connection: Connection, run: int) -> set[str]:
     """MI ids of the groups that a run was to create, and that are there."""
     query = select(CHANGES.c.group_id).where(

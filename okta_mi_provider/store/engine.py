@@ -35,6 +35,8 @@ _WILL_NOT_PASS = (
     "does not exist",
     "already exists",
 )
+#: What PostgreSQL says while another server takes over, and this one is no more or not yet the one that is written.
+_STANDBY = "read-only transaction"
 #: Without a driver in the URL: the one that Airflow's PostgreSQL provider installs.
 _POSTGRESQL = "postgresql+psycopg2"
 
@@ -90,7 +92,12 @@ def speaking(engine: Engine, set_by: str) -> Iterator[None]:
     except IntegrityError:
         raise StoreUnavailable(f"Two tasks wrote the same to the store {where} at the same time.") from None
     except SQLAlchemyError as error:
-        raise StoreError(_cannot(where, _reason(error), set_by)) from None
+        reason = _reason(error)
+        if _STANDBY in reason:
+            raise StoreUnavailable(
+                f"The store {where} can only be read now: {reason}. It is set by {set_by}."
+            ) from None
+        raise StoreError(_cannot(where, reason, set_by)) from None
 
 
 def _parsed(url: str | URL, set_by: str) -> URL:

@@ -26,6 +26,18 @@ _LONGEST_ID = 250
 INTERRUPTED = "Interrupted: the process or its machine was stopped before the end."
 
 
+class NewerPlan(NamedTuple):
+    """A plan that was made after another one of the same DAG.
+
+    Attributes:
+        run_id: Airflow's id of its run.
+        is_whole: Whether it is about the whole group, so that nothing of the older one is left to write.
+    """
+
+    run_id: str
+    is_whole: bool
+
+
 class RunKey(NamedTuple):
     """Which run of which DAG. What is run again has the same key; the latest one counts."""
 
@@ -258,15 +270,17 @@ def last_complete(
     return None
 
 
-def newer_plan(connection: Connection, key: RunKey, plan_kind: str) -> str | None:
-    """Airflow's id of a run of the same DAG that began after this one and has stored a plan."""
+def newer_plan(connection: Connection, key: RunKey, plan_kind: str) -> NewerPlan | None:
+    """The plan to be written of a run of the same DAG that began after this one; one of a whole group goes first."""
     mine = select(RUNS.c.id).where(*_of(key)).order_by(RUNS.c.id.desc()).limit(1).scalar_subquery()
     plan = exists().where(
         ARTIFACTS.c.dag_id == RUNS.c.dag_id, ARTIFACTS.c.run_id == RUNS.c.run_id, ARTIFACTS.c.kind == plan_kind
     )
-    newest = select(RUNS.c.run_id).where(RUNS.c.dag_id == key.dag_id, RUNS.c.id > mine, plan)
-    found = connection.scalar(newest.order_by(RUNS.c.id.desc()).limit(1))
-    return None if found is None else str(found)
+    # Who only looks leaves what there is to write to others.
+    writes = RUNS.c.mode == "sync", RUNS.c.dry_run.is_(False)
+    newest = select(RUNS.c.run_id, RUNS.c.only_user).where(RUNS.c.dag_id == key.dag_id, RUNS.c.id > mine, *writes, plan)
+    found = connection.execute(newest.order_by(RUNS.c.only_user, RUNS.c.id.desc()).limit(1)).one_or_none()
+    return None if found is None else NewerPlan(str(found.run_id), not found.only_user)
 
 
 def _forget_what_wrote_nothing(connection: Connection, key: RunKey) -> None:

@@ -14,7 +14,7 @@ from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
 from okta_mi_provider.store.retention import Retention
-from okta_mi_provider.store.runs import Beginning, RunKey
+from okta_mi_provider.store.runs import Beginning, NewerPlan, RunKey
 from okta_mi_provider.store.told import Written
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import Source
@@ -58,8 +58,8 @@ class Store(Database):
             row = runs.latest(connection, run)
         return None if row is None else row.started_at
 
-    def newer_plan(self, run: RunKey) -> str | None:
-        """The id of a run of the same DAG that began after this one and came to a plan."""
+    def newer_plan(self, run: RunKey) -> NewerPlan | None:
+        """The plan to be written of a run of the same DAG that began after this one; None if there is none."""
         with self.reading() as connection:
             return runs.newer_plan(connection, run, ArtifactKind.PLAN.value)
 
@@ -77,6 +77,12 @@ class Store(Database):
         with self.reading() as connection:
             found = _of_plan(connection, run, plan)
             return found is not None and changes.any_user_tried(connection, found)
+
+    def settled(self, run: RunKey, plan: Plan) -> set[int]:
+        """Places of the changes of a plan that need not be tried again, in the last attempt of a run."""
+        with self.reading() as connection:
+            found = _of_plan(connection, run, plan)
+            return set() if found is None else changes.settled(connection, found)
 
     def groups_made(self, run: RunKey, plan: Plan) -> set[str]:
         """MI ids of the groups that a plan was to create, and that are there since."""

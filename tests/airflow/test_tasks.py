@@ -363,6 +363,36 @@ def test_a_run_of_a_backfill_leaves_the_writing_to_a_newer_one(
     assert {each["kind"] for each in found.data["findings"]} == {"backfill", "superseded"}
 
 
+@pytest.mark.parametrize("conf", [{"dry_run": True}, {"mode": "drift"}])
+def test_a_run_of_a_backfill_leaves_nothing_to_one_that_only_looks(
+    world: World, sync: Callable[..., Ended], execute: Execute, conf: dict[str, Any]
+) -> None:
+    world.okta.group("Sales", "ana")
+    for task_id in ("fetch", "diff"):
+        execute(task_id, "older", run_type="backfill")
+    sync(**conf)
+
+    for task_id in ("create_groups", "upsert_users"):
+        execute(task_id, "older", run_type="backfill")
+
+    assert world.mi.members("Sales") == logins("ana")
+
+
+def test_a_run_of_a_backfill_does_not_take_the_sync_of_one_user_for_that_of_all(
+    world: World, sync: Callable[..., Ended], execute: Execute, failing: Failing
+) -> None:
+    world.okta.group("Sales", "ana", "bo")
+    for task_id in ("fetch", "diff"):
+        execute(task_id, "older", run_type="backfill")
+    newer = sync(only_user="ana@acme.example")
+
+    with failing(re.escape(newer.run_id) + "' has read Okta after this one"):
+        execute("create_groups", "older", run_type="backfill")
+
+    with failing("3 changes of the plan not tried"):
+        execute("report", "older", run_type="backfill")
+
+
 @pytest.mark.parametrize("task_id", ["create_groups", "upsert_users"])
 def test_a_refused_plan_is_not_written_although_diff_was_marked_a_success(
     world: World, sync: Callable[..., Ended], execute: Execute, failing: Failing, task_id: str

@@ -27,6 +27,7 @@ from tests.servers import Postgres
 
 RUN = RunKey("okta_mi__Sales", "manual__1")
 LATER = RunKey("okta_mi__Sales", "manual__2")
+LATEST = RunKey("okta_mi__Sales", "manual__3")
 OTHER = RunKey("okta_mi__Other", "manual__1")
 
 
@@ -165,12 +166,38 @@ def test_a_plan_is_newer_by_the_order_in_which_runs_began(store: Store) -> None:
 
     store.save(LATER, ArtifactKind.PLAN, {})
 
-    assert store.newer_plan(RUN) == LATER.run_id
+    assert store.newer_plan(RUN) == (LATER.run_id, True)
     assert store.newer_plan(LATER) is None
     begin(store, RUN)
     assert store.newer_plan(RUN) is None
     store.save(RUN, ArtifactKind.PLAN, {})
-    assert store.newer_plan(LATER) == RUN.run_id
+    assert store.newer_plan(LATER) == (RUN.run_id, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (SyncSettings(dry_run=True), None),
+        (SyncSettings(mode="drift"), None),
+        (SyncSettings(only_user="ana"), (LATER.run_id, False)),
+        (SyncSettings(), (LATER.run_id, True)),
+    ],
+)
+def test_who_only_looks_has_no_newer_plan_and_who_syncs_one_user_leaves_the_others(
+    store: Store, settings: SyncSettings, found: tuple[str, bool] | None
+) -> None:
+    begin(store, RUN)
+    store.begin(LATER, Beginning(settings, "manual"))
+    store.save(LATER, ArtifactKind.PLAN, {})
+    assert store.newer_plan(RUN) == found
+
+
+def test_of_newer_plans_one_of_the_whole_group_goes_first(store: Store) -> None:
+    begin(store, RUN)
+    for run, settings in ((LATER, SyncSettings()), (LATEST, SyncSettings(only_user="ana"))):
+        store.begin(run, Beginning(settings, "manual"))
+        store.save(run, ArtifactKind.PLAN, {})
+    assert store.newer_plan(RUN) == (LATER.run_id, True)
 
 
 def test_ids_that_are_too_long_are_told_apart() -> None:
@@ -322,3 +349,19 @@ def test_several_processes_may_make_the_tables_and_write_at_once(store_url: str)
         assert found is not None
         assert found.data == {"number": number}
     store.close()
+
+
+def test_a_server_that_can_only_be_read_for_a_while_is_tried_again(postgres_server: Postgres) -> None:
+    """As one that another server has taken over from."""
+    store = Store(postgres_server.new_database())
+    with pytest.raises(StoreUnavailable, match="can only be read now: cannot execute") as caught:
+        _write_to_a_standby(store)
+    assert caught.value.passing
+    assert not caught.value.fatal
+    store.close()
+
+
+def _write_to_a_standby(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(update(ARTIFACTS).values(digest=""))
