@@ -6,7 +6,7 @@ one before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +15,11 @@ from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.operators.task_ids import FETCH
 from okta_mi_provider.sync.approval import APPROVED, raise_if_stale, raise_if_too_old
 from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
+from okta_mi_provider.sync.meanwhile import overtaken, renamed
+from okta_mi_provider.sync.plan import SHORT_DIGEST
+from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.sync.fetch import TargetReader
@@ -27,20 +31,23 @@ if TYPE_CHECKING:
 _YOUNG = timedelta(minutes=30)
 
 
-def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> None:
+def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> frozenset[int]:
     """Lets a plan be written, or finished, that is not too old, and that MI still makes.
 
-    MI is read again unless that can be spared: it was read a moment ago, or a user of this plan was written already,
-    for then it is no longer as the plan found it, and going on is right. Where a person was asked, only a look since
-    the answer counts.
+    MI is read again unless that can be spared, because it was read a moment ago. Where a person was asked, only a look
+    since the answer counts. Once a user of this plan was written, MI is no longer as the plan found it, and going on is
+    right; but not with users whom somebody else has changed since; see `meanwhile`.
 
     Args:
         job: Whose plan it is.
         stored: The plan.
         target: Makes whoever reads MI, if it has to be read.
 
+    Returns:
+        Places of the changes that must not be written.
+
     Raises:
-        SyncError: If Okta was read too long ago, or MI cannot be read.
+        SyncError: If Okta was read too long ago, MI cannot be read, or a group of the plan is another one now.
         PlanStale: If MI now makes another plan.
     """
     plan, approval = stored.plan, _approved(job)
@@ -49,38 +56,48 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     advice = "Trigger a new run." if approval else f"Trigger a new run, or clear task {FETCH!r} and all after it."
     raise_if_too_old(plan, read_at=begun_at, approval=approval, now=now, advice=advice)
     look = _Look(job, stored, approval)
-    if now - (look.at or begun_at) < _YOUNG and (look.at or not approval):
-        return
-    if job.store.any_user_tried(job.run, plan):
-        return
-    found = _plan_of_now(job, plan, target())
+    # Another machine may have noted the time: one whose clock is hours ahead has not looked in the future.
+    if abs(now - (look.at or begun_at)) < _YOUNG and (look.at or not approval):
+        return look.overtaken
+    client, is_begun = target(), job.store.any_user_tried(job.run, plan)
+    directory = fetch_directory(client, job.settings())
+    if is_begun:
+        return _overtaken(job, plan, directory, look, advice)
+    found = _plan_of_now(job, plan, client, directory)
     if found.digest != plan.digest and job.store.any_user_tried(job.run, plan):
         # Another try has looked as well, and written while this one was reading.
-        return
+        return _overtaken(job, plan, directory, look, advice)
     raise_if_stale(plan, found, approved=approval is not None, advice=advice)
     look.note()
+    return frozenset()
 
 
 class _Look:
-    """The note that MI was read again, and made the same plan. It goes with one plan, and one answer of a person."""
+    """The note that MI was read again, and made the same plan, or goes with what is left of it but for some changes.
+
+    It goes with one plan, and one answer of a person.
+
+    Attributes:
+        at: When it was read; None if it was not.
+        overtaken: Places of the changes that it does not go with.
+    """
 
     def __init__(self, job: Job, stored: StoredPlan, approval: Approval | None) -> None:
-        self._job = job
-        self._what = {"plan": stored.digest, "approved_at": approval.at if approval else None}
-
-    @property
-    def at(self) -> datetime | None:
-        """When it was read; None if it was not."""
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
-        found = self._job.store.find(self._job.run, ArtifactKind.CHECKED)
-        return found.at if found and found.data == self._what else None
+        self._job = job
+        self._what = {"plan": stored.digest, "approved_at": approval.at if approval else None}
+        found = job.store.find(job.run, ArtifactKind.CHECKED)
+        is_ours = found is not None and {**found.data, **self._what} == found.data
+        self.at = found.at if found and is_ours else None
+        self.overtaken = frozenset[int](found.data.get("overtaken", ()) if found and is_ours else ())
 
-    def note(self) -> None:
+    def note(self, overtaken: Collection[int] = ()) -> None:
         """Notes that it was read just now."""
         from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
 
-        self._job.store.save(self._job.run, ArtifactKind.CHECKED, self._what)
+        what = {**self._what, **({"overtaken": sorted(overtaken)} if overtaken else {})}
+        self._job.store.save(self._job.run, ArtifactKind.CHECKED, what)
 
 
 def _approved(job: Job) -> Approval | None:
@@ -88,10 +105,10 @@ def _approved(job: Job) -> Approval | None:
     return approval if approval and approval.answer == APPROVED else None
 
 
-def _plan_of_now(job: Job, plan: Plan, client: TargetReader) -> Plan:
+def _plan_of_now(job: Job, plan: Plan, client: TargetReader, directory: Target) -> Plan:
     """What Okta as it was read, and MI as it is now but for the group that this run has created, make."""
     settings, snapshot = job.settings(), job.snapshot()
-    target = with_members(fetch_directory(client, settings), client, snapshot.source, settings)
+    target = with_members(directory, client, snapshot.source, settings)
     made = job.store.groups_made(job.run, plan)
     return diff(replace(snapshot, target=_without(target, made)), settings)
 
@@ -104,3 +121,25 @@ def _without(target: Target, group_ids: set[str]) -> Target:
         groups=tuple(group for group in target.groups if group.id not in empty),
         members={group_id: users for group_id, users in target.members.items() if group_id not in empty},
     )
+
+
+def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> frozenset[int]:
+    """Places of the changes left about users whom somebody else has changed since. Once for all parts of the plan.
+
+    Raises:
+        SyncError: If a group of the plan has another name by now.
+    """
+    groups = {each.name: each.id for each in (plan.default_group, plan.target_group) if each}
+    for group_id in job.store.groups_made(job.run, plan):
+        groups[plan.target_group.name] = group_id
+    if found := renamed(groups, now):
+        name, group = found
+        raise SyncError(
+            f"What was MI group {quoted(name)} when plan {plan.digest[:SHORT_DIGEST]} was made is {quoted(group.name)} "
+            f"by now. What is left of the plan is not written. {advice}"
+        )
+    settled = job.store.settled(job.run, plan)
+    left = {place: change for place, change in enumerate(plan.changes) if place not in settled}
+    places = frozenset(overtaken(left, now))
+    look.note(places)
+    return places

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
@@ -85,8 +86,8 @@ class UpsertUsersOperator(SyncOperator):
             log_dry_run(stored.plan.changes[position] for position in positions)
             self.conclude(self._title(stored.plan), [("changes that would be written", len(positions))])
         elif not stored.superseded:
-            raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
-            counts = self._write(job, stored.plan, settings)
+            overtaken = raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
+            counts = self._write(job, stored.plan, settings, overtaken)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
     def _positions(self, plan: Plan) -> range:
@@ -103,7 +104,7 @@ class UpsertUsersOperator(SyncOperator):
                 f"The parts of the plan do not fit it: {error}. Clear task {FETCH!r} and all after it."
             ) from None
 
-    def _write(self, job: Job, plan: Plan, settings: SyncSettings) -> Counter[Status]:
+    def _write(self, job: Job, plan: Plan, settings: SyncSettings, overtaken: Collection[int]) -> Counter[Status]:
         positions = self._positions(plan)
         changes = plan.changes[positions.start : positions.stop]
         journal = job.journal(settings).resumed()
@@ -115,6 +116,11 @@ class UpsertUsersOperator(SyncOperator):
             # Whoever is tried again may be what makes it better.
             raise_if_too_many_failed(*journal.tally())
         todo = len(changes) - len(settled)
+        left_alone = [
+            change
+            for place, change in zip(positions, changes, strict=True)
+            if place in overtaken and change.key not in settled
+        ]
         client = self.metric_insights(read_only=False)
         group = _group(plan, journal, client)
         journal.found_group(group)
@@ -124,15 +130,16 @@ class UpsertUsersOperator(SyncOperator):
         passing = 0
         try:
             with journal, metrics.counting(job.run.dag_id) as count:
-                for outcome in upsert_users(
+                written = upsert_users(
                     replace(plan, changes=changes),
                     group,
                     ensuring(client),
                     client.max_concurrency,
-                    settled=settled,
+                    settled=settled | {each.key for each in left_alone},
                     journal=journal,
                     stopped=lambda: self.pauses.stopped,
-                ):
+                )
+                for outcome in chain(map(_left_alone, left_alone), written):
                     journal.note(outcome)
                     progress.add()
                     count.add(outcome)
@@ -199,6 +206,12 @@ class UpsertUsersOperator(SyncOperator):
             )
         log.info("%s before these are to be tried first. Looking again later.", plural(untried, "change"))
         raise AirflowRescheduleException(datetime.now(UTC) + _LOOK_AGAIN)  # type: ignore[no-untyped-call]
+
+
+def _left_alone(change: Change) -> Outcome:
+    """What becomes of a change about somebody whom others have changed since the plan was made."""
+    error = "Somebody has changed this user in MI since the plan was made, so it was not written. Trigger a new run."
+    return Outcome(change, Status.FAILED, error)
 
 
 def _settled(earlier: Mapping[str, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[str]:

@@ -32,7 +32,7 @@ class ArtifactKind(StrEnum):
     APPROVAL = "approval"
     """What a person has said of the plan."""
     CHECKED = "checked"
-    """That MI, read again, still made this plan."""
+    """That MI, read again, still made this plan, or still goes with what is left of it."""
     REPORT = "report"
     LINKS = "links"
     """Where the groups have their pages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -232,25 +232,102 @@ def test_what_another_try_writes_while_mi_is_read_again_makes_no_plan_stale(
 def test_of_several_chunks_the_first_one_looks_and_the_others_go_on(
     world: World, dags: Callable[[str], Any], store: Store, failing: Failing
 ) -> None:
-    from okta_mi_provider.sync.chunks import Chunk
-
     world.okta.group("Sales", "ana", "bo")
     world.mi.add_group("Sales")
     run = _planned(dags(SALES), world, store)
     run.wait(2)
 
-    def write(chunk: Chunk) -> Any:
-        task: Any = run.dag.get_task("upsert_users").unmap({"chunk": chunk.to_json()})
-        instance = Instance(KEY.run_id, run.returned, map_index=chunk.start)
-        return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})
-
     world.mi.add_user("bo")
     with failing("MI has changed since plan"):
-        write(Chunk(1, 2, 2))
+        _chunk(run, 1, 2)
     world.mi.delete_user("bo")
-    assert write(Chunk(0, 1, 2))["done"] == 1
-    assert write(Chunk(1, 2, 2))["done"] == 1, "what the first one has written makes nothing stale"
+    assert _chunk(run, 0, 2)["done"] == 1
+    assert _chunk(run, 1, 2)["done"] == 1, "what the first one has written makes nothing stale"
     assert world.mi.members("Sales") == logins("ana", "bo")
+
+
+@pytest.fixture
+def half_written(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+    """A run of two chunks, the first of which was written 20 hours ago: Ana has got another name, and Bo shall."""
+    world.okta.group("Sales", "ana", "bo")
+    world.mi.add_group("Sales")
+    for name in ("ana", "bo"):
+        world.mi.add_user(name, "Sales", last_name="Old")
+    run = _planned(dags(SALES), world, store)
+    run("create_groups")
+    assert _chunk(run, 0, 2)["done"] == 1
+    run.wait(20)
+    world.mi.forget_requests()
+    return run
+
+
+def _chunk(run: Run, number: int, of: int) -> Any:
+    """Writes the change at a place."""
+    chunk = {"start": number, "end": number + 1, "total": of}
+    task: Any = run.dag.get_task("upsert_users").unmap({"chunk": chunk})
+    instance = Instance(KEY.run_id, run.returned, map_index=number)
+    return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})
+
+
+@pytest.mark.parametrize(("field", "value"), [("enabled", "N"), ("type", "power"), ("first_name", "Bob")])
+def test_hours_later_the_rest_leaves_alone_whom_somebody_has_changed_by_hand(
+    world: World, half_written: Run, store: Store, field: str, value: str
+) -> None:
+    """An update sends all that was read: it would enable again whom somebody has locked out."""
+    world.mi.add_user("bo", **{"last_name": "Old", field: value})
+    world.mi.forget_requests()
+
+    assert _chunk(half_written, 1, 2)["failed"] == 1
+
+    assert world.mi.writes() == []
+    assert world.mi.user("bo")[field] == value
+    found = store.outcomes(KEY, store.load_plan(KEY, made_by="diff"))
+    assert [(each.status, each.passing) for each in found.values()] == [("done", False), ("failed", False)]
+    assert "Somebody has changed this user in MI since the plan was made" in str([*found.values()][1].error)
+    assert lists_of_users(world) == 1
+    assert _chunk(half_written, 1, 2)["failed"] == 1
+    assert lists_of_users(world) == 1, "what one look has found is good for half an hour"
+
+
+def test_hours_later_the_rest_is_written_of_whom_nobody_has_changed(world: World, half_written: Run) -> None:
+    world.mi.add_user("cy", enabled="N")
+
+    assert _chunk(half_written, 1, 2)["done"] == 1
+
+    assert world.mi.user("bo")["last_name"] == "Doe"
+    assert lists_of_users(world) == 1
+    world.mi.forget_requests()
+    assert _chunk(half_written, 1, 2) == {"plan": half_written.returned["diff"]["plan"]}
+    assert lists_of_users(world) == 0, "one look is good for half an hour"
+
+
+def test_hours_later_nobody_is_let_into_a_group_that_has_got_another_name(
+    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+) -> None:
+    """Whoever has renamed it may want it for others; and a restored server gives its id to another one."""
+    world.okta.group("Sales", "ana", "bo")
+    for name in ("ana", "bo"):
+        world.mi.add_user(name)
+    run = _planned(dags(SALES), world, store)
+    run("create_groups")
+    assert _chunk(run, 0, 2)["done"] == 1
+    run.wait(20)
+    groups = world.mi.system.state.groups
+    groups.update({key: replace(each, name="Board") for key, each in groups.items() if each.name == "Sales"})
+    world.mi.forget_requests()
+
+    with failing("What was MI group 'Sales' when plan .* was made is 'Board' by now.*Trigger a new run, or clear"):
+        _chunk(run, 1, 2)
+
+    assert world.mi.writes() == []
+
+
+def test_a_clock_that_is_hours_behind_makes_no_plan_fresh(world: World, silent: Run, failing: Failing) -> None:
+    silent.wait(-5)
+    somebody_works_in_mi(world)
+
+    with failing("MI has changed since plan"):
+        silent("create_groups")
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -1,0 +1,57 @@
+"""What has become of MI since a plan was made that is half written: its rest may be about others by now. Pure.
+
+A write names users and groups by their ids, which a server that was restored gives to somebody else. And an update
+sends all that was read of a user: it would enable whom somebody has disabled by hand since, and give back what rights
+somebody has taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.people import people
+from okta_mi_provider.sync.plan import Change, ChangeKind
+
+#: Changes that send all that was read of a user.
+_WHOLE = frozenset({ChangeKind.UPDATE_USER, ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER})
+
+
+def overtaken(changes: Mapping[int, Change], now: Target) -> Iterator[int]:
+    """Places of changes about users who are neither as the plan has found them nor as it makes them.
+
+    Whoever is not there any more is none of them: MI says so when it is asked to write.
+
+    Args:
+        changes: What is left of a plan, by its places.
+        now: MI, read again.
+    """
+    everybody = people(now)
+    user_of, fold = everybody.by_id(), everybody.fold
+    for place, change in changes.items():
+        user = user_of(change.after.id) if change.after and change.after.id else None
+        if user is None or change.after is None:
+            continue
+        known = (change.before, change.after) if change.kind in _WHOLE else ()
+        is_known = any(_comparable(user) == _comparable(each) for each in known if each) or not known
+        if not is_known or fold(user.username) != fold(change.after.username):
+            yield place
+
+
+def renamed(groups: Mapping[str, str], now: Target) -> tuple[str, TargetGroup] | None:
+    """A group of a plan whose id is that of a group with another name by now, and that group; None if there is none.
+
+    Args:
+        groups: Ids of the groups that the plan is about, by their names.
+        now: MI, read again.
+    """
+    names = {group_id: name for name, group_id in groups.items() if group_id}
+    return next(
+        ((names[group.id], group) for group in now.groups if names.get(group.id, group.name) != group.name), None
+    )
+
+
+def _comparable(user: TargetUser) -> TargetUser:
+    """A server may spell addresses in another way; usernames are compared as it compares them."""
+    return replace(user, username="", email=user.email.casefold())
