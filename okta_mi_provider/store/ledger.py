@@ -88,8 +88,9 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
         host: The MI server.
         group_id: The MI group.
         members: MI ids of everybody in it.
-        before: What has been noted lately, by a run that ended later or has not ended, is left alone: it may be newer
-            than the members are.
+        before: What has been noted since, or lately by a run that ended later or has not ended, is left alone: it may
+            be newer than the members are. A run that the next one has taken for interrupted counts as ended, and may go
+            on; and clocks differ.
     """
     ids = connection.scalars(
         select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.host == host, MEMBERSHIPS.c.group_id == group_id)
@@ -98,7 +99,8 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
     running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at > before))
     for start in range(0, len(gone), _MOST_IDS):
         these = _of(host, group_id, gone[start : start + _MOST_IDS])
-        is_older = or_(MEMBERSHIPS.c.at < before - _READ_WITHIN, MEMBERSHIPS.c.run.not_in(running))
+        noted_before = MEMBERSHIPS.c.at < before
+        is_older = or_(MEMBERSHIPS.c.at < before - _READ_WITHIN, noted_before & MEMBERSHIPS.c.run.not_in(running))
         connection.execute(delete(MEMBERSHIPS).where(*these, is_older))
 
 

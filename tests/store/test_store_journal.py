@@ -15,14 +15,16 @@ from okta_mi_provider.store import Beginning, History, RunKey, Store, StoreError
 from okta_mi_provider.store.runs import INTERRUPTED
 from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS, RUNS
 from okta_mi_provider.store.settle import NOT_DONE
+from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.diff import diff
-from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.fetch import GroupSelector, fetch_directory, fetch_source, with_members
 from okta_mi_provider.sync.memory import LastSync, Memory
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report, State
 from okta_mi_provider.sync.run import Sides, provision
+from okta_mi_provider.sync.snapshot import Snapshot
 from tests.store.fakes import HOST, ORG, Mortal, Sync
 from tests.unit.worlds import DEFAULT_GROUP, okta_user, snapshot
 
@@ -294,6 +296,29 @@ class TestLedger:
         sync.okta.leave("Sales", "bob")
 
         sync.run(prune="managed")
+
+        assert set(ledger(sync)) == {"ana", "bob"}
+
+    def test_what_a_run_makes_that_is_taken_for_interrupted_is_newer_than_what_the_next_has_read(
+        self, sync: Sync
+    ) -> None:
+        """As two runs of a backfill, or a try that goes on although its run was begun anew."""
+        group = sync.mi.add_group("Sales")
+        chosen = SyncSettings(auto_create="all", prune="managed")
+        older, newer = (
+            sync.journal(RunKey("dag", run_id), Beginning(chosen, "backfill", ORG, HOST)) for run_id in ("1", "2")
+        )
+        source = fetch_source(sync.okta, [GroupSelector("Sales")], chosen)
+        read = with_members(fetch_directory(sync.mi, chosen), sync.mi, source, chosen)
+        plan = diff(Snapshot(source, read, older.recall(source, read, group)), chosen)
+        older.planned(plan)
+        newer.start()
+        read = with_members(fetch_directory(sync.mi, chosen), sync.mi, source, chosen)
+        with older:
+            for outcome in upsert_users(plan, group, sync.mi, 1, journal=older):
+                older.note(outcome)
+
+        newer.recall(source, read, group)
 
         assert set(ledger(sync)) == {"ana", "bob"}
 
