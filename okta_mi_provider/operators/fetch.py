@@ -95,13 +95,16 @@ class FetchOperator(SyncOperator):
         log.info("Okta says that nobody has joined or left: the members are those of the last reading.")
         return replace(source, checked_at=changed.asked_at)
 
-    @staticmethod
-    def _changed(job: Job, okta: OktaClient, since: datetime) -> Changed:
-        """One request of one sync tells it for those of all groups that run at the same time."""
-        said = job.store.changed_groups(okta.org, since)
+    def _changed(self, job: Job, okta: OktaClient, since: datetime) -> Changed:
+        """One request of one sync tells it for those of all groups that run at the same time.
+
+        But of the same connection only: Okta leaves out what its credentials may not see, and those of others may.
+        """
+        asker = f"{okta.org}#{self.okta_conn_id}"
+        said = job.store.changed_groups(asker, since)
         if said is None:
             said = okta.changed_groups(since)
-            job.store.save_changed_groups(okta.org, said)
+            job.store.save_changed_groups(asker, said)
         return said
 
     def _warn_of_idle_token(self, okta: OktaClient) -> None:

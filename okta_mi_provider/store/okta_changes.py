@@ -47,13 +47,13 @@ def last_read(connection: Connection, key: RunKey) -> Read | None:
     return None if row is None else Read(row.run_id, row.settings, Packed(row.digest, row.body, row.created_at))
 
 
-def changed(connection: Connection, org: str, since: datetime) -> Changed | None:
-    """What the org has said in the last minute, if it goes back far enough."""
+def changed(connection: Connection, asker: str, since: datetime) -> Changed | None:
+    """What an org has said to somebody in the last minute, if it goes back far enough."""
     columns = CHANGED_GROUPS.c
     now = datetime.now(UTC)
     # The clock of who has noted it may be ahead: for hours nobody would hear of a change.
     young = columns.at > now - _FRESH, columns.at < now + _FRESH
-    query = select(CHANGED_GROUPS).where(columns.org == org, columns.since <= since, *young)
+    query = select(CHANGED_GROUPS).where(columns.org == asker, columns.since <= since, *young)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
@@ -62,14 +62,14 @@ def changed(connection: Connection, org: str, since: datetime) -> Changed | None
     )
 
 
-def put(connection: Connection, org: str, said: Changed) -> None:
-    """Notes what the org has just said."""
+def put(connection: Connection, asker: str, said: Changed) -> None:
+    """Notes what an org has just said to somebody."""
     stamps = {
         group_id: [stamp.members.isoformat(), stamp.group.isoformat()] if stamp else None
         for group_id, stamp in said.stamps.items()
     }
     now = datetime.now(UTC)
-    row = {"org": org, "since": said.since, "asked_at": said.asked_at, "stamps": stamps, "at": now}
+    row = {"org": asker, "since": said.since, "asked_at": said.asked_at, "stamps": stamps, "at": now}
     upsert(connection, CHANGED_GROUPS, [row])
 
 

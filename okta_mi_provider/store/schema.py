@@ -202,11 +202,12 @@ UNFINISHED = Table(
     Index("okta_mi_unfinished_by_time", "at"),
 )
 
-#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute.
+#: What an org has said last of the groups that have changed: one answer is for all syncs of the next minute with the
+#: same credentials.
 CHANGED_GROUPS = Table(
     "okta_mi_changed_groups",
     METADATA,
-    Column("org", SafeText, primary_key=True, doc="The Okta org."),
+    Column("org", SafeText, primary_key=True, doc="The Okta org, `#`, and the connection with which it was asked."),
     Column("since", Moment, nullable=False, doc="Groups that have changed later, by Okta's clock, are in it."),
     Column("asked_at", Moment, nullable=False, doc="When Okta said so, by its clock."),
     Column(

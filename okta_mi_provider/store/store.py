@@ -191,15 +191,20 @@ class Store(Database):
             # Damaged, or of another version: it is read again.
             return None
 
-    def changed_groups(self, org: str, since: datetime) -> Changed | None:
-        """What an org of Okta has just said of the groups that have changed; None if nobody has just asked."""
-        with self.reading() as connection:
-            return okta_changes.changed(connection, org, since)
+    def changed_groups(self, asker: str, since: datetime) -> Changed | None:
+        """What an org of Okta has just said of the groups that have changed; None if nobody has just asked.
 
-    def save_changed_groups(self, org: str, said: Changed) -> None:
-        """Notes what an org has just said, for the syncs of its other groups."""
+        Args:
+            asker: Which org, and with which credentials it was asked: they may not see all groups.
+            since: How far back it has to go.
+        """
+        with self.reading() as connection:
+            return okta_changes.changed(connection, asker, since)
+
+    def save_changed_groups(self, asker: str, said: Changed) -> None:
+        """Notes what an org has just said, for the syncs of its other groups. Arguments as for `changed_groups`."""
         with self.writing() as connection:
-            okta_changes.put(connection, org, said)
+            okta_changes.put(connection, asker, said)
 
     def announce(self, run: RunKey, *, part: int | None = None, shared: bool = False) -> Written | None:
         """What was written that other DAGs have not been told of, and notes that they are told; see `told.announce`."""

@@ -256,7 +256,8 @@ class _Run:
     def _is_old(self, directory: Target | SyncError) -> bool:
         """Whether MI may be another one by now. Who writes nothing does no harm, and a dry run knows what no MI has."""
         read_at = directory.read_at if isinstance(directory, Target) and not self.settings.only_looks else None
-        return read_at is not None and datetime.now(UTC) - read_at > _YOUNG
+        # A clock that was put back makes nothing younger.
+        return read_at is not None and abs(datetime.now(UTC) - read_at) > _YOUNG
 
     def _directory(self) -> Target | SyncError:
         try:

@@ -37,8 +37,9 @@ def trim(snapshot: Snapshot, settings: SyncSettings) -> Snapshot:
 
 def _needed(snapshot: Snapshot, settings: SyncSettings, members: frozenset[str]) -> Iterator[TargetUser]:
     # Also where capitals count: who is kept without need does no harm.
-    names = {user.username.casefold() for user in snapshot.source.users}
-    emails = {user.email.casefold() for user in snapshot.source.users}
+    names = {user.username.casefold() for user in snapshot.source.users if user.username}
+    # Nobody is found by a blank address, and many users of MI may have one.
+    emails = {user.email.casefold() for user in snapshot.source.users if user.email}
     ids = members | set(snapshot.memory.links.values())
     if settings.only_user:
         ids |= {user.id for user in Only(settings.only_user, snapshot).accounts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -126,3 +127,19 @@ def test_one_request_tells_it_for_all_groups(
         for dag in bag.dags.values():
             assert run_dag(dag).state == "success"
     assert asked(world) == ["groups"]
+
+
+def test_other_credentials_of_the_org_may_see_other_groups_and_ask_for_themselves(
+    world: World, dags: Callable[[str], Any], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Okta answers who may see some groups with these only: the others would seem unchanged."""
+    monkeypatch.setattr(okta_changes, "_FRESH", timedelta(minutes=5))
+    monkeypatch.setenv("AIRFLOW_CONN_OKTA_OTHER", os.environ["AIRFLOW_CONN_OKTA_DEFAULT"])
+    world.okta.group("Sales", "ana")
+    world.okta.group("Support", "bo")
+    bag = dags(TWO.replace("{name: Support}", "{name: Support, okta_conn_id: okta_other}"))
+    for _ in range(2):
+        asked(world)
+        for dag in bag.dags.values():
+            assert run_dag(dag).state == "success"
+    assert asked(world) == ["groups", "groups"]

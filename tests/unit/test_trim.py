@@ -72,6 +72,11 @@ def test_users_that_have_nothing_to_do_with_the_group_are_left_out() -> None:
     assert [change.user for change in plan.changes if change.kind is ChangeKind.REMOVE_MEMBER] == ["leaver"]
 
 
+def test_whoever_lacks_an_address_in_okta_keeps_nobody_without_one() -> None:
+    world = snapshot([okta_user("ana", email="")], [mi_user("ana"), mi_user("robot", email="")])
+    assert [user.username for user in trim(world, settings()).target.users] == ["ana"]
+
+
 def test_limits_count_all_members_of_the_group_also_those_whom_mi_does_not_list() -> None:
     staying, leaving = [f"user{number}" for number in range(10)], ["x", "y", "z"]
     ids = {f"id-{name}" for name in (*staying, *leaving)}
