@@ -22,7 +22,9 @@ class PlanRow:
     """One change.
 
     Attributes:
-        who: Names the user in an address: Okta id, else MI id, else username.
+        who: Names the user in an address: Okta id, else username, else MI id. Servers of MI count their users, so the
+            same number is somebody else on another one.
+        ids: Of the user, in Okta and in MI, as far as they are known.
         fields: Old and new value of each attribute that differs.
         at: When its status was noted; None if it was not.
     """
@@ -32,6 +34,7 @@ class PlanRow:
     user: str | None
     group: str
     who: str | None = None
+    ids: frozenset[str | None] = frozenset()
     fields: Mapping[str, Pair] = field(default_factory=dict)
     error: str | None = None
     at: datetime | None = None
@@ -65,7 +68,7 @@ def row_of(change: ChangeRecord) -> PlanRow:
         status=change.status,
         user=change.username,
         group=change.group.name,
-        who=change.source_id or change.user_id or change.username,
+        who=change.source_id or change.username or change.user_id,
         fields={each: (old.get(each), value) for each, value in new.items()},
         error=change.error,
         at=change.at,
@@ -158,7 +161,8 @@ def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
                 status=Status.PLANNED,
                 user=change.user,
                 group=change.group,
-                who=change.source_id or (change.after.id if change.after else None) or change.user,
+                who=change.source_id or change.user,
+                ids=frozenset({change.source_id, change.after.id if change.after else None}),
                 fields={name: (old, new) for name, (old, new) in change.fields.items()},
             )
             for change in plan.changes
@@ -184,4 +188,4 @@ def _is_wanted(row: PlanRow, wanted: Wanted) -> bool:
         return False
     text = wanted.text.strip()
     values = [row.user, row.group, *(value for pair in row.fields.values() for value in pair)]
-    return not text or text == row.who or any(text.casefold() in (value or "").casefold() for value in values)
+    return not text or text in row.ids or any(text.casefold() in (value or "").casefold() for value in values)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Select, and_, case, func, or_, select, type_coerce
 
+from okta_mi_provider.store.columns import storable
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import CHANGES_OF_RUNS, ChangeRecord, change_records
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, MEMBERSHIPS, RUNS
@@ -188,9 +189,11 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(CHANGES.c.kind == wanted.kind.value)
     if wanted.status is not None:
         conditions.append(CHANGES.c.status == wanted.status.value)
-    if text := wanted.text.strip():
+    # As the store has it.
+    if text := storable(wanted.text.strip()):
         columns = [CHANGES.c.group_name, *(_attribute(side, name) for side in _SIDES for name in USER_FIELDS)]
-        parts = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
+        # The database makes both sides small, by the same rules.
+        parts = [column.icontains(text, autoescape=True) for column in columns]
         parts.append(CHANGES.c.username_folded.contains(text.casefold(), autoescape=True))
         conditions.append(or_(*parts, CHANGES.c.source_id == text, CHANGES.c.user_id == text))
     return conditions

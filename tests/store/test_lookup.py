@@ -205,3 +205,24 @@ def test_of_a_sync_without_a_task_for_it_the_report_is_kept_too(store: Store) ->
     assert found is not None
     assert found.data == result.report.to_json()
     assert {each["class"] for each in found.data["findings"]} == {"conflict"}
+
+
+@pytest.mark.parametrize("text", ["Érika", "érika", "MÜLLER", "müll", "İstanbul", "Ödland", "ÖDLAND"])
+def test_a_value_is_found_as_it_is_shown_whatever_its_language(store: Store, text: str) -> None:
+    """SQLite makes ASCII small and leaves the rest: who looked for what the page shows did not find it."""
+    sync = Sync(store)
+    sync.okta.join("Ödland", "ana", first_name="Érika", last_name="MÜLLER", email="ana@İstanbul.example")
+    sync.run("Ödland", key=SALES)
+
+    assert "ana" in {each.username for each in lookup(sync).of_run(1, Wanted(text))}
+
+
+def test_what_no_database_takes_is_looked_for_as_it_is_stored(store: Store) -> None:
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana", last_name="a\0b")
+    sync.okta.join("Sales", "bo", last_name="a\udcffb")
+    sync.okta.join("Sales", "cy")
+    sync.run(key=SALES)
+
+    assert {each.username for each in lookup(sync).of_run(1, Wanted("A\0B"))} == {"ana"}
+    assert {each.username for each in lookup(sync).of_run(1, Wanted("\udcff"))} == {"bo"}
