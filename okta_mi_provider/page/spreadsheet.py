@@ -10,6 +10,7 @@ from datetime import datetime
 from okta_mi_provider.page import words
 from okta_mi_provider.page.figures import Figures, figures_of
 from okta_mi_provider.page.findings import Conflict
+from okta_mi_provider.page.overview import Line
 from okta_mi_provider.page.plan import PlanRow
 from okta_mi_provider.store import ChangeRecord, RunRecord
 from okta_mi_provider.sync.render import spreadsheet_cell
@@ -31,6 +32,14 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[st
     yield _line(columns)
     for row in rows:
         yield _line(row)
+
+
+def line_cells(line: Line) -> Sequence[Cell]:
+    """The latest run of a sync, for the columns `RUNS`; of one that has not run yet what is known."""
+    if line.run:
+        return run_cells(line.run)
+    known = {"dag_id": line.key.dag_id, "source": line.title, "state": line.state}
+    return [known.get(column) for column in RUNS]
 
 
 def run_cells(run: RunRecord) -> Sequence[Cell]:
