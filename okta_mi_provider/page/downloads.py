@@ -72,7 +72,7 @@ def _lines(lines: Sequence[Line], q: str, state: str) -> Response:
 
 def _file(name: str, columns: Sequence[str], rows: Iterable[Sequence[spreadsheet.Cell]]) -> Response:
     return StreamingResponse(
-        spreadsheet.lines(columns, rows),
+        spreadsheet.pieces(columns, rows),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
