@@ -73,8 +73,12 @@ class Lookup:
     def of_run(
         self, run: int, wanted: Wanted | None = None, *, offset: int = 0, limit: int | None = None
     ) -> list[ChangeRecord]:
-        """Changes of one run: what takes access away first, then what gives rights, then the rest."""
-        query = CHANGES_OF_RUNS.where(*self._of_run(run, wanted)).order_by(_DANGER, CHANGES.c.position)
+        """Changes of one run: what takes access away first, then what gives rights, then the rest.
+
+        Of what is as dangerous those of administrators come first, as in the question of an approval.
+        """
+        order = _DANGER, case((_OF_ADMINISTRATOR, 0), else_=1), CHANGES.c.position
+        query = CHANGES_OF_RUNS.where(*self._of_run(run, wanted)).order_by(*order)
         return self._changes(query.offset(offset).limit(limit))
 
     def count_of_run(self, run: int, wanted: Wanted | None = None) -> int:
@@ -156,18 +160,18 @@ class Lookup:
             return connection.scalar(query) or 0
 
 
-def danger_of(kind: ChangeKind, old_type: str | None, new_type: str | None, *, new_address: bool) -> int:
+def danger_of(kind: ChangeKind, old_type: str | None, *, of_administrator: bool, new_address: bool) -> int:
     """What a person should look at first has the least; the same order as in the question of an approval.
 
     Args:
         kind: Of the change.
         old_type: Type of the user, if that changes and was another one before.
-        new_type: Type of the user, if that changes or the user is new.
+        of_administrator: Whether the user is an administrator, or is to be one.
         new_address: Whether the e-mail address changes.
     """
     if kind in REMOVALS:
         return 0
-    if new_type == ADMINISTRATOR or old_type is not None:
+    if of_administrator or old_type is not None:
         return 1
     if kind is ChangeKind.CREATE_USER:
         return 2
@@ -205,10 +209,12 @@ def _attribute(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
 
 
 _SIDES = (CHANGES.c.old, CHANGES.c.new)
+#: What an older version has noted says so only of whom the change makes one.
+_OF_ADMINISTRATOR = or_(CHANGES.c.administrator.is_(True), _attribute(CHANGES.c.new, "type") == ADMINISTRATOR)
 #: `danger_of` in SQL.
 _DANGER = case(
     (CHANGES.c.kind.in_(sorted(kind.value for kind in REMOVALS)), 0),
-    (or_(_attribute(CHANGES.c.new, "type") == ADMINISTRATOR, _attribute(CHANGES.c.old, "type").is_not(None)), 1),
+    (or_(_OF_ADMINISTRATOR, _attribute(CHANGES.c.old, "type").is_not(None)), 1),
     (CHANGES.c.kind == ChangeKind.CREATE_USER.value, 2),
     (and_(CHANGES.c.kind == ChangeKind.UPDATE_USER.value, _attribute(CHANGES.c.new, "email").is_not(None)), 3),
     else_=4,

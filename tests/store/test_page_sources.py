@@ -14,6 +14,7 @@ from okta_mi_provider.store.lookup import Lookup, Wanted
 from okta_mi_provider.store.schema import ARTIFACTS
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
@@ -175,3 +176,18 @@ def test_what_was_only_looked_at_is_found_by_either_id(sync: Sync) -> None:
     for wanted in (bob.id, "00u-bob"):
         found = plan_of(sync.store, lookup, newest(sync), Wanted(wanted))
         assert {row.user for row in found.rows} == {"bob"}, wanted
+
+
+def test_administrators_come_first_before_and_after_a_plan_is_written(sync: Sync) -> None:
+    sync.okta.join("Sales", "root")
+    sync.mi.add_user("root", type=ADMINISTRATOR)
+    dry = sync.run(key=KEY, dry_run=True)
+    assert dry.report.plan
+    sync.store.save_plan(KEY, dry.report.plan)
+    lookup = Lookup(sync.store, [KEY.dag_id])
+    looked_at = plan_of(sync.store, lookup, newest(sync), Wanted()).rows
+    sync.run(key=KEY._replace(run_id="2"))
+    written = plan_of(sync.store, lookup, newest(sync), Wanted()).rows
+
+    assert [(row.user, row.danger) for row in written] == [(row.user, row.danger) for row in looked_at]
+    assert (written[0].user, written[0].danger, written[0].of_administrator) == ("root", 1, True)
