@@ -20,7 +20,7 @@ _SHOWN = ("run", "started_at", "group", "mode", "state", *_COUNTED, "triggered_b
 _EVERYTHING = (
     "run", "started_at", "ended_at", "dag_id", "run_id", "mode", "dry_run", "state", "complete", "source", "group",
     "group_id", *_COUNTED, "source_users", "users_in_scope", "plan_digest", "triggered_by", "approved_by",
-    "approved_at", "error", "org", "host",
+    "approved_at", "error", "org", "host", "undoes",
 )  # fmt: skip
 
 
@@ -40,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
             nothing = f"No such run is in the store {store}."
     except SyncError as error:
         return complain("runs", str(error))
-    text = render([_row(each) for each in found], args.format, shown=_SHOWN, everything=_EVERYTHING, nothing=nothing)
+    rows = [_row(each) for each in found]
+    if args.format == "table":
+        rows = [{**row, "mode": f"undo of {row['undoes']}"} if row["undoes"] else row for row in rows]
+    text = render(rows, args.format, shown=_SHOWN, everything=_EVERYTHING, nothing=nothing)
     if not found and args.format != "table":
         tell("runs", f"{nothing}\n", on_stderr=True)
     return tell("runs", text)

@@ -79,7 +79,7 @@ def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
             return Report.of_plan(plan, dry_run=not args.yes, mode="undo"), hint
         if not args.yes:
             return Report.of_plan(plan, dry_run=True, mode="undo"), _SHOWN
-        return _write(plan, client, store, pauses), _AGAIN
+        return _write(plan, record.id, client, store, pauses), _AGAIN
 
 
 def _run_to_undo(history: History, number: int, store: str) -> RunRecord:
@@ -147,9 +147,16 @@ def _done(change: ChangeRecord) -> Done:
     )
 
 
-def _write(plan: Plan, client: MetricInsightsClient, store: Store, pauses: Pauses) -> Report:
+def _write(plan: Plan, undoes: int, client: MetricInsightsClient, store: Store, pauses: Pauses) -> Report:
     beginning = Beginning(
-        SyncSettings(), os_user(), plan.org, client.host, plan.source_groups, plan.target_group.name, mode="undo"
+        SyncSettings(),
+        os_user(),
+        plan.org,
+        client.host,
+        plan.source_groups,
+        plan.target_group.name,
+        mode="undo",
+        undoes=undoes,
     )
     key = RunKey.of_command(plan.target_group.name)
     with StoreJournal(store, key, beginning) as journal, stop_on_signal(pauses):

@@ -98,6 +98,8 @@ def run(
         request,
         "run.html",
         run=record,
+        undo=desk.syncs.taken_back([record.id]).get(record.id),
+        undone=desk.syncs.run(record.undoes) if record.undoes else None,
         figures=figures_of(record),
         sync=SyncKey.of(record.dag_id, record.target_group.name),
         dag=_dag_of(desk, record.dag_id),
@@ -196,12 +198,14 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
     found = matching(lines, q, states_of(state))
     shown = Page(number, _SYNCS, len(found))
     now = datetime.now(UTC)
+    of_page = found[shown.offset : shown.offset + shown.size]
     return page(
         request,
         "overview.html",
         q=q,
         state=state,
-        lines=[with_chart(each, desk.syncs) for each in found[shown.offset : shown.offset + shown.size]],
+        lines=[with_chart(each, desk.syncs) for each in of_page],
+        taken_back=desk.syncs.taken_back([each.run.id for each in of_page if each.run]),
         shown=shown,
         total=len(lines),
         tally={key: sum(each.state == key for each in lines) for key in words.STATES},
@@ -218,6 +222,7 @@ def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: in
         raise NotThere
     shown = Page(number, _RUNS, desk.syncs.count(key, state=wanted))
     points = desk.syncs.points(key, CHARTED)
+    runs = desk.syncs.runs(key, state=wanted, offset=shown.offset, limit=shown.size)
     return page(
         request,
         "group.html",
@@ -226,10 +231,8 @@ def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: in
         state=state,
         charts=group_charts(points),
         charted=len(points),
-        runs=[
-            (each, figures_of(each))
-            for each in desk.syncs.runs(key, state=wanted, offset=shown.offset, limit=shown.size)
-        ],
+        runs=[(each, figures_of(each)) for each in runs],
+        taken_back=desk.syncs.taken_back([each.id for each in runs]),
         shown=shown,
     )
 

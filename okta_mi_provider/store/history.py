@@ -48,6 +48,7 @@ class RunRecord:
         complete: Whether it was a whole and real sync after which everything was as it should be.
         counts: As in the JSON report; None while it runs.
         ended_at: None while it runs. Of a run that was killed: when that was noticed.
+        undoes: Id of the run that it takes back; None of one that does not, or of which nobody has noted it.
     """
 
     id: int
@@ -74,6 +75,7 @@ class RunRecord:
     error: str | None
     started_at: datetime
     ended_at: datetime | None
+    undoes: int | None = None
 
     @property
     def found_differences(self) -> bool:

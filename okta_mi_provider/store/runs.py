@@ -83,6 +83,7 @@ class Beginning:
         mode: "undo", or None for what the settings say.
         shared: Whether other syncs may have the same `dag_id`: other commands, other groups of a mapped task.
         started_at: When it began.
+        undoes: Id of the run that it takes back.
     """
 
     settings: SyncSettings
@@ -94,6 +95,7 @@ class Beginning:
     mode: str | None = None
     shared: bool = False
     started_at: datetime | None = None
+    undoes: int | None = None
 
 
 def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
@@ -126,6 +128,7 @@ def begin(connection: Connection, key: RunKey, beginning: Beginning) -> int:
             triggered_by=beginning.triggered_by,
             complete=False,
             started_at=began_at,
+            undoes=beginning.undoes,
         )
     )
     [run] = list(done.inserted_primary_key or ())

@@ -83,6 +83,13 @@ RUNS = Table(
     Column("error", SafeText, doc="Why it did not get through."),
     Column("started_at", Moment, nullable=False, doc="When it began."),
     Column("ended_at", Moment, doc="When it ended."),
+    Column("undoes", Integer, doc="Of an `undo`: `id` of the run that it takes back."),
+    Index(
+        "okta_mi_runs_undone",
+        "undoes",
+        sqlite_where=text("undoes IS NOT NULL"),
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
     Index("okta_mi_runs_of_dag", "dag_id", "run_id"),
     Index("okta_mi_runs_by_time", "started_at"),
     Index("okta_mi_runs_by_begin", "dag_id", "id"),

@@ -49,6 +49,18 @@ class Point(NamedTuple):
     counts: dict[str, Any]
 
 
+class Undo(NamedTuple):
+    """That a run was taken back.
+
+    Attributes:
+        at: When.
+        run: Id of the run that did; None if it is not to be seen.
+    """
+
+    at: datetime
+    run: int | None
+
+
 class Syncs:
     """The syncs of some DAGs. Every method raises a `StoreError` if the store cannot be read.
 
@@ -143,6 +155,20 @@ class Syncs:
         with self._store.reading() as connection:
             found = list(run_records(connection.execute(query)))
         return [each for each in found if each.run_id == run_id or each.run_id.removeprefix(f"{run_id}:").isdigit()]
+
+    def taken_back(self, runs: Collection[int]) -> dict[int, Undo]:
+        """Which of some runs were taken back, and by what; of several undos the last one.
+
+        Whoever sees a run is told that it was taken back, also where the undo itself is not to be seen.
+        """
+        query = (
+            select(RUNS.c.undoes, RUNS.c.id, RUNS.c.dag_id, RUNS.c.started_at)
+            .where(RUNS.c.undoes.in_(runs))
+            .order_by(RUNS.c.id)
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.undoes: Undo(row.started_at, row.id if row.dag_id in self._dag_ids else None) for row in rows}
 
     def _of(self, sync: SyncKey) -> list[ColumnElement[bool]]:
         # No run is without one.

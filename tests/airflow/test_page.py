@@ -20,7 +20,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from okta_mi_provider.store import RunKey, Store
+from okta_mi_provider.settings import SyncSettings
+from okta_mi_provider.store import Beginning, RunKey, Store
 from tests.airflow.picky import READS
 from tests.standalone.page_world import HOSTILE, dag_of, fill
 from tests.store.fakes import Sync
@@ -43,6 +44,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     sync.run("Plans", key=RunKey("nightly:plans", "manual__1:0"), shared=True, dry_run=True)
     sync.okta.join("Secret", "person01")
     sync.run("Secret", key=RunKey("nightly:secret", "manual__1"))
+    undo = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=1)
+    store.begin(RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), undo)
     store.close()
     return f"sqlite:///{path}"
 
@@ -387,6 +390,18 @@ class TestTrouble:
             "AIRFLOW_CONN_OKTA_MI_STORE", f"sqlite:///{filled.removeprefix('sqlite:///').replace('/', '%2F')}"
         )
         assert "Finance" in of("root").get("/okta-mi/").text
+
+
+def test_a_run_that_was_taken_back_says_so_and_leads_there_whoever_may_see_it(of: Client, runs: dict[str, int]) -> None:
+    undo = runs["cli:Sales"]
+
+    back, all_runs = of("root").get("/okta-mi/run?id=1").text, of("root").get(f"/okta-mi/run?id={undo}").text
+    assert f'This run was taken back by <a href="/okta-mi/run?id={undo}">run {undo}</a>' in back
+    assert 'Takes back <a href="/okta-mi/run?id=1">run 1</a>' in all_runs
+    partly = of("sam").get("/okta-mi/run?id=1").text
+    assert "This run was taken back at <time" in partly
+    assert f"run {undo}" not in partly
+    assert of("sam").get(f"/okta-mi/run?id={undo}").status_code == 404
 
 
 def test_links_go_out_from_where_airflow_is(filled: str) -> None:

@@ -330,7 +330,9 @@ class TestUndo:
         assert done.code == 0, said(done)
         assert state(mi) == before
         # It is a run of its own, and taking it back does the sync again.
-        assert json.loads(ask("runs", "-f", "json").out)[0]["mode"] == "undo"
+        latest = json.loads(ask("runs", "-f", "json").out)[0]
+        assert (latest["mode"], latest["undoes"]) == ("undo", int(run))
+        assert f"undo of {run}" in ask("runs").out
         assert ask("undo", self.number(ask), "--yes").code == 0
         assert state(mi) == mi_then
 

@@ -191,3 +191,22 @@ def test_administrators_come_first_before_and_after_a_plan_is_written(sync: Sync
 
     assert [(row.user, row.danger) for row in written] == [(row.user, row.danger) for row in looked_at]
     assert (written[0].user, written[0].danger, written[0].of_administrator) == ("root", 1, True)
+
+
+def test_which_runs_were_taken_back_is_told_to_whoever_sees_them(sync: Sync) -> None:
+    sync.run(key=KEY, shared=True)
+    undoes = newest(sync).id
+    begin = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=undoes)
+    undo = sync.store.begin(RunKey("cli:Sales", "1"), begin)
+    after = sync.store.begin(RunKey("cli:Sales", "2"), begin)
+
+    seen = syncs_of(sync).taken_back([undoes, undo])
+
+    assert {run: each.run for run, each in seen.items()} == {undoes: after}
+    assert {run: each.run for run, each in Syncs(sync.store, [KEY.dag_id]).taken_back([undoes]).items()} == {
+        undoes: None
+    }
+    assert syncs_of(sync).taken_back([]) == {}
+    found = syncs_of(sync).run(after)
+    assert found
+    assert found.undoes == undoes
