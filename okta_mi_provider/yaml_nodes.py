@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from okta_mi_provider.kinds import show
-from okta_mi_provider.sync.text import one_line
+from okta_mi_provider.sync.text import one_line, quoted
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = frozenset({"null", "bool", "int", "float", "str"})
@@ -54,6 +54,11 @@ def compose(text: str) -> yaml.Node | Mistake | None:
     except yaml.MarkedYAMLError as error:
         message = f"not YAML: {' '.join(filter(None, [error.context, error.problem]))}"
         return _at(error.problem_mark or error.context_mark, message)
+    except yaml.reader.ReaderError as error:
+        # What is not allowed is so everywhere; its position is counted in bytes by one loader, and not by the other.
+        found = chr(error.character)
+        before = text.partition(found)[0].split("\n")
+        return Mistake(len(before), len(before[-1]) + 1, f"not YAML: the character {quoted(found)} is not allowed")
     except (yaml.YAMLError, ValueError) as error:
         return Mistake(0, 0, f"not YAML: {one_line(str(error))}")
     return node

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from okta_mi_provider import metrics
 from okta_mi_provider.addresses import run_page
 from okta_mi_provider.assets import alias_of
+from okta_mi_provider.kinds import show
 from okta_mi_provider.operators.announce import announce
 from okta_mi_provider.operators.base import ending_for_airflow
 from okta_mi_provider.operators.job import triggered_by
@@ -119,6 +120,7 @@ class ProvisionOperator(ServersOperator):
 
         begun_at = datetime.now(UTC)
         with ending_for_airflow(context), open_store() as store:
+            self._check_rendered()
             settings = SyncSettings.from_mapping({**self.settings.to_mapping(), "target_group": self.target_group})
             selector = GroupSelector(self.group, self.group_id)
             keep = retention()
@@ -157,6 +159,23 @@ class ProvisionOperator(ServersOperator):
                 try_again(failure_of(report), cause, context)
             raise AirflowFailException(failure_of(report)) from cause
         return counts
+
+    def _check_rendered(self) -> None:
+        """What templates have become names a group, or it is a mistake that is told as one.
+
+        Raises:
+            SettingsError: If nothing is named, or something else than a text has become of a template.
+        """
+        rendered: dict[str, Any] = {"group": self.group, "group_id": self.group_id}
+        problems = [
+            Problem(key, f"{show(value)} is not a text; does the DAG have render_template_as_native_obj?")
+            for key, value in rendered.items()
+            if value is not None and not isinstance(value, str)
+        ]
+        if not problems and not any(value and value.strip() for value in rendered.values()):
+            problems = [Problem("group", "empty; its template has come to nothing, and group_id has no value either")]
+        if problems:
+            raise SettingsError(problems)
 
     def _announce(self, context: Context, store: Store, report: Report) -> None:
         """Tells other DAGs. Only a task that succeeds can: see `announce`."""

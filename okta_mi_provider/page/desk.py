@@ -74,10 +74,10 @@ class _Opened:
         self._store: Store | None = None
 
     def store(self) -> Store:
-        """The store that the configuration names now."""
+        """The store that the configuration names now, and what is there now."""
         url = store_url()
         with self._lock:
-            if self._store is None or url != self._url:
+            if self._store is None or url != self._url or self._store.is_replaced:
                 self._close()
                 self._store, self._url = Store(url), url
             return self._store

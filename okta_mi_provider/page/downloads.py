@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from okta_mi_provider.page import spreadsheet, words
+from okta_mi_provider.page import spreadsheet
 from okta_mi_provider.page.desk import NotThere, Seen
-from okta_mi_provider.page.findings import conflicts
-from okta_mi_provider.page.overview import matching, overview
+from okta_mi_provider.page.findings import conflicts, speaking_of
+from okta_mi_provider.page.overview import Line, matching, overview
 from okta_mi_provider.page.plan import plan_of, row_of
-from okta_mi_provider.page.routes import Name, RunId, Text, find_run, wanted_of
+from okta_mi_provider.page.routes import ENDED, Name, RunId, Text, find_run, lines_of, states_of, wanted_of
 from okta_mi_provider.store.syncs import SyncKey
 
 router = APIRouter(prefix="/csv", default_response_class=StreamingResponse)
@@ -22,17 +22,22 @@ router = APIRouter(prefix="/csv", default_response_class=StreamingResponse)
 @router.get("/syncs")
 def syncs(desk: Seen, q: Text = "", state: Text = "") -> Response:
     """The latest run of every sync."""
-    lines = matching(overview(desk.syncs.latest(), desk.flows()), q, {state} if state in words.STATES else set())
-    rows = [spreadsheet.run_cells(each.run) for each in lines if each.run]
-    return _file("okta-sync", spreadsheet.RUNS, rows)
+    return _lines(overview(desk.syncs.latest(), desk.flows()), q, state)
+
+
+@router.get("/dag")
+def dag(desk: Seen, dag_id: Name, q: Text = "", state: Text = "") -> Response:
+    """The latest run of every sync that a DAG of Airflow makes."""
+    return _lines(lines_of(desk, dag_id), q, state)
 
 
 @router.get("/group")
-def group(desk: Seen, dag: Name, group: Name = "") -> Response:
+def group(desk: Seen, dag: Name, group: Name = "", state: Text = "") -> Response:
     """All runs of a sync."""
-    runs = desk.syncs.runs(SyncKey(dag, group))
-    if not runs:
+    key = SyncKey(dag, group)
+    if not desk.syncs.runs(key, limit=1):
         raise NotThere
+    runs = desk.syncs.runs(key, state=ENDED.get(state))
     return _file("okta-sync-runs", spreadsheet.RUNS, map(spreadsheet.run_cells, runs))
 
 
@@ -54,15 +59,20 @@ def user(desk: Seen, who: Annotated[str, Query(alias="id", max_length=2000)]) ->
 
 
 @router.get("/conflicts")
-def all_conflicts(desk: Seen) -> Response:
+def all_conflicts(desk: Seen, q: Text = "") -> Response:
     """What waits for a person."""
-    found = list(conflicts(desk.store, desk.syncs, desk.syncs.latest()))
+    found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
     return _file("okta-sync-conflicts", spreadsheet.CONFLICTS, map(spreadsheet.conflict_cells, found))
+
+
+def _lines(lines: Sequence[Line], q: str, state: str) -> Response:
+    found = matching(lines, q, states_of(state))
+    return _file("okta-sync", spreadsheet.RUNS, map(spreadsheet.line_cells, found))
 
 
 def _file(name: str, columns: Sequence[str], rows: Iterable[Sequence[spreadsheet.Cell]]) -> Response:
     return StreamingResponse(
-        spreadsheet.lines(columns, rows),
+        spreadsheet.pieces(columns, rows),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )

@@ -69,6 +69,16 @@ def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -
             yield Conflict(run, each.kind, each.user, each.message)
 
 
+def speaking_of(found: Iterable[Conflict], text: str) -> list[Conflict]:
+    """Those that have a text in the group's name, the user's, or in what they say, whatever its capitals."""
+    wanted = text.strip().casefold()
+    return [
+        each
+        for each in found
+        if wanted in f"{each.run.target_group.name}\n{each.user or ''}\n{each.message}".casefold()
+    ]
+
+
 def count_conflicts(syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> int:
     """How many users wait for a person, without a look at the reports; arguments as for `conflicts`."""
     return sum(number for _, number in _waiting(syncs, latest))

@@ -11,6 +11,7 @@ from typing import Any
 from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.runs import latest
+from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 
@@ -22,9 +23,12 @@ class PlanRow:
     """One change.
 
     Attributes:
-        who: Names the user in an address: Okta id, else MI id, else username.
+        who: Names the user in an address: Okta id, else username, else MI id. Servers of MI count their users, so the
+            same number is somebody else on another one.
+        ids: Of the user, in Okta and in MI, as far as they are known.
         fields: Old and new value of each attribute that differs.
         at: When its status was noted; None if it was not.
+        of_administrator: The user is an administrator of MI, or is to be one.
     """
 
     kind: ChangeKind
@@ -32,15 +36,17 @@ class PlanRow:
     user: str | None
     group: str
     who: str | None = None
+    ids: frozenset[str | None] = frozenset()
     fields: Mapping[str, Pair] = field(default_factory=dict)
     error: str | None = None
     at: datetime | None = None
+    of_administrator: bool = False
 
     @property
     def danger(self) -> int:
         """See `danger_of`."""
-        old, new = self.fields.get("type", (None, None))
-        return danger_of(self.kind, old, new, new_address="email" in self.fields)
+        old, _ = self.fields.get("type", (None, None))
+        return danger_of(self.kind, old, of_administrator=self.of_administrator, new_address="email" in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,11 @@ def row_of(change: ChangeRecord) -> PlanRow:
         status=change.status,
         user=change.username,
         group=change.group.name,
-        who=change.source_id or change.user_id or change.username,
+        who=change.source_id or change.username or change.user_id,
         fields={each: (old.get(each), value) for each, value in new.items()},
         error=change.error,
         at=change.at,
+        of_administrator=bool(change.administrator) or new.get("type") == ADMINISTRATOR,
     )
 
 
@@ -93,7 +100,7 @@ def plan_of(
         found = lookup.of_run(run.id, wanted, offset=offset, limit=limit)
         return PlanPage([row_of(each) for each in found], lookup.count_of_run(run.id, wanted), tally)
     # Dry runs, drift, and plans that wait for a person are not in the history.
-    rows = sorted(_stored(store, run), key=lambda row: row.danger)
+    rows = sorted(_stored(store, run), key=lambda row: (row.danger, not row.of_administrator))
     matching = [row for row in rows if _is_wanted(row, wanted)]
     end = None if limit is None else offset + limit
     return PlanPage(matching[offset:end], len(matching), Counter((row.kind, row.status) for row in rows))
@@ -158,8 +165,10 @@ def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
                 status=Status.PLANNED,
                 user=change.user,
                 group=change.group,
-                who=change.source_id or (change.after.id if change.after else None) or change.user,
+                who=change.source_id or change.user,
+                ids=frozenset({change.source_id, change.after.id if change.after else None}),
                 fields={name: (old, new) for name, (old, new) in change.fields.items()},
+                of_administrator=change.of_administrator,
             )
             for change in plan.changes
         ]
@@ -172,6 +181,8 @@ def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
             group=each["group"],
             who=each["user"],
             fields={name: (old, new) for name, (old, new) in each["fields"].items()},
+            # A report does not say who is one already.
+            of_administrator=ADMINISTRATOR in each["fields"].get("type", ()),
             error=each["error"],
         )
         for each in report.get("changes", ())
@@ -184,4 +195,4 @@ def _is_wanted(row: PlanRow, wanted: Wanted) -> bool:
         return False
     text = wanted.text.strip()
     values = [row.user, row.group, *(value for pair in row.fields.values() for value in pair)]
-    return not text or text == row.who or any(text.casefold() in (value or "").casefold() for value in values)
+    return not text or text in row.ids or any(text.casefold() in (value or "").casefold() for value in values)

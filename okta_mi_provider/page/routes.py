@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from okta_mi_provider.page import sight, words
 from okta_mi_provider.page.desk import Desk, NotThere, Seen
 from okta_mi_provider.page.figures import figures_of
-from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
+from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of, speaking_of
 from okta_mi_provider.page.flows import Flow
 from okta_mi_provider.page.overview import CHARTED, Line, group_charts, matching, overview, with_chart
 from okta_mi_provider.page.paging import Page
@@ -32,7 +32,7 @@ _SYNCS, _RUNS, _CHANGES, _CONFLICTS = 25, 25, 100, 50
 #: Most users that a search shows, and most notices of a run.
 _FOUND, _NOTICES = 50, 200
 #: What a list of runs can be narrowed to, by its word in the address.
-_ENDED: Mapping[str, Ended] = {**{each.value: each for each in State}, "differs": "differs", "running": "running"}
+ENDED: Mapping[str, Ended] = {**{each.value: each for each in State}, "differs": "differs", "running": "running"}
 
 Text = Annotated[str, Query(max_length=200)]
 #: An id or a name, as long as one may be.
@@ -54,15 +54,13 @@ def group(request: Request, desk: Seen, dag: Name, group: Name = "", state: Text
 
 
 @router.get("/dag")
-def dag_tab(request: Request, desk: Seen, dag_id: Name, state: Text = "", number: Number = 1) -> Response:
+def dag_tab(request: Request, desk: Seen, dag_id: Name, q: Text = "", state: Text = "", number: Number = 1) -> Response:
     """What stands in the tab of a DAG of Airflow, whatever DAG it is."""
     keys = desk.syncs_of(dag_id)
     if len(keys) == 1:
         return _group(request, desk, keys[0], state=state, number=number)
     if keys:
-        latest, flows = desk.syncs.latest(), desk.flows()
-        lines = overview({key: latest[key] for key in keys}, {dag_id: flows[dag_id]} if dag_id in flows else {})
-        return _list(request, desk, lines, q="", state=state, number=number)
+        return _list(request, desk, lines_of(desk, dag_id), q=q, state=state, number=number)
     return _nothing(request, desk, dag_id)
 
 
@@ -152,14 +150,25 @@ def user(
 @router.get("/conflicts")
 def all_conflicts(request: Request, desk: Seen, q: Text = "", number: Number = 1) -> Response:
     """What waits for a person, with what to do about it."""
-    text = q.strip().casefold()
-    found = [
-        each
-        for each in conflicts(desk.store, desk.syncs, desk.syncs.latest())
-        if text in f"{each.run.target_group.name}\n{each.user or ''}\n{each.message}".casefold()
-    ]
+    found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
     shown = Page(number, _CONFLICTS, len(found))
     return page(request, "conflicts.html", q=q, shown=shown, conflicts=found[shown.offset : shown.offset + shown.size])
+
+
+def lines_of(desk: Desk, dag_id: str) -> list[Line]:
+    """The syncs that a DAG of Airflow makes, as lines of a list.
+
+    Raises:
+        NotThere: If there is no such DAG for this person.
+    """
+    latest, flows = desk.syncs.latest(), desk.flows()
+    keys = desk.syncs_of(dag_id)
+    return overview({key: latest[key] for key in keys}, {dag_id: flows[dag_id]} if dag_id in flows else {})
+
+
+def states_of(state: str) -> set[str]:
+    """Which results a list is narrowed to; what it cannot be narrowed to is nothing."""
+    return {state} if state in words.STATES else set()
 
 
 def find_run(desk: Desk, run_id: int) -> RunRecord:
@@ -184,7 +193,7 @@ def wanted_of(q: str, kind: str, status: str) -> Wanted:
 
 
 def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state: str, number: int) -> Response:
-    found = matching(lines, q, {state} if state in words.STATES else set())
+    found = matching(lines, q, states_of(state))
     shown = Page(number, _SYNCS, len(found))
     now = datetime.now(UTC)
     return page(
@@ -203,7 +212,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
 
 
 def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: int) -> Response:
-    wanted = _ENDED.get(state)
+    wanted = ENDED.get(state)
     newest = next(iter(desk.syncs.runs(key, limit=1)), None)
     if newest is None:
         raise NotThere

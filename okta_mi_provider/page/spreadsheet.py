@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from okta_mi_provider.page import words
 from okta_mi_provider.page.figures import Figures, figures_of
 from okta_mi_provider.page.findings import Conflict
+from okta_mi_provider.page.overview import Line
 from okta_mi_provider.page.plan import PlanRow
 from okta_mi_provider.store import ChangeRecord, RunRecord
 from okta_mi_provider.sync.render import spreadsheet_cell
 
 Cell = str | int | datetime | None
+
+#: Lines that are sent at a time.
+_PIECE = 1_000
 
 _RUN = ("run", "dag_id", "run_id", "group", "source", "mode", "state", "started_at", "ended_at", *Figures._fields)
 RUNS = (*_RUN, "triggered_by", "approved_by", "approved_at", "plan_digest", "error")
@@ -26,11 +31,21 @@ HISTORY = (
 )  # fmt: skip
 
 
-def lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """A heading, and a line for each row."""
-    yield _line(columns)
-    for row in rows:
-        yield _line(row)
+def pieces(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """A heading, and a line for each row, many lines at a time: each piece that is sent changes threads twice."""
+    left = itertools.chain([columns], rows)
+    while some := list(itertools.islice(left, _PIECE)):
+        out = io.StringIO()
+        csv.writer(out).writerows([spreadsheet_cell(_text(cell)) for cell in row] for row in some)
+        yield out.getvalue()
+
+
+def line_cells(line: Line) -> Sequence[Cell]:
+    """The latest run of a sync, for the columns `RUNS`; of one that has not run yet what is known."""
+    if line.run:
+        return run_cells(line.run)
+    known = {"dag_id": line.key.dag_id, "source": line.title, "state": line.state}
+    return [known.get(column) for column in RUNS]
 
 
 def run_cells(run: RunRecord) -> Sequence[Cell]:
@@ -67,12 +82,6 @@ def _changes(fields: Mapping[str, tuple[str | None, str | None]]) -> str:
         f"{name}: {new or ''}" if old is None else f"{name}: {old} -> {new or ''}"
         for name, (old, new) in fields.items()
     )
-
-
-def _line(cells: Sequence[Cell]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([spreadsheet_cell(_text(cell)) for cell in cells])
-    return out.getvalue()
 
 
 def _text(cell: Cell) -> str:

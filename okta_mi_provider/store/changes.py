@@ -283,6 +283,7 @@ def _of(change: Change) -> dict[str, Any]:
         "username": change.user,
         "username_folded": change.user.casefold()[:FOLDED_LENGTH] if change.user else None,
         "kind": change.kind.value,
+        "administrator": change.of_administrator,
         "old": {name: pair[0] for name, pair in fields.items()} if fields and change.before else None,
         "new": {name: pair[1] for name, pair in fields.items()} if fields else None,
     }

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from okta_mi_provider.store.engine import open_engine, shown, speaking
+from okta_mi_provider.store.engine import file_of, open_engine, shown, speaking
 from okta_mi_provider.store.errors import SETTING
 
 
@@ -26,10 +26,16 @@ class Database:
     def __init__(self, url: str | URL, *, set_by: str = SETTING) -> None:
         self._set_by = set_by
         self._engine = open_engine(url, set_by)
+        self._file = file_of(self._engine.url)
 
     def close(self) -> None:
         """Gives the connections back."""
         self._engine.dispose()
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether others would open another SQLite file than this one: it was deleted, or an older one restored."""
+        return file_of(self._engine.url) != self._file
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -130,6 +130,8 @@ def _sqlite(url: URL, set_by: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
+        # SQLite's own knows ASCII only, and who looks for Müller would not find MÜLLER, nor Érika herself.
+        connection.create_function("lower", 1, _lower, deterministic=True)
         cursor = connection.cursor()
         # Readers do not wait for a writer, and what was committed outlives the process, though not the machine.
         # The mode stays with the file; while others are using it, SQLite does not wait to change it.
@@ -139,6 +141,11 @@ def _sqlite(url: URL, set_by: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _lower(value: Any) -> Any:
+    """SQL's `lower`, for every language: what is no text becomes one, and NULL stays what it is."""
+    return None if value is None else str(value).lower()
 
 
 def _make_file(url: URL, set_by: str) -> None:
@@ -155,6 +162,17 @@ def _make_file(url: URL, set_by: str) -> None:
             raise StoreError(_cannot(shown(url), "its file cannot be read and written", set_by)) from None
     except OSError as error:
         raise StoreError(_cannot(shown(url), error.strerror or str(error), set_by)) from None
+
+
+def file_of(url: URL) -> tuple[int, int] | None:
+    """What tells the file of an SQLite store from every other one; None if there is none."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    try:
+        found = os.stat(url.database)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _cannot(where: str, reason: str, set_by: str) -> str:

@@ -105,6 +105,7 @@ class ChangeRecord:
         triggered_by: Who began the run.
         approved_by: Who has approved the plan.
         at: When the status was noted.
+        administrator: The user is an administrator of MI, or is to be one; None if an older version has noted it.
     """
 
     run: int
@@ -128,6 +129,7 @@ class ChangeRecord:
     triggered_by: str | None
     approved_by: str | None
     at: datetime
+    administrator: bool | None = None
 
 
 class History:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Select, and_, case, func, or_, select, type_coerce
 
+from okta_mi_provider.store.columns import storable
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import CHANGES_OF_RUNS, ChangeRecord, change_records
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, MEMBERSHIPS, RUNS
@@ -72,8 +73,12 @@ class Lookup:
     def of_run(
         self, run: int, wanted: Wanted | None = None, *, offset: int = 0, limit: int | None = None
     ) -> list[ChangeRecord]:
-        """Changes of one run: what takes access away first, then what gives rights, then the rest."""
-        query = CHANGES_OF_RUNS.where(*self._of_run(run, wanted)).order_by(_DANGER, CHANGES.c.position)
+        """Changes of one run: what takes access away first, then what gives rights, then the rest.
+
+        Of what is as dangerous those of administrators come first, as in the question of an approval.
+        """
+        order = _DANGER, case((_OF_ADMINISTRATOR, 0), else_=1), CHANGES.c.position
+        query = CHANGES_OF_RUNS.where(*self._of_run(run, wanted)).order_by(*order)
         return self._changes(query.offset(offset).limit(limit))
 
     def count_of_run(self, run: int, wanted: Wanted | None = None) -> int:
@@ -155,18 +160,18 @@ class Lookup:
             return connection.scalar(query) or 0
 
 
-def danger_of(kind: ChangeKind, old_type: str | None, new_type: str | None, *, new_address: bool) -> int:
+def danger_of(kind: ChangeKind, old_type: str | None, *, of_administrator: bool, new_address: bool) -> int:
     """What a person should look at first has the least; the same order as in the question of an approval.
 
     Args:
         kind: Of the change.
         old_type: Type of the user, if that changes and was another one before.
-        new_type: Type of the user, if that changes or the user is new.
+        of_administrator: Whether the user is an administrator, or is to be one.
         new_address: Whether the e-mail address changes.
     """
     if kind in REMOVALS:
         return 0
-    if new_type == ADMINISTRATOR or old_type is not None:
+    if of_administrator or old_type is not None:
         return 1
     if kind is ChangeKind.CREATE_USER:
         return 2
@@ -188,9 +193,11 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(CHANGES.c.kind == wanted.kind.value)
     if wanted.status is not None:
         conditions.append(CHANGES.c.status == wanted.status.value)
-    if text := wanted.text.strip():
+    # As the store has it.
+    if text := storable(wanted.text.strip()):
         columns = [CHANGES.c.group_name, *(_attribute(side, name) for side in _SIDES for name in USER_FIELDS)]
-        parts = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
+        # The database makes both sides small, by the same rules.
+        parts = [column.icontains(text, autoescape=True) for column in columns]
         parts.append(CHANGES.c.username_folded.contains(text.casefold(), autoescape=True))
         conditions.append(or_(*parts, CHANGES.c.source_id == text, CHANGES.c.user_id == text))
     return conditions
@@ -202,10 +209,12 @@ def _attribute(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
 
 
 _SIDES = (CHANGES.c.old, CHANGES.c.new)
+#: What an older version has noted says so only of whom the change makes one.
+_OF_ADMINISTRATOR = or_(CHANGES.c.administrator.is_(True), _attribute(CHANGES.c.new, "type") == ADMINISTRATOR)
 #: `danger_of` in SQL.
 _DANGER = case(
     (CHANGES.c.kind.in_(sorted(kind.value for kind in REMOVALS)), 0),
-    (or_(_attribute(CHANGES.c.new, "type") == ADMINISTRATOR, _attribute(CHANGES.c.old, "type").is_not(None)), 1),
+    (or_(_OF_ADMINISTRATOR, _attribute(CHANGES.c.old, "type").is_not(None)), 1),
     (CHANGES.c.kind == ChangeKind.CREATE_USER.value, 2),
     (and_(CHANGES.c.kind == ChangeKind.UPDATE_USER.value, _attribute(CHANGES.c.new, "email").is_not(None)), 3),
     else_=4,

@@ -131,6 +131,11 @@ CHANGES = Table(
         "this change was tried.",
     ),
     Column("at", Moment, nullable=False, doc="When the status was noted."),
+    Column(
+        "administrator",
+        Boolean,
+        doc="The user is an administrator of MI, or is to be one; null if an older version has noted the change.",
+    ),
     Index("okta_mi_changes_of_run", "run", "position", unique=True),
     Index("okta_mi_changes_of_user", "user_id"),
     Index("okta_mi_changes_of_source", "source_id"),

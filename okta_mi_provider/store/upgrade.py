@@ -16,7 +16,7 @@ from sqlalchemy.sql import column, table
 from okta_mi_provider.store.errors import StoreError
 
 #: The newest migration: what this version of the package works with.
-HEAD = "0006"
+HEAD = "0007"
 #: What was made before there were migrations.
 _FIRST = "0001"
 VERSION_TABLE = "okta_mi_alembic_version"

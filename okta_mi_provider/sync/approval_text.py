@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from okta_mi_provider.sync.markdown import code, escaped
-from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.plan import REMOVALS, SHORT_DIGEST, Change, ChangeKind, Plan
 from okta_mi_provider.sync.text import one_line, plural, quoted
 
@@ -104,7 +103,7 @@ def _changes(plan: Plan, room: int) -> Iterator[str]:
         yield f"#### {heading}: {len(changes):,}"
         yield ""
         listed = 0
-        for change in sorted(changes, key=lambda change: not _is_administrator(change)):
+        for change in sorted(changes, key=lambda change: not change.of_administrator):
             line = f"* {_line(change, plan)}"
             if not lines_left or len(line) >= room:
                 break
@@ -120,15 +119,11 @@ def _danger(change: Change) -> int:
     """Which heading a change stands under."""
     if change.kind in REMOVALS:
         return 0
-    if _is_administrator(change) or (change.before and "type" in change.fields):
+    if change.of_administrator or (change.before and "type" in change.fields):
         return 1
     if change.kind is ChangeKind.CREATE_USER:
         return 2
     return 3 if change.kind is ChangeKind.UPDATE_USER and "email" in change.fields else 4
-
-
-def _is_administrator(change: Change) -> bool:
-    return any(user is not None and user.type == ADMINISTRATOR for user in (change.before, change.after))
 
 
 def _line(change: Change, plan: Plan) -> str:
@@ -139,7 +134,7 @@ def _line(change: Change, plan: Plan) -> str:
         text += f": {_fields(change)}"
     elif change.group != plan.target_group.name:
         text += f" (group {_name(change.group)})"
-    return f"{text}, **an administrator**" if _is_administrator(change) else text
+    return f"{text}, **an administrator**" if change.of_administrator else text
 
 
 def _fields(change: Change) -> str:

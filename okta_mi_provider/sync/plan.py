@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from okta_mi_provider.sync.errors import PlanRefused, PlanUnusual
 from okta_mi_provider.sync.memory import Link
-from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser, joined_name
+from okta_mi_provider.sync.model import ADMINISTRATOR, SourceGroup, TargetGroup, TargetUser, joined_name
 from okta_mi_provider.sync.text import quoted
 
 
@@ -78,6 +78,11 @@ class Change:
     def user(self) -> str | None:
         """Username of the MI user."""
         return self.after.username if self.after else None
+
+    @property
+    def of_administrator(self) -> bool:
+        """Whether the user is an administrator of MI, or is to be one."""
+        return any(user is not None and user.type == ADMINISTRATOR for user in (self.before, self.after))
 
     @property
     def key(self) -> str:

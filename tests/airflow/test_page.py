@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -102,6 +104,7 @@ PAGES = (
     "/okta-mi/dag?dag_id=okta_mi__Sales",
     "/okta-mi/dag-run?dag_id=okta_mi__Sales&run_id=look",
     "/okta-mi/csv/syncs",
+    "/okta-mi/csv/dag?dag_id=okta_mi__Sales",
     "/okta-mi/csv/group?dag=okta_mi__Sales",
     "/okta-mi/csv/run?id=1",
     "/okta-mi/csv/user?id=person01",
@@ -266,6 +269,41 @@ class TestPlans:
         assert "Not found" in answer.text
 
 
+class TestFiles:
+    """A file has the rows of its page: the filter counts, the number of the page does not."""
+
+    @pytest.mark.parametrize(
+        ("path", "narrowed"),
+        [
+            ("/okta-mi/?", "q=nonsense"),
+            ("/okta-mi/?", "state=failed"),
+            ("/okta-mi/dag?dag_id=nightly", "q=SECRET"),
+            ("/okta-mi/dag?dag_id=nightly", "state=failed"),
+            ("/okta-mi/group?dag=okta_mi__Sales", "state=failed"),
+            ("/okta-mi/group?dag=okta_mi__Sales", "state=differs"),
+            ("/okta-mi/conflicts?", "q=nonsense"),
+            ("/okta-mi/conflicts?", "q=TWIN"),
+        ],
+    )
+    def test_the_file_has_the_rows_of_the_page(self, of: Client, path: str, narrowed: str) -> None:
+        whole = of("root").get(path).text
+        some = of("root").get(f"{path}&{narrowed}").text
+
+        assert _rows(some) < _rows(whole)
+        for page in (whole, some):
+            (link,) = re.findall(r'href="([^"]*/csv/[^"]*)"', page)
+            assert len(list(csv.reader(io.StringIO(of("root").get(html.unescape(link)).text)))) == _rows(page) + 1
+
+    def test_what_has_not_run_yet_is_in_it(self, of: Client) -> None:
+        rows = list(csv.DictReader(io.StringIO(of("root").get("/okta-mi/csv/syncs").text)))
+        (newcomers,) = [row for row in rows if row["dag_id"] == "okta_mi__Newcomers"]
+        assert (newcomers["state"], newcomers["run"]) == ("never", "")
+
+    def test_of_a_dag_that_one_may_not_read_there_is_none(self, of: Client) -> None:
+        assert of("sam").get("/okta-mi/csv/dag?dag_id=nightly").status_code == 404
+        assert of("sam").get("/okta-mi/csv/group?dag=okta_mi__Finance&state=failed").status_code == 404
+
+
 class TestHostileNames:
     def test_nothing_of_a_name_is_markup(self, of: Client, runs: dict[str, int]) -> None:
         run = runs[dag_of("Hostile")]
@@ -321,6 +359,25 @@ class TestTrouble:
         text = of("root").get("/okta-mi/").text
         assert "Newcomers" in text
         assert "error in the groups file" in text
+
+    def test_a_file_that_was_put_in_the_place_of_the_store_is_what_is_read(
+        self, of: Client, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "restored.db"
+        shutil.copy(filled.removeprefix("sqlite:///"), path)
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{path}")
+        assert "Marketing" in of("root").get("/okta-mi/").text
+
+        for each in tmp_path.glob("restored.db*"):
+            each.unlink()
+        Store(f"sqlite:///{path}").close()
+        assert "Marketing" not in of("root").get("/okta-mi/").text
+
+        path.unlink()
+        path.write_bytes(b"something else" * 1000)
+        answer = of("root").get("/okta-mi/")
+        assert answer.status_code == 503
+        assert "not a database" in answer.text
 
     def test_the_store_may_be_a_connection_of_airflow(
         self, of: Client, filled: str, monkeypatch: pytest.MonkeyPatch

@@ -146,6 +146,32 @@ def test_a_misspelt_argument_is_refused(provision: Callable[..., Any]) -> None:
         provision(group="Sales", auto_crate="all")
 
 
+@pytest.mark.parametrize(
+    ("rendered", "expected"),
+    [
+        ({"group": ""}, "group: empty; its template has come to nothing"),
+        ({"group": " ", "group_id": ""}, "group: empty; its template has come to nothing"),
+        ({"group": 2026}, "group: 2026 is not a text"),
+        ({"group": ["Sales"]}, r"group: \['Sales'\] is not a text"),
+        ({"group_id": 5}, "group_id: 5 is not a text"),
+        ({"group": "Sales", "target_group": ""}, "target_group: '' is not allowed"),
+    ],
+)
+def test_templates_that_come_to_nothing_are_told_before_anything_is_asked(
+    world: World, migrated: None, failing: Failing, rendered: dict[str, Any], expected: str
+) -> None:
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    world.okta.group("Sales", "ana")
+    task = ProvisionOperator(task_id="provision", group="{{ params.group }}")
+    task.group, task.group_id, task.target_group = map(rendered.get, ("group", "group_id", "target_group"))
+    world.okta.forget_requests()
+
+    with failing(expected):
+        task.execute({"ti": Instance("run1"), "params": {}})
+    assert world.okta.requests() == []
+
+
 def test_any_setting_may_be_mapped(world: World, migrated: None) -> None:
     from airflow.dag_processing.dagbag import DagBag
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from sqlalchemy.event import listen, remove
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
+from okta_mi_provider.sync.approval_text import body
+from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
@@ -95,7 +98,7 @@ class TestChanges:
             danger_of(
                 each.kind,
                 (each.old or {}).get("type"),
-                (each.new or {}).get("type"),
+                of_administrator=bool(each.administrator),
                 new_address="email" in (each.new or {}),
             )
             for each in found
@@ -103,6 +106,21 @@ class TestChanges:
         assert ranks == sorted(ranks)
         assert found[0].kind is ChangeKind.REMOVE_MEMBER
         assert len(found) == sum(lookup(sync).tally(2).values()) == lookup(sync).count_of_run(2)
+
+    def test_administrators_come_where_an_approval_has_them(self, store: Store) -> None:
+        """Who gets into a group is more than anybody if it is an administrator: that was shown behind all new users."""
+        made = Sync(store)
+        made.okta.join("Sales", "ana", "root", "zoe", "guest")
+        made.mi.add_user("root", type=ADMINISTRATOR)
+        made.mi.add_user("guest")
+        plan = made.run(key=SALES).report.plan
+        assert plan
+
+        found = [each.username for each in lookup(made).of_run(1) if each.username]
+
+        asked = re.findall(r"^\* (?:create|change|add|remove) `(\w+)`", body(plan, hours=1), re.MULTILINE)
+        assert found == asked
+        assert found[0] == "root"
 
     def test_page_by_page_nothing_is_lost_or_told_twice(self, sync: Sync) -> None:
         all_of_them = lookup(sync).of_run(2)
@@ -205,3 +223,24 @@ def test_of_a_sync_without_a_task_for_it_the_report_is_kept_too(store: Store) ->
     assert found is not None
     assert found.data == result.report.to_json()
     assert {each["class"] for each in found.data["findings"]} == {"conflict"}
+
+
+@pytest.mark.parametrize("text", ["Érika", "érika", "MÜLLER", "müll", "İstanbul", "Ödland", "ÖDLAND"])
+def test_a_value_is_found_as_it_is_shown_whatever_its_language(store: Store, text: str) -> None:
+    """SQLite makes ASCII small and leaves the rest: who looked for what the page shows did not find it."""
+    sync = Sync(store)
+    sync.okta.join("Ödland", "ana", first_name="Érika", last_name="MÜLLER", email="ana@İstanbul.example")
+    sync.run("Ödland", key=SALES)
+
+    assert "ana" in {each.username for each in lookup(sync).of_run(1, Wanted(text))}
+
+
+def test_what_no_database_takes_is_looked_for_as_it_is_stored(store: Store) -> None:
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana", last_name="a\0b")
+    sync.okta.join("Sales", "bo", last_name="a\udcffb")
+    sync.okta.join("Sales", "cy")
+    sync.run(key=SALES)
+
+    assert {each.username for each in lookup(sync).of_run(1, Wanted("A\0B"))} == {"ana"}
+    assert {each.username for each in lookup(sync).of_run(1, Wanted("\udcff"))} == {"bo"}

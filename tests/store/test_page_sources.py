@@ -7,15 +7,19 @@ from sqlalchemy import delete
 
 from okta_mi_provider.page import words
 from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
-from okta_mi_provider.page.plan import plan_of
+from okta_mi_provider.page.plan import plan_of, row_of
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, Store
+from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, Store, StoreJournal
 from okta_mi_provider.store.lookup import Lookup, Wanted
 from okta_mi_provider.store.schema import ARTIFACTS
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
+from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
+from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
-from tests.store.fakes import Sync
+from okta_mi_provider.sync.run import Sides, provision
+from tests.store.fakes import HOST, ORG, Sync
 
 KEY = RunKey("nightly:provision", "1")
 
@@ -128,3 +132,62 @@ def test_a_look_for_drift_that_has_found_some_is_told_from_a_sync_that_has_faile
     assert [run.run_id for run in syncs.runs(key, state="differs")] == ["1"]
     assert [run.run_id for run in syncs.runs(key, state=State.FAILED)] == ["4"]
     assert (syncs.count(key, state="differs"), syncs.count(key, state=State.DONE)) == (1, 2)
+
+
+def test_a_link_to_a_user_means_nobody_else_on_another_server(store: Store) -> None:
+    """Servers of MI count their users: without an Okta id, the number alone would show two people as one."""
+    other = "https://mi-test.example.org"
+    for host, name in ((HOST, "hand"), (other, "stranger")):
+        sync = Sync(store)
+        sync.okta.join("Sales", "ana")
+        sync.mi.add_group("Sales")
+        sync.mi.add_user(name, "Sales")
+        values = {"auto_create": "all", "prune": "all", "max_removals": 10}
+        settings = SyncSettings.from_mapping(values)
+        begun = Beginning(settings, "cron", ORG, host, target_group="Sales", shared=True)
+        key = RunKey(f"okta_mi__{name}", "1")
+        list(
+            provision(
+                Sides(sync.okta, sync.mi, sync.mi, 1),
+                [[GroupSelector(name="Sales")]],
+                settings,
+                journal_of=lambda _, begun=begun, key=key: StoreJournal(store, key, begun),
+            )
+        )
+    lookup = Lookup(store, ["okta_mi__hand", "okta_mi__stranger"])
+    (removed,) = lookup.of_run(1, Wanted(kind=ChangeKind.REMOVE_MEMBER))
+    (elsewhere,) = lookup.of_run(2, Wanted(kind=ChangeKind.REMOVE_MEMBER))
+    assert removed.user_id == elsewhere.user_id
+
+    who = row_of(removed).who
+
+    assert who
+    assert {each.username for each in lookup.identities(who)} == {"hand"}
+    assert {each.username for each in lookup.of_user(who)} == {"hand"}
+
+
+def test_what_was_only_looked_at_is_found_by_either_id(sync: Sync) -> None:
+    bob = sync.mi.add_user("bob", email="old@example.com")
+    result = sync.run(key=KEY, dry_run=True)
+    assert result.report.plan
+    sync.store.save_plan(KEY, result.report.plan)
+    lookup = Lookup(sync.store, [KEY.dag_id])
+
+    for wanted in (bob.id, "00u-bob"):
+        found = plan_of(sync.store, lookup, newest(sync), Wanted(wanted))
+        assert {row.user for row in found.rows} == {"bob"}, wanted
+
+
+def test_administrators_come_first_before_and_after_a_plan_is_written(sync: Sync) -> None:
+    sync.okta.join("Sales", "root")
+    sync.mi.add_user("root", type=ADMINISTRATOR)
+    dry = sync.run(key=KEY, dry_run=True)
+    assert dry.report.plan
+    sync.store.save_plan(KEY, dry.report.plan)
+    lookup = Lookup(sync.store, [KEY.dag_id])
+    looked_at = plan_of(sync.store, lookup, newest(sync), Wanted()).rows
+    sync.run(key=KEY._replace(run_id="2"))
+    written = plan_of(sync.store, lookup, newest(sync), Wanted()).rows
+
+    assert [(row.user, row.danger) for row in written] == [(row.user, row.danger) for row in looked_at]
+    assert (written[0].user, written[0].danger, written[0].of_administrator) == ("root", 1, True)

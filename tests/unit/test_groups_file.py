@@ -128,7 +128,7 @@ def test_the_id_alone_names_the_dag() -> None:
         ("groups: [Sales]\n\tx: 1", "not YAML"),
         ("groups: [Sales]\n---\ngroups: [x]", "not YAML"),
         ("groups: [*nobody]", "not YAML"),
-        ("groups: [Sales]\n\x00", "not YAML"),
+        ("groups: [Sales]\n# ü\n- \x00", f"{FILE}:3:3: not YAML: the character '\\u0000' is not allowed"),
         ("groups: " + "[" * 100_000, f"{FILE}:1:28: nested too deeply"),
     ],
 )
