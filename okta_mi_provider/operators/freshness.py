@@ -129,6 +129,8 @@ def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> f
     Raises:
         SyncError: If a group of the plan has another name by now.
     """
+    from okta_mi_provider.store.plans import StoredRows  # noqa: PLC0415
+
     groups = {each.name: each.id for each in (plan.default_group, plan.target_group) if each}
     for group_id in job.store.groups_made(job.run, plan):
         groups[plan.target_group.name] = group_id
@@ -139,7 +141,7 @@ def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> f
             f"by now. What is left of the plan is not written. {advice}"
         )
     settled = job.store.settled(job.run, plan)
-    left = {place: change for place, change in enumerate(plan.changes) if place not in settled}
-    places = frozenset(overtaken(left, now))
+    changes = plan.changes.once() if isinstance(plan.changes, StoredRows) else plan.changes
+    places = frozenset(overtaken((each for each in enumerate(changes) if each[0] not in settled), now))
     look.note(places)
     return places

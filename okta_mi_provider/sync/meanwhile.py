@@ -7,7 +7,7 @@ somebody has taken away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
@@ -18,18 +18,18 @@ from okta_mi_provider.sync.plan import Change, ChangeKind
 _WHOLE = frozenset({ChangeKind.UPDATE_USER, ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER})
 
 
-def overtaken(changes: Mapping[int, Change], now: Target) -> Iterator[int]:
+def overtaken(changes: Iterable[tuple[int, Change]], now: Target) -> Iterator[int]:
     """Places of changes about users who are neither as the plan has found them nor as it makes them.
 
     Whoever is not there any more is none of them: MI says so when it is asked to write.
 
     Args:
-        changes: What is left of a plan, by its places.
+        changes: What is left of a plan, with the places in it.
         now: MI, read again.
     """
     everybody = people(now)
     user_of, fold = everybody.by_id(), everybody.fold
-    for place, change in changes.items():
+    for place, change in changes:
         user = user_of(change.after.id) if change.after and change.after.id else None
         if user is None or change.after is None:
             continue

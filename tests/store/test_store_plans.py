@@ -107,6 +107,14 @@ def test_where_taking_begins_is_found_by_a_few_looks(kept: Store, plan: Plan) ->
     assert first_removal(load(kept)) == first_removal(plan) == 7
 
 
+def test_who_goes_over_all_changes_once_keeps_none_of_them(kept: Store, plan: Plan) -> None:
+    changes = load(kept).changes
+    assert isinstance(changes, StoredRows)
+    assert changes[4] == plan.changes[4]
+    assert tuple(changes.once()) == plan.changes
+    assert set(changes._pieces) == {1}
+
+
 def test_a_smaller_plan_leaves_nothing_of_a_larger_one(kept: Store, plan: Plan) -> None:
     small = replace(plan, changes=plan.changes[:2], findings=(), matched=())
     assert small.digest != plan.digest

@@ -35,7 +35,7 @@ def test_neither_what_is_as_planned_nor_what_is_written_is_overtaken(world: Snap
     users = tuple({user.id: user for user in world.target.users}.values())
     world = replace(world, target=replace(world.target, users=users))
     plan = diff(world, chosen)
-    changes = dict(enumerate(plan.changes))
+    changes = list(enumerate(plan.changes))
     assert list(overtaken(changes, world.target)) == []
     assert list(overtaken(changes, project(world.target, plan))) == []
 
@@ -50,27 +50,27 @@ def test_neither_what_is_as_planned_nor_what_is_written_is_overtaken(world: Snap
     ],
 )
 def test_an_update_of_whom_somebody_has_changed_is(now: TargetUser) -> None:
-    assert list(overtaken({7: UPDATE, 8: CREATE}, mi(now))) == [7]
+    assert list(overtaken({7: UPDATE, 8: CREATE}.items(), mi(now))) == [7]
 
 
 def test_whom_somebody_has_disabled_already_is_as_planned_and_whom_somebody_has_promoted_is_not() -> None:
-    assert list(overtaken({0: DISABLE}, mi(replace(ANA, enabled=False)))) == []
-    assert list(overtaken({0: DISABLE}, mi(replace(ANA, type="administrator")))) == [0]
+    assert list(overtaken({0: DISABLE}.items(), mi(replace(ANA, enabled=False)))) == []
+    assert list(overtaken({0: DISABLE}.items(), mi(replace(ANA, type="administrator")))) == [0]
 
 
 def test_a_membership_is_only_if_the_id_is_somebody_else_s() -> None:
-    assert list(overtaken({1: ADD, 2: REMOVE}, mi(replace(ANA, enabled=False, first_name="Anna")))) == []
-    assert list(overtaken({1: ADD, 2: REMOVE}, mi(replace(ANA, username="eve")))) == [1, 2]
+    assert list(overtaken({1: ADD, 2: REMOVE}.items(), mi(replace(ANA, enabled=False, first_name="Anna")))) == []
+    assert list(overtaken({1: ADD, 2: REMOVE}.items(), mi(replace(ANA, username="eve")))) == [1, 2]
 
 
 def test_another_spelling_of_an_address_or_a_username_is_no_difference() -> None:
     spelt = replace(ANA, email=ANA.email.upper(), username="ANA")
-    assert list(overtaken({0: UPDATE, 1: ADD}, mi(spelt))) == []
-    assert list(overtaken({0: UPDATE, 1: ADD}, mi(spelt, casefold=False))) == [0, 1]
+    assert list(overtaken({0: UPDATE, 1: ADD}.items(), mi(spelt))) == []
+    assert list(overtaken({0: UPDATE, 1: ADD}.items(), mi(spelt, casefold=False))) == [0, 1]
 
 
 def test_whoever_is_gone_is_for_mi_to_tell() -> None:
-    assert list(overtaken({0: UPDATE, 1: ADD, 2: CREATE}, mi())) == []
+    assert list(overtaken({0: UPDATE, 1: ADD, 2: CREATE}.items(), mi())) == []
 
 
 def test_a_group_whose_id_is_that_of_another_name() -> None:
