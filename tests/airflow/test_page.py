@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from starlette.testclient import TestClient
 
 from okta_mi_provider.store import RunKey, Store
 from tests.airflow.picky import READS
-from tests.standalone.page_world import HOSTILE, dag_of, fill
+from tests.standalone.page_world import HOSTILE, age, dag_of, fill
 from tests.store.fakes import Sync
 
 DAGS = ("okta_mi__Sales", "okta_mi__Finance", "okta_mi__Newcomers", "foreign", "nightly")
@@ -302,6 +303,24 @@ class TestFiles:
     def test_of_a_dag_that_one_may_not_read_there_is_none(self, of: Client) -> None:
         assert of("sam").get("/okta-mi/csv/dag?dag_id=nightly").status_code == 404
         assert of("sam").get("/okta-mi/csv/group?dag=okta_mi__Finance&state=failed").status_code == 404
+
+
+def test_what_was_is_not_to_come_where_clocks_differ(
+    of: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ahead.db'}"
+    store = Store(url)
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana")
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "1"))
+    age(store, datetime.now(UTC) + timedelta(minutes=5))
+    store.close()
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", url)
+
+    for path in ("/okta-mi/", "/okta-mi/group?dag=okta_mi__Sales", "/okta-mi/run?id=1"):
+        text = of("root").get(path).text
+        assert not re.search(r">in \d+ ", text), path
+        assert ">just now<" in text
 
 
 class TestHostileNames:
