@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import html
 import io
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -397,6 +399,31 @@ class TestTrouble:
         answer = of("root").get("/okta-mi/")
         assert answer.status_code == 503
         assert "not a database" in answer.text
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE okta_mi_runs SET state = 'strange'",
+            "UPDATE okta_mi_runs SET counts = '{bad'",
+            "UPDATE okta_mi_runs SET started_at = 'yesterday'",
+        ],
+    )
+    def test_what_is_not_understood_is_told_in_a_sentence(
+        self, of: Client, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    ) -> None:
+        path = tmp_path / "damaged.db"
+        shutil.copy(filled.removeprefix("sqlite:///"), path)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute(damage)
+            connection.commit()
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{path}")
+
+        answer = of("root").get("/okta-mi/")
+
+        assert answer.status_code == 503
+        assert "changed it by hand" in answer.text
+        assert "Traceback" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
 
     def test_the_store_may_be_a_connection_of_airflow(
         self, of: Client, filled: str, monkeypatch: pytest.MonkeyPatch
