@@ -100,7 +100,8 @@ def open_desk(user: Annotated[BaseUser, Depends(get_user)]) -> Iterator[Desk]:
     """A dependency of every page: without it a page of a plugin is open to everybody.
 
     Raises:
-        Trouble: If the store cannot be read. Who may not see every DAG is not told where it is.
+        Trouble: If the store cannot be read, or what is in it cannot be understood. Who may not see every DAG is not
+            told where it is.
     """
     manager: Any = get_auth_manager()
     existing = flows.all_dag_ids()
@@ -116,6 +117,13 @@ def open_desk(user: Annotated[BaseUser, Depends(get_user)]) -> Iterator[Desk]:
             raise Trouble(str(error)) from None
         raise Trouble(
             "The store of the syncs cannot be read. The log of Airflow's API server has the reason."
+        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # One row that is not as we write it would leave people with three words for all of it.
+        log.exception("The pages do not understand what is in the store")
+        raise Trouble(
+            "The store has something in it that this version of okta-mi-provider does not write. Somebody may have "
+            "changed it by hand. The log of Airflow's API server says what it is."
         ) from None
 
 

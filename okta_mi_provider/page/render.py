@@ -83,7 +83,9 @@ def _environment() -> Environment:
         sync_key=lambda run: SyncKey.of(run.dag_id, run.target_group.name),
         version=__version__,
     )
-    environment.filters.update(name=words.name, when=_time, ago=_ago, number=_number, span=words.span, many=plural)
+    environment.filters.update(
+        name=words.name, when=_time, ago=_ago, past=_past, number=_number, span=words.span, many=plural
+    )
     return environment
 
 
@@ -99,6 +101,11 @@ def _ago(moment: datetime, now: datetime) -> Markup:
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         moment.astimezone(UTC).isoformat(), words.when(moment), words.distance(moment, now)
     )
+
+
+def _past(moment: datetime, now: datetime) -> Markup:
+    """How long ago something was. Clocks differ: by this one it may be still to come, and was right now."""
+    return _ago(moment, max(moment, now))
 
 
 def _number(value: int | None) -> Markup:

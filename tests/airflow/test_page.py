@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import html
 import io
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ from starlette.testclient import TestClient
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store
 from tests.airflow.picky import READS
-from tests.standalone.page_world import HOSTILE, dag_of, fill
+from tests.standalone.page_world import HOSTILE, age, dag_of, fill
 from tests.store.fakes import Sync
 
 DAGS = ("okta_mi__Sales", "okta_mi__Finance", "okta_mi__Newcomers", "foreign", "nightly")
@@ -307,6 +310,24 @@ class TestFiles:
         assert of("sam").get("/okta-mi/csv/group?dag=okta_mi__Finance&state=failed").status_code == 404
 
 
+def test_what_was_is_not_to_come_where_clocks_differ(
+    of: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ahead.db'}"
+    store = Store(url)
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana")
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "1"))
+    age(store, datetime.now(UTC) + timedelta(minutes=5))
+    store.close()
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", url)
+
+    for path in ("/okta-mi/", "/okta-mi/group?dag=okta_mi__Sales", "/okta-mi/run?id=1"):
+        text = of("root").get(path).text
+        assert not re.search(r">in \d+ ", text), path
+        assert ">just now<" in text
+
+
 class TestHostileNames:
     def test_nothing_of_a_name_is_markup(self, of: Client, runs: dict[str, int]) -> None:
         run = runs[dag_of("Hostile")]
@@ -381,6 +402,31 @@ class TestTrouble:
         answer = of("root").get("/okta-mi/")
         assert answer.status_code == 503
         assert "not a database" in answer.text
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE okta_mi_runs SET state = 'strange'",
+            "UPDATE okta_mi_runs SET counts = '{bad'",
+            "UPDATE okta_mi_runs SET started_at = 'yesterday'",
+        ],
+    )
+    def test_what_is_not_understood_is_told_in_a_sentence(
+        self, of: Client, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    ) -> None:
+        path = tmp_path / "damaged.db"
+        shutil.copy(filled.removeprefix("sqlite:///"), path)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute(damage)
+            connection.commit()
+        monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{path}")
+
+        answer = of("root").get("/okta-mi/")
+
+        assert answer.status_code == 503
+        assert "changed it by hand" in answer.text
+        assert "Traceback" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
 
     def test_the_store_may_be_a_connection_of_airflow(
         self, of: Client, filled: str, monkeypatch: pytest.MonkeyPatch

@@ -39,7 +39,7 @@ def fill(store: Store, *, many: int = MANY, days: int = 20) -> None:
         days: For how long the syncs have been running.
     """
     for ended in _runs(store, many, days):
-        _age(store, ended)
+        age(store, ended)
 
 
 def _runs(store: Store, many: int, days: int) -> Iterator[datetime]:
@@ -102,7 +102,7 @@ def _run(sync: Sync, group: str, run_id: str, by: str = "alice", **values: objec
     return result
 
 
-def _age(store: Store, ended: datetime) -> None:
+def age(store: Store, ended: datetime) -> None:
     """Lets the newest run be one of another time."""
     with store.writing() as connection:
         run = max(connection.execute(RUNS.select().with_only_columns(RUNS.c.id)).scalars())
