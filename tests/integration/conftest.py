@@ -9,34 +9,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from okta_mi_provider.cli.main import main
-from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
-from okta_mi_provider.simulators.mi_seed import seed_metric_insights
-from okta_mi_provider.simulators.okta import create_okta_app
-from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.server import serve
 from okta_mi_provider.store import Store
 from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.pauses import Pauses
+from tests.integration.running import running
 from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
 
 Provision = Callable[..., Run]
 Start = Callable[..., subprocess.Popen[str]]
 
 OKTA_MI = Path(sys.executable).with_name("okta-mi")
-
-
-@contextmanager
-def running() -> Iterator[World]:
-    """An empty Okta org, and Metric Insights as seeded without one."""
-    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
-    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
-        yield World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
 
 
 @pytest.fixture(scope="session")
