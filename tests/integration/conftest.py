@@ -22,7 +22,9 @@ from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, Worl
 
 Provision = Callable[..., Run]
 Start = Callable[..., subprocess.Popen[str]]
+Ask = Callable[..., Run]
 
+MANAGED = ("-a", "all", "--prune", "managed", "--max-removals", "100%")
 OKTA_MI = Path(sys.executable).with_name("okta-mi")
 
 
@@ -116,6 +118,17 @@ def okta_mi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
                 code = stop.code if isinstance(stop.code, int) else 1
         out, err = capsys.readouterr()
         return Run(code, out, err, read_document(report.read_text("utf-8")) if report.exists() else None)
+
+    return run
+
+
+@pytest.fixture
+def ask(okta_mi: Callable[..., Run], world: World) -> Ask:
+    """Runs a command; with the servers and good credentials, where it talks to them."""
+
+    def run(command: str, *words: str) -> Run:
+        options = {"history": [], "runs": [], "undo": world.options[world.options.index("--mi-host") :]}
+        return okta_mi(command, *options.get(command, world.options), *words, env=ENVIRONMENT)
 
     return run
 
