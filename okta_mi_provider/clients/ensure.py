@@ -83,8 +83,11 @@ class EnsuringWriter:
         if default_group and default_group.id != group.id:
             wanted[Wish.DEFAULT_GROUP] = default_group
 
+        ours: set[str] = set()
+
         def create() -> Written:
             user_id, left_out = self._creates.create(user, wanted)
+            ours.add(user_id)
             self._join(user_id, {wish: wanted[wish] for wish in left_out})
             return Written(user_id, joined=True)
 
@@ -103,7 +106,11 @@ class EnsuringWriter:
             unlike = not same(existing, replace(user, id=existing.id))
             return Written(existing.id, already=True, joined=group.id not in present, unlike=unlike)
 
-        return self._ensure(create, found, joins=True)
+        written = self._ensure(create, found, joins=True)
+        if written.target_id not in ours:
+            return written
+        # MI may have created the user and then refused a membership: who is found then is of our making all the same.
+        return written._replace(already=False, joined=True)
 
     def update_user(self, user: TargetUser, before: TargetUser) -> Written:
         """Makes sure that the user's attributes are these.
