@@ -154,7 +154,9 @@ def all_conflicts(request: Request, desk: Seen, q: Text = "", number: Number = 1
     """What waits for a person, with what to do about it."""
     found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
     shown = Page(number, _CONFLICTS, len(found))
-    return page(request, "conflicts.html", q=q, shown=shown, conflicts=found[shown.offset : shown.offset + shown.size])
+    of_page = found[shown.offset : shown.offset + shown.size]
+    known = desk.lookup.known({each.user for each in of_page if each.user})
+    return page(request, "conflicts.html", q=q, shown=shown, conflicts=of_page, known=known)
 
 
 def lines_of(desk: Desk, dag_id: str) -> list[Line]:
