@@ -82,6 +82,7 @@ def _environment() -> Environment:
         field_names=words.FIELDS,
         state_of=words.state_of,
         mode_of=words.mode_of,
+        only_looks=words.only_looks,
         source_of=words.source_of,
         key_of=SyncKey.of,
         sync_key=lambda run: SyncKey.of(run.dag_id, run.target_group.name),

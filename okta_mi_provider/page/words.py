@@ -59,6 +59,11 @@ def state_of(run: RunRecord | None) -> str:
     return run.state.value if run.state else "running"
 
 
+def only_looks(run: RunRecord) -> bool:
+    """Whether a run was not to write anything: its numbers are what would be."""
+    return run.dry_run or run.mode == "drift"
+
+
 def mode_of(run: RunRecord) -> str:
     """What kind of run it was, unless it was a sync that writes: then ""."""
     return "Dry run" if run.dry_run else _MODES.get(run.mode, "")
