@@ -45,9 +45,14 @@ class Line:
         return self.flow.title if self.flow else self.key.dag_id
 
     @property
+    def is_broken(self) -> bool:
+        """Whether its entry in the groups file is wrong, so that nothing is synced, however the last run ended."""
+        return self.flow is not None and self.flow.broken and not self.flow.stale
+
+    @property
     def state(self) -> str:
         """A key of `words.STATES`."""
-        return words.state_of(self.run)
+        return "broken" if self.is_broken else words.state_of(self.run)
 
     @property
     def figures(self) -> Figures:
