@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 
 from okta_mi_provider import __version__
 from okta_mi_provider.page import words
-from okta_mi_provider.store.syncs import SyncKey
+from okta_mi_provider.store.syncs import COMMAND, SyncKey
 from okta_mi_provider.sync.text import plural
 
 #: Behind what a name breaks well: an address, an id of a run.
@@ -85,6 +85,7 @@ def _environment() -> Environment:
         only_looks=words.only_looks,
         source_of=words.source_of,
         key_of=SyncKey.of,
+        is_command=lambda dag_id: dag_id.startswith(COMMAND),
         sync_key=lambda run: SyncKey.of(run.dag_id, run.target_group.name),
         version=__version__,
     )
