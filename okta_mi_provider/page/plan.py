@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from okta_mi_provider.page.figures import figures_of
+from okta_mi_provider.page.words import only_looks
 from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.runs import latest
@@ -170,9 +171,8 @@ def _key(run: RunRecord) -> RunKey:
 def _had_none(run: RunRecord) -> bool:
     """Whether the plan of a run had no changes for certain: all that was tried would be in the history."""
     tried_all = run.plan_digest is not None and run.state in {State.DONE, State.FAILED} and run.error is None
-    looked = run.dry_run or run.mode == "drift"
     done = figures_of(run)
-    return tried_all and not looked and not any(done._replace(members=None, conflicts=None))
+    return tried_all and not only_looks(run) and not any(done._replace(members=None, conflicts=None))
 
 
 def _stored(store: Store, run: RunRecord) -> list[PlanRow] | None:
