@@ -358,6 +358,31 @@ def test_the_command_writes_the_file_and_says_how_to_go_on(
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "not_said"),
+    [
+        ([], ["a personal token (", "again with --mi-user and --mi-application-id (and --overwrite)."], "key ("),
+        (["-o", "-"], ["a personal token (", "again with --mi-user and --mi-application-id."], "key ("),
+        (["--mi-application-id", "a"], ["the application's key (", "Replace MI-ADMINISTRATOR by"], "personal token"),
+        (["--mi-application-id", "a", "--mi-user", "svc"], ["the application's key ("], "MI-ADMINISTRATOR"),
+        (["--mi-user", "svc"], ["a personal token (", "--conn-login svc "], "MI-ADMINISTRATOR"),
+    ],
+)
+def test_the_secret_that_is_asked_for_fits_the_printed_connection(
+    words: list[str], said: list[str], not_said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("crontab").write_text(VENDOR, encoding="utf-8")
+
+    assert main(["import-cron", "crontab", *words]) == 0
+
+    printed = "".join(capsys.readouterr())
+    assert all(each in printed for each in said), printed
+    assert not_said not in printed
+    assert ('"auth_mode": "application"' in printed) == ("--mi-application-id" in words)
+
+
 def test_a_file_that_is_there_is_kept_unless_it_may_be_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
