@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from okta_mi_provider.clients.advice import DELETED_MEANWHILE
 from okta_mi_provider.clients.default_group import judge
@@ -31,7 +30,7 @@ from okta_mi_provider.clients.metric_insights_wire import (
     user_body,
     user_of,
 )
-from okta_mi_provider.clients.urls import BaseUrl
+from okta_mi_provider.clients.urls import BaseUrl, path_part
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.text import plural, quoted
@@ -84,7 +83,6 @@ class MetricInsightsClient:
         #: Username of the account that everything is done as; None if nobody has said it.
         self.acts_for = login.acts_for
         self.transport = transport or Transport()
-        #: What was asked so far.
         self.max_concurrency = max_concurrency
         self._http = MetricInsightsHttp(
             base,
@@ -143,7 +141,7 @@ class MetricInsightsClient:
 
     def user(self, user_id: str) -> TargetUser:
         """One user (`GET /api/user/id/{id}`)."""
-        for call, row in self.lists.rows(f"{USERS}/id/{_quoted(user_id)}", "users", "user", {}):
+        for call, row in self.lists.rows(f"{USERS}/id/{path_part(user_id)}", "users", "user", {}):
             return user_of(row, call)
         raise NotFound(
             Call(SYSTEM, "GET", USERS, 200), f"there is no user with the id {quoted(user_id)}", DELETED_MEANWHILE
@@ -257,7 +255,7 @@ class MetricInsightsClient:
         Raises:
             UpdatesOff: If the dialect says that there are no updates. Nothing was sent.
         """
-        path = f"{USERS}/id/{_quoted(user.id)}"
+        path = f"{USERS}/id/{path_part(user.id)}"
         if self.dialect.user_update_body == "off":
             raise UpdatesOff(
                 f"{quoted(user.username)} is not in MI as in Okta, and this MI takes no updates: 'user_update_body' of "
@@ -306,7 +304,7 @@ class MetricInsightsClient:
         Raises:
             NotFound: If there is no such membership any more.
         """
-        self._http.send("DELETE", f"{MEMBERS}/id/{_quoted(membership_id)}")
+        self._http.send("DELETE", f"{MEMBERS}/id/{path_part(membership_id)}")
 
     # ------------------------------------------------------------------ helpers
 
@@ -321,7 +319,3 @@ class MetricInsightsClient:
             if row.get("id"):
                 return id_of(row, "id", call)
         raise Unavailable(call, f"there is no {singular} with an id in it")
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="", errors="surrogatepass")

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from okta_mi_provider.clients.errors import (
     BadAnswer,
@@ -28,13 +27,14 @@ from okta_mi_provider.clients.http import Transport
 from okta_mi_provider.clients.okta_auth import OktaLogin
 from okta_mi_provider.clients.okta_http import SYSTEM, OktaHttp
 from okta_mi_provider.clients.okta_pages import Row, whole_list
+from okta_mi_provider.clients.okta_wire import described, group_of, moment_of, name_of, user_count_of, user_of
 from okta_mi_provider.clients.rate_limit import Share, server_time
-from okta_mi_provider.clients.urls import BaseUrl
+from okta_mi_provider.clients.urls import BaseUrl, path_part
 from okta_mi_provider.sync.fetch import Attributes, GroupSelector
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import SourceGroup, SourceUser, Stamp
 from okta_mi_provider.sync.progress import Progress
-from okta_mi_provider.sync.text import one_line, quoted, same
+from okta_mi_provider.sync.text import quoted
 
 #: Okta's recommendation for lists of members; it serves up to 1000.
 PAGE_SIZE = 200
@@ -77,7 +77,6 @@ class OktaClient:
         #: Which credentials are used, and where they are.
         self.credentials = login.described
         transport = transport or Transport()
-        #: What was asked so far.
         self._http = OktaHttp(base, login, transport=transport, share=share or Share())
         self._page_size = page_size
         self._console = console or console_of(base)
@@ -147,7 +146,7 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read to its end. There is never a shorter one.
         """
-        path = f"{GROUPS}/{_quoted(group.id)}/users"
+        path = f"{GROUPS}/{path_part(group.id)}/users"
         progress = Progress(f"Reading the members of Okta group {quoted(group.name)}", "member")
         query = {"limit": self._page_size}
         return tuple(whole_list(self._http, path, query, lambda row: user_of(row, attributes), progress))
@@ -158,7 +157,7 @@ class OktaClient:
         Raises:
             SyncError: If the list could not be read.
         """
-        call, rows = self._http.get(f"{GROUPS}/{_quoted(group_id)}/users", {"limit": 1})
+        call, rows = self._http.get(f"{GROUPS}/{path_part(group_id)}/users", {"limit": 1})
         if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
             raise BadAnswer(call, "it is not a list of users")
         return rows[0] if rows else None
@@ -182,20 +181,20 @@ class OktaClient:
     def _stamp(self, row: Row) -> Stamp | None:
         """When a group of the last answer has changed; None if that is not to be understood."""
         seen_at = server_time(self._http.headers)
-        members, group = _moment(row.get("lastMembershipUpdated")), _moment(row.get("lastUpdated"))
+        members, group = moment_of(row.get("lastMembershipUpdated")), moment_of(row.get("lastUpdated"))
         if seen_at is None or members is None or group is None:
             return None
         return Stamp(members, group, datetime.fromtimestamp(seen_at, UTC))
 
     def _group_by_id(self, group_id: str) -> SourceGroup:
-        path = f"{GROUPS}/{_quoted(group_id)}"
+        path = f"{GROUPS}/{path_part(group_id)}"
         try:
             call, row = self._http.get(path)
         except NotFound as error:
             raise self._not_found(
                 f"Okta has no group with the id {quoted(group_id)} that these credentials may see ({error.call})."
             ) from None
-        group = _group(row)
+        group = group_of(row)
         if group is None:
             raise BadAnswer(call, "it is not a group")
         return replace(group, stamp=self._stamp(row))
@@ -212,7 +211,7 @@ class OktaClient:
                 raise self._not_found(_no_group(name, rows, by_prefix))
         if len(found) > 1:
             raise GroupAmbiguous(
-                f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(_describe, found))}. Give the id of "
+                f"Okta has {len(found):,} groups named {quoted(name)}: {_some(map(described, found))}. Give the id of "
                 "the one that is meant."
             )
         return SourceGroup(found[0]["id"], name_of(found[0]), user_count_of(found[0]), stamp=self._stamp(found[0]))
@@ -227,56 +226,6 @@ class OktaClient:
             return whole_list(self._http, GROUPS, {**query, "expand": "stats"}, dict)
         except Rejected:
             return whole_list(self._http, GROUPS, query, dict)
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="", errors="surrogatepass")
-
-
-def user_of(row: Row, attributes: Attributes) -> SourceUser:
-    """A user as a sync sees it. It has an id, whatever else may be missing."""
-    # A user without a profile is told of as one who lacks a username.
-    profile = row["profile"] if isinstance(row.get("profile"), dict) else {}
-    username, email, first_name, last_name = (same(_text(profile.get(name))) for name in attributes[:4])
-    groups = _texts(profile.get(attributes.groups)) if attributes.groups else ()
-    status = same(str(row.get("status") or ""))
-    return SourceUser(str(row["id"]), status, username, email, first_name, last_name, groups)
-
-
-def _text(value: object) -> str:
-    """An attribute as text. MI drops blanks at the ends, so keeping them would be a difference for ever."""
-    if isinstance(value, str):
-        return value.strip()
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    """An attribute that may be a list, as texts that are not blank, each once."""
-    texts = map(_text, value if isinstance(value, list) else [value])
-    return tuple(dict.fromkeys(filter(None, texts)))
-
-
-def _group(row: object) -> SourceGroup | None:
-    if isinstance(row, dict) and isinstance(row.get("id"), str) and name_of(row):
-        return SourceGroup(row["id"], name_of(row))
-    return None
-
-
-def _moment(text: object) -> datetime | None:
-    """A time as Okta writes it; one without a zone could be any."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None
-
-
-def user_count_of(row: Row) -> int | None:
-    """What `expand=stats` adds. Whether it counts deactivated users, and how late it is, is not documented."""
-    embedded = row.get("_embedded")
-    stats = embedded.get("stats") if isinstance(embedded, dict) else None
-    count = stats.get("usersCount") if isinstance(stats, dict) else None
-    return count if isinstance(count, int) else None
 
 
 def _named(rows: Sequence[Row], name: str) -> list[Row]:
@@ -299,26 +248,6 @@ def _some(texts: Iterable[str]) -> str:
     return "; ".join(sorted_texts[:_MOST_NAMED]) + more
 
 
-def name_of(row: Row) -> str:
-    """The name of a group; "" if it has none."""
-    profile = row.get("profile")
-    return str(profile.get("name") or "") if isinstance(profile, dict) else ""
-
-
 def _loosely(name: str) -> str:
     """A name as people remember it."""
     return " ".join(name.casefold().split())
-
-
-def described_source(row: Row) -> str:
-    """Where the application is that a group was imported from; "" if it was not."""
-    links = row.get("_links")
-    source = links.get("source") if isinstance(links, dict) else None
-    return str(source.get("href") or "") if isinstance(source, dict) else ""
-
-
-def _describe(row: Row) -> str:
-    """What tells a group from its namesakes: id, type, and the application it was imported from."""
-    source = described_source(row)
-    origin = f" imported by {one_line(source)}" if source else ""
-    return f"{one_line(row['id'])} ({one_line(str(row.get('type') or 'unknown type'))}{origin})"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fnmatch import translate
 
 from okta_mi_provider.clients.errors import Rejected
-from okta_mi_provider.clients.okta import GROUPS, OktaClient, described_source, name_of, user_count_of
+from okta_mi_provider.clients.okta import GROUPS, OktaClient
 from okta_mi_provider.clients.okta_pages import Row, whole_list
+from okta_mi_provider.clients.okta_wire import described_source, name_of, user_count_of
 
 #: What means something else than itself in a pattern.
 _WILD = re.compile(r"[*?\[]")

@@ -1,10 +1,10 @@
-"""Where a server is, from what people write into a connection or behind `--okta-host`."""
+"""Where a server is, from what people write into a connection or behind `--okta-host`; and parts of its paths."""
 
 from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.sync.text import quoted
@@ -71,6 +71,11 @@ def metric_insights_url(host: str, *, allow_http: bool = False) -> BaseUrl:
     parts = _split(host, "Metric Insights", allow_http=allow_http)
     path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
     return BaseUrl(_origin(parts), path)
+
+
+def path_part(text: str) -> str:
+    """One step of a path, whatever is in it."""
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def _split(host: str, system: str, *, allow_http: bool) -> SplitResult:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from okta_mi_provider.clients.okta import OktaClient, user_of
+from okta_mi_provider.clients.okta import OktaClient
+from okta_mi_provider.clients.okta_wire import user_of
 from okta_mi_provider.doctor.observation import Observation, Section
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.errors import SyncError

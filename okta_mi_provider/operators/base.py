@@ -1,4 +1,4 @@
-"""What all tasks of a generated DAG have in common: connections, settings, and how failures end."""
+"""What all tasks of a generated DAG have in common: a job in the store, settings, and how failures end."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.operators.task_ids import FETCH
-from okta_mi_provider.sync.approval import APPROVED, raise_if_stale, raise_if_too_old
+from okta_mi_provider.sync.approval import APPROVED, MI_VALID_FOR, raise_if_stale, raise_if_too_old
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.model import Target
     from okta_mi_provider.sync.plan import Plan
     from okta_mi_provider.sync.report import Approval
-
-#: For so long what was read of MI is taken for what it is. A run that writes takes as long without looking up again.
-_YOUNG = timedelta(minutes=30)
 
 
 def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> frozenset[int]:
@@ -57,7 +54,7 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     raise_if_too_old(plan, read_at=begun_at, approval=approval, now=now, advice=advice)
     look = _Look(job, stored, approval)
     # Another machine may have noted the time: one whose clock is hours ahead has not looked in the future.
-    if abs(now - (look.at or begun_at)) < _YOUNG and (look.at or not approval):
+    if abs(now - (look.at or begun_at)) < MI_VALID_FOR and (look.at or not approval):
         return look.overtaken
     client, is_begun = target(), job.store.any_user_tried(job.run, plan)
     directory = fetch_directory(client, job.settings())

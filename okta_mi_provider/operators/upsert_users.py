@@ -27,7 +27,7 @@ from okta_mi_provider.sync.brake import raise_if_too_many_failed
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
-from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
 from okta_mi_provider.sync.plan import REMOVALS, Change, Plan
 from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import plural, quoted
@@ -45,7 +45,6 @@ _LABELS = {Status.DONE: "done", Status.ALREADY: "was so already", Status.FAILED:
 _LOOK_AGAIN = timedelta(seconds=30)
 #: States of a task that will not run again by itself.
 _ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
-_SETTLED = frozenset({Status.DONE, Status.ALREADY})
 
 
 class UpsertUsersOperator(SyncOperator):
@@ -222,7 +221,7 @@ def _settled(earlier: Mapping[str, Outcome], changes: Sequence[Change], *, for_g
         changes: All of them.
         for_good: Whether that includes those that have failed for a reason that will not pass.
     """
-    settled = {key for key, outcome in earlier.items() if outcome.status in _SETTLED}
+    settled = {key for key, outcome in earlier.items() if outcome.status in SETTLED}
     failed = {key for key, each in earlier.items() if each.status is Status.FAILED and not each.passing}
     if settled:
         log.info("%s of %s done by an earlier try.", plural(len(settled), "change"), f"{len(changes):,}")

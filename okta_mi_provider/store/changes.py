@@ -31,11 +31,9 @@ from okta_mi_provider.store.columns import SafeText
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
 from okta_mi_provider.sync.memory import Link
-from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 
-#: What need not be tried again.
-SETTLED = frozenset({Status.DONE, Status.ALREADY})
 #: What may be sent.
 _OPEN = (Status.PLANNED.value, Status.BEGUN.value, Status.FAILED.value)
 _ACCESS = (ChangeKind.DISABLE_USER.value, ChangeKind.ENABLE_USER.value)

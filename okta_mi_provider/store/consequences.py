@@ -16,7 +16,7 @@ from okta_mi_provider.store.ledger import Membership
 from okta_mi_provider.store.settle import Verdict
 from okta_mi_provider.sync.memory import Link, Unfinished
 from okta_mi_provider.sync.model import TargetGroup
-from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
 from okta_mi_provider.sync.plan import ChangeKind, Plan
 
 
@@ -43,7 +43,7 @@ def of_outcomes(connection: Connection, writing: Writing, outcomes: Sequence[Out
     gone = [
         each.target_id
         for each in here
-        if each.change.kind is ChangeKind.REMOVE_MEMBER and each.status in account.SETTLED and each.target_id
+        if each.change.kind is ChangeKind.REMOVE_MEMBER and each.status in SETTLED and each.target_id
     ]
     ledger.drop(connection, plan.host, group.id, gone)
     created = [
@@ -101,7 +101,7 @@ def _note_unfinished(connection: Connection, writing: Writing, outcomes: Sequenc
     for status, change in ((each.status, each.change) for each in outcomes if each.change.source_id):
         creates = change.kind is ChangeKind.CREATE_USER
         joins = change.kind is ChangeKind.ADD_MEMBER and change.group == default_group.name
-        if status in account.SETTLED and (creates or joins):
+        if status in SETTLED and (creates or joins):
             inside.append(change.source_id or "")
         elif creates and change.after:
             failed.append(Unfinished(change.source_id or "", change.after.username, change.after.email))

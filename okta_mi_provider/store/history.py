@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
@@ -16,8 +17,6 @@ from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 
-#: How many ids fit into one query, whatever the database.
-_MOST_IDS = 500
 #: No run has a higher number: a column of whole numbers takes no more on PostgreSQL, and a database refuses to compare.
 LARGEST_NUMBER = 2**31 - 1
 #: Of what was so already, somebody has changed it before.
@@ -251,14 +250,13 @@ def last_written(connection: Connection, host: str, user_ids: Collection[str]) -
         user_ids: MI ids.
     """
     found: dict[str, dict[str, Any]] = {}
-    wanted = sorted(user_ids)
-    for start in range(0, len(wanted), _MOST_IDS):
+    for ids in batches(sorted(user_ids)):
         query = (
             select(CHANGES.c.user_id, CHANGES.c.new)
             .join(RUNS)
             .where(
                 RUNS.c.host == host,
-                CHANGES.c.user_id.in_(wanted[start : start + _MOST_IDS]),
+                CHANGES.c.user_id.in_(ids),
                 CHANGES.c.kind.in_(_WRITTEN_KINDS),
                 CHANGES.c.status == Status.DONE.value,
             )

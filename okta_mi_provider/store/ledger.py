@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.schema import MEMBERSHIPS, RUNS
 from okta_mi_provider.store.upsert import upsert
 from okta_mi_provider.sync.memory import Link
 
-#: How many ids fit into one query.
-_MOST_IDS = 500
 #: What was noted longer ago is older than any list of members, for no sync takes that long to read one; whether the run
 #: that noted it has ended does not matter then. A run that was killed, and never repeated, does not end.
 _READ_WITHIN = timedelta(days=1)
@@ -53,9 +52,8 @@ def put(connection: Connection, memberships: Iterable[Membership]) -> None:
 
 def drop(connection: Connection, host: str, group_id: str, user_ids: Collection[str]) -> None:
     """Forgets memberships that are no more."""
-    ids = sorted(user_ids)
-    for start in range(0, len(ids), _MOST_IDS):
-        connection.execute(delete(MEMBERSHIPS).where(*_of(host, group_id, ids[start : start + _MOST_IDS])))
+    for ids in batches(sorted(user_ids)):
+        connection.execute(delete(MEMBERSHIPS).where(*_of(host, group_id, ids)))
 
 
 def made(
@@ -97,8 +95,8 @@ def prune(connection: Connection, host: str, group_id: str, members: Collection[
     )
     gone = sorted(user_id for user_id in ids if user_id not in members)
     running = select(RUNS.c.id).where(or_(RUNS.c.ended_at.is_(None), RUNS.c.ended_at > before))
-    for start in range(0, len(gone), _MOST_IDS):
-        these = _of(host, group_id, gone[start : start + _MOST_IDS])
+    for user_ids in batches(gone):
+        these = _of(host, group_id, user_ids)
         noted_before = MEMBERSHIPS.c.at < before
         is_older = or_(MEMBERSHIPS.c.at < before - _READ_WITHIN, noted_before & MEMBERSHIPS.c.run.not_in(running))
         connection.execute(delete(MEMBERSHIPS).where(*these, is_older))

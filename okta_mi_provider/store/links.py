@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.schema import LINKS
 from okta_mi_provider.store.upsert import upsert
 from okta_mi_provider.sync.memory import Link
 
-#: How many ids fit into one query.
-_MOST_IDS = 500
 #: How many rows are written at a time. A million at once would take a gigabyte.
 _MOST_ROWS = 10_000
 #: Of so many ids the links are looked up; of more, all are read, which is quicker then.
@@ -36,9 +35,9 @@ def between(
     queries = [query]
     if len(source_ids) + len(user_ids) <= _FEW_IDS:
         queries = [
-            query.where(column.in_(ids[start : start + _MOST_IDS]))
-            for column, ids in ((LINKS.c.source_id, source_ids), (LINKS.c.user_id, user_ids))
-            for start in range(0, len(ids), _MOST_IDS)
+            query.where(column.in_(ids))
+            for column, wanted in ((LINKS.c.source_id, source_ids), (LINKS.c.user_id, user_ids))
+            for ids in batches(wanted)
         ]
     for each in queries:
         for row in connection.execute(each):
@@ -58,15 +57,12 @@ def put(connection: Connection, host: str, org: str, run: int, links: Sequence[L
     now = datetime.now(UTC)
     by_user = {link.user_id: link for link in links}
     by_person = {link.source_id: link for link in by_user.values()}
-    user_ids = sorted(by_user)
-    for start in range(0, len(user_ids), _MOST_IDS):
-        these = LINKS.c.user_id.in_(user_ids[start : start + _MOST_IDS])
+    for user_ids in batches(sorted(by_user)):
+        these = LINKS.c.user_id.in_(user_ids)
         connection.execute(delete(LINKS).where(LINKS.c.host == host, LINKS.c.org == org, these))
     # In the order of their keys, also from one statement to the next; see `upsert`.
-    people = sorted(by_person)
-    for start in range(0, len(people), _MOST_ROWS):
-        rows = [_row(host, org, run, by_person[each], now) for each in people[start : start + _MOST_ROWS]]
-        upsert(connection, LINKS, rows)
+    for people in batches(sorted(by_person), _MOST_ROWS):
+        upsert(connection, LINKS, [_row(host, org, run, by_person[each], now) for each in people])
 
 
 def _row(host: str, org: str, run: int, link: Link, now: datetime) -> dict[str, Any]:

@@ -7,14 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.changes import is_
 from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, RUNS, UNFINISHED
 from okta_mi_provider.sync.outcome import Status
-
-#: How many ids fit into one query.
-_MOST_IDS = 500
-
 
 #: A hundred years.
 _MOST_DAYS = 36_500
@@ -74,7 +71,6 @@ def forget(connection: Connection, retention: Retention) -> None:
             )
         )
     )
-    for start in range(0, len(old), _MOST_IDS):
-        these = old[start : start + _MOST_IDS]
+    for these in batches(old):
         connection.execute(delete(CHANGES).where(CHANGES.c.run.in_(these)))
         connection.execute(delete(RUNS).where(RUNS.c.id.in_(these)))

@@ -8,13 +8,12 @@ from typing import Any, Literal, NamedTuple, Self
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, or_, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import RunRecord, run_records
 from okta_mi_provider.store.schema import RUNS
 from okta_mi_provider.sync.report import State
 
-#: How many ids fit into one query, whatever the database.
-_MOST_IDS = 500
 #: What the id of a sync from the command line begins with.
 COMMAND = "cli:"
 
@@ -91,10 +90,8 @@ class Syncs:
                 runs += connection.scalars(of_each)
             records = [
                 record
-                for start in range(0, len(runs), _MOST_IDS)
-                for record in run_records(
-                    connection.execute(select(RUNS).where(RUNS.c.id.in_(runs[start : start + _MOST_IDS])))
-                )
+                for ids in batches(runs)
+                for record in run_records(connection.execute(select(RUNS).where(RUNS.c.id.in_(ids))))
             ]
         return {SyncKey.of(each.dag_id, each.target_group.name): each for each in records}
 

@@ -11,12 +11,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select
 
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.schema import UNFINISHED
 from okta_mi_provider.store.upsert import upsert
 from okta_mi_provider.sync.memory import Unfinished
-
-#: How many ids fit into one query.
-_MOST_IDS = 500
 
 
 def between(connection: Connection, host: str, org: str) -> Iterator[Unfinished]:
@@ -36,8 +34,7 @@ def put(connection: Connection, host: str, org: str, run: int, users: Iterable[U
 
 def drop(connection: Connection, host: str, org: str, source_ids: Collection[str]) -> None:
     """Forgets users who have been put into the Default Group since."""
-    ids = sorted(source_ids)
     columns = UNFINISHED.c
-    for start in range(0, len(ids), _MOST_IDS):
-        these = columns.source_id.in_(ids[start : start + _MOST_IDS])
+    for ids in batches(sorted(source_ids)):
+        these = columns.source_id.in_(ids)
         connection.execute(delete(UNFINISHED).where(columns.host == host, columns.org == org, these))

@@ -16,6 +16,9 @@ ASKED, APPROVED, REJECTED, TIMED_OUT = "asked", "approved", "rejected", "timed o
 #: How long a plan may be written after Okta was read, or a person has approved it. Longer than any run with all its
 #: retries, and short enough that nobody gets an access for what Okta has said last week.
 VALID_FOR = timedelta(hours=24)
+#: For so long what was read of MI is taken for what it is. A run that writes takes as long without looking up again. An
+#: update sends all that was read of a user: who was disabled by hand since would be enabled by it.
+MI_VALID_FOR = timedelta(minutes=30)
 #: The values of `approve`, the stricter ones later.
 _STRICTER = ("never", "unusual", "always")
 #: How to have a plan approved where a task asks, and where nothing can ask.

@@ -21,6 +21,10 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+#: What need not be tried again.
+SETTLED = frozenset({Status.DONE, Status.ALREADY})
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one change.

@@ -30,6 +30,8 @@ class ChangeKind(StrEnum):
     """Only what a sync has disabled, when that is taken back."""
 
 
+#: Changes that leave the user itself as it was.
+MOVES = frozenset({ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER})
 #: Changes that take access away.
 REMOVALS = frozenset({ChangeKind.REMOVE_MEMBER, ChangeKind.DISABLE_USER})
 

@@ -9,10 +9,7 @@ from types import MappingProxyType
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import Register
-from okta_mi_provider.sync.plan import ChangeKind, Plan
-
-#: Kinds of changes that leave the user itself as it was.
-_MOVES = frozenset({ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER})
+from okta_mi_provider.sync.plan import MOVES, ChangeKind, Plan
 
 
 def project(target: Target, plan: Plan, ids: Mapping[str, str] = MappingProxyType({})) -> Target:
@@ -43,7 +40,7 @@ def project(target: Target, plan: Plan, ids: Mapping[str, str] = MappingProxyTyp
             if change.kind is ChangeKind.CREATE_USER:
                 user = replace(user, id=ids.get(change.key, f"planned:{user.username}"))
                 joined += [plan.default_group.id] if plan.default_group else []
-            if change.kind not in _MOVES:
+            if change.kind not in MOVES:
                 users[user.id] = user
             if change.kind is ChangeKind.REMOVE_MEMBER:
                 leaving.setdefault(group_ids[change.group], set()).add(user.id)

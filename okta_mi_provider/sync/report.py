@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
-from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
 from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, LEFT, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import plural
 
@@ -122,7 +122,7 @@ class Report:
     @property
     def is_complete(self) -> bool:
         """Whether everything in the plan of a whole, real sync was tried and is as it shall be."""
-        tried = all(self.status(change) in {Status.DONE, Status.ALREADY} for change in self.changes)
+        tried = all(self.status(change) in SETTLED for change in self.changes)
         return not self.only_looks and self.plan is not None and not self.error and not self.refused and tried
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.apply import apply
-from okta_mi_provider.sync.approval import BY_ITS_DAG, raise_if_not_approved
+from okta_mi_provider.sync.approval import BY_ITS_DAG, MI_VALID_FOR, raise_if_not_approved
 from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, Stopped, SyncError
@@ -43,10 +43,6 @@ from okta_mi_provider.sync.writer import TargetWriter
 Union = Sequence[GroupSelector]
 
 log = logging.getLogger(__name__)
-
-#: For so long what was read of MI is taken for what it is, as by the tasks of a DAG. An update sends all that was read
-#: of a user: who was disabled by hand since would be enabled by it.
-_YOUNG = timedelta(minutes=30)
 
 
 class Result(NamedTuple):
@@ -257,7 +253,7 @@ class _Run:
         """Whether MI may be another one by now. Who writes nothing does no harm, and a dry run knows what no MI has."""
         read_at = directory.read_at if isinstance(directory, Target) and not self.settings.only_looks else None
         # A clock that was put back makes nothing younger.
-        return read_at is not None and abs(datetime.now(UTC) - read_at) > _YOUNG
+        return read_at is not None and abs(datetime.now(UTC) - read_at) > MI_VALID_FOR
 
     def _directory(self) -> Target | SyncError:
         try:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from okta_mi_provider.sync.model import SourceGroup, Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import USER_FIELDS, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.plan import MOVES, USER_FIELDS, Change, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import quoted
 
 
@@ -69,9 +69,8 @@ class Thing(NamedTuple):
 
 
 _ENABLED = "enabled"
-_MOVES = frozenset({ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER})
 #: Changes after which somebody is a member of the group, or is not.
-_MEMBERSHIPS = _MOVES | {ChangeKind.CREATE_USER}
+_MEMBERSHIPS = MOVES | {ChangeKind.CREATE_USER}
 #: Changes after which somebody may sign in, or may not.
 _ACCESS = frozenset({ChangeKind.CREATE_USER, ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER})
 
@@ -144,7 +143,7 @@ class _Back:
                 yield _conflict(
                     done, "user_gone", "is not in MI any more under this name and id; nothing can be taken back."
                 )
-        elif in_doubt and done.kind in _MOVES and (gone := self._gone(done)):
+        elif in_doubt and done.kind in MOVES and (gone := self._gone(done)):
             yield gone
         elif in_doubt:
             if looks := self._as_wanted(done, user):

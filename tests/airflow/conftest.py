@@ -25,13 +25,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.connections import simulator_connections
-from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
-from okta_mi_provider.simulators.mi_seed import seed_metric_insights
-from okta_mi_provider.simulators.okta import create_okta_app
-from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.server import serve
 from okta_mi_provider.store import RunKey, Store
-from tests.integration.world import MetricInsights, Okta, World
+from tests.integration.running import running
+from tests.integration.world import World
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -46,6 +42,8 @@ SALES = """
         auto_create: all
         retries: 0
     """
+#: The same, in parts of two changes.
+BY_TWO = SALES.replace("retries: 0", "retries: 0\n        chunk_size: 2")
 
 DAG_ID = "okta_mi__Sales"
 
@@ -94,9 +92,8 @@ def migrated() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[World]:
     """An empty Okta org, and Metric Insights as seeded without one."""
-    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
-    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
-        yield World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+    with running() as world:
+        yield world
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okta_mi_provider.store import RunKey, Store
-from tests.airflow.conftest import DAG_ID, REPOSITORY, SALES, Ended, Instance, run_dag, runnable
+from tests.airflow.conftest import BY_TWO, DAG_ID, REPOSITORY, SALES, Ended, Instance, run_dag, runnable
 from tests.integration.world import World, login
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ Sync = Callable[..., Ended]
 #: Numbers of an event that are not 0, as (what, how many).
 Numbers = dict[str, Any]
 
-BY_TWO = SALES.replace("retries: 0", "retries: 0\n        chunk_size: 2")
 NAMES = ["Sales", "a/b", "ü 😀", "%2F", "..", " ", "x?y#z", "airflow:", "<script>", "a\nb", "\udcff", "x" * 5000]
 
 

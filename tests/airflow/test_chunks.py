@@ -13,7 +13,7 @@ import pytest
 
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance
+from tests.airflow.conftest import BY_TWO, DAG_ID, Ended, Failing, Instance
 from tests.integration.world import World
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.airflow
 Sync = Callable[..., Ended]
 Dags = Callable[[str], "DagBag"]
 
-BY_TWO = SALES.replace("retries: 0", "retries: 0\n        chunk_size: 2")
 BY_TWENTY = BY_TWO.replace("chunk_size: 2", "chunk_size: 20")
 MANAGED = BY_TWO.replace("auto_create: all", "auto_create: all\n        prune: managed\n        max_removals: 100%")
 

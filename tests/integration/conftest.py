@@ -9,34 +9,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from okta_mi_provider.cli.main import main
-from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
-from okta_mi_provider.simulators.mi_seed import seed_metric_insights
-from okta_mi_provider.simulators.okta import create_okta_app
-from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.server import serve
 from okta_mi_provider.store import Store
 from okta_mi_provider.sync.model import SourceGroup
 from okta_mi_provider.sync.pauses import Pauses
+from tests.integration.running import running
 from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, read_document
 
 Provision = Callable[..., Run]
 Start = Callable[..., subprocess.Popen[str]]
+Ask = Callable[..., Run]
 
+MANAGED = ("-a", "all", "--prune", "managed", "--max-removals", "100%")
 OKTA_MI = Path(sys.executable).with_name("okta-mi")
-
-
-@contextmanager
-def running() -> Iterator[World]:
-    """An empty Okta org, and Metric Insights as seeded without one."""
-    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
-    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
-        yield World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +118,17 @@ def okta_mi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
                 code = stop.code if isinstance(stop.code, int) else 1
         out, err = capsys.readouterr()
         return Run(code, out, err, read_document(report.read_text("utf-8")) if report.exists() else None)
+
+    return run
+
+
+@pytest.fixture
+def ask(okta_mi: Callable[..., Run], world: World) -> Ask:
+    """Runs a command; with the servers and good credentials, where it talks to them."""
+
+    def run(command: str, *words: str) -> Run:
+        options = {"history": [], "runs": [], "undo": world.options[world.options.index("--mi-host") :]}
+        return okta_mi(command, *options.get(command, world.options), *words, env=ENVIRONMENT)
 
     return run
 

@@ -16,7 +16,6 @@ from tests.integration.conftest import Provision
 from tests.integration.world import DEFAULT_GROUP, DOMAIN, MetricInsights, Okta, login, logins
 
 MEMBERS = ("ACTIVE", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED")
-HOSTILE_NAMES = [("Seán", "O'Brien"), ("  Spacey ", "Mc  Space"), ("李", "小龍"), ('"Annie"', "<b>O</b>"), (None, None)]
 OTHERS = ("DEPROVISIONED", "SUSPENDED")
 
 

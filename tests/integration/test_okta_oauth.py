@@ -19,14 +19,13 @@ from okta_mi_provider.clients.okta_keys import SigningKey
 from okta_mi_provider.clients.okta_oauth import DEFAULT_SCOPES, DPoP, ServiceApp
 from okta_mi_provider.clients.urls import okta_url
 from okta_mi_provider.simulators import credentials
-from okta_mi_provider.sync.fetch import Attributes, GroupSelector
+from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import SourceGroup
 from tests.integration.canned import Answer, canned
+from tests.integration.reading import FINANCE, STANDARD
 from tests.integration.world import Okta, logins
 
 TOKEN = "/oauth2/v1/token"
-FINANCE = GroupSelector(name="Finance")
-STANDARD = Attributes("login", "email", "firstName", "lastName")
 RSA_KEY = (credentials.OKTA_PRIVATE_KEY, credentials.OKTA_PRIVATE_KEY_ID)
 EC_KEY = (credentials.OKTA_EC_PRIVATE_KEY, credentials.OKTA_EC_PRIVATE_KEY_ID)
 

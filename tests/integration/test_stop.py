@@ -122,7 +122,7 @@ def test_groups_whose_turn_has_not_come_are_not_begun(world: World, stopped: Sto
 def test_a_request_under_way_is_waited_for(world: World, tmp_path: Path) -> None:
     """The group that is being created when the signal comes is created, and nobody is put into it."""
     world.okta.group("Finance", "ana")
-    world.mi.fault("hang", method="POST", route="groups", seconds=0.5)
+    world.mi.fault("hang", method="POST", route="groups", seconds=3)
     report = tmp_path / "report.json"
     with subprocess.Popen(
         [str(OKTA_MI), "provision", *world.options, "--report", str(report), "-a", "all", "Finance"],

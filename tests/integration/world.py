@@ -176,6 +176,10 @@ class MetricInsights(Simulator):
     def expire_sessions(self) -> None:
         self.control("POST", "expire-tokens")
 
+    def has(self, *names: str) -> bool:
+        """Whether there are all of these users."""
+        return set(logins(*names)) <= self.users().keys()
+
     def users(self) -> dict[str, dict[str, Any]]:
         """Every user by username; two of one name fail the test."""
         rows = self.state()["users"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import psutil
 import requests
 
-from demo.airflow_api import AirflowApi, ApiError
+from demo.airflow_api import FINAL_RUN_STATES, AirflowApi, ApiError
 from demo.processes import wait_until
 from okta_mi_provider.store import RunKey, Store
 from tests.machines.scene import BIG, TASK_SLOTS, Scene, Size, dag_id
@@ -23,7 +23,6 @@ _TITLE = "airflow worker -- "
 _BEGUN = 2 * TASK_SLOTS
 #: A task that has written no more than this part of its chunk will go on for a while.
 _ENOUGH_LEFT = 0.4
-_ENDED = frozenset({"success", "failed"})
 
 
 class Task(NamedTuple):
@@ -137,7 +136,7 @@ class Runs:
 
     def ended(self) -> bool:
         """Whether all have."""
-        return _ENDED.issuperset(self.states().values())
+        return FINAL_RUN_STATES.issuperset(self.states().values())
 
     def chunks(self) -> dict[str, dict[str, Any]]:
         """The instances of the big plan's `upsert_users` by their ids; nothing while Airflow does not answer."""

@@ -8,12 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from demo.connections import simulator_connections
-from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
-from okta_mi_provider.simulators.mi_seed import seed_metric_insights
-from okta_mi_provider.simulators.okta import create_okta_app
-from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.server import serve
-from tests.integration.world import MetricInsights, Okta, World
+from tests.integration.running import running
+from tests.integration.world import World
 
 #: The group whose plan is parted.
 BIG = "Big"
@@ -62,9 +58,7 @@ class Scene:
 @contextmanager
 def scene(size: Size) -> Iterator[Scene]:
     """An Okta with these groups, and an MI without any of their users."""
-    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
-    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
-        world = World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+    with running() as world:
         world.mi.knobs(log_bodies=True)
         members: dict[str, list[str]] = {}
         start = 0

@@ -26,7 +26,7 @@ def test_ten_thousand_users_are_one_answer() -> None:
 
 
 def test_waiting_requests_overlap(okta: Client) -> None:
-    okta.knobs(latency_ms=250)
+    okta.knobs(latency_ms=1_000)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: okta.get("/api/v1/groups", limit=1).status_code, range(16)))
     assert answers == [200] * 16
@@ -34,7 +34,7 @@ def test_waiting_requests_overlap(okta: Client) -> None:
 
 
 def test_too_many_at_once_meet_the_concurrency_limit(okta: Client) -> None:
-    okta.knobs(latency_ms=400, concurrency_limit=2)
+    okta.knobs(latency_ms=1_000, concurrency_limit=2)
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: okta.get("/api/v1/groups", limit=1), range(6)))
     refused = [answer for answer in answers if answer.status_code == 429]

@@ -58,11 +58,13 @@ def test_okta_answers(okta: Client, fault: str, status: int, code: str | None) -
 def test_okta_rate_limits(okta: Client) -> None:
     okta.fault("429", seconds=30)
     okta.fault("429_concurrency")
+    before = time.time()
     slow, concurrent = okta.get("/api/v1/groups"), okta.get("/api/v1/groups")
-    assert 28 <= int(slow.headers["X-Rate-Limit-Reset"]) - time.time() <= 30
+    after = time.time()
+    assert int(before + 30) <= int(slow.headers["X-Rate-Limit-Reset"]) <= after + 30
     assert slow.headers["X-Rate-Limit-Limit"] == "500"
     assert concurrent.headers["X-Rate-Limit-Limit"] == concurrent.headers["X-Rate-Limit-Remaining"] == "0"
-    assert 100 < int(concurrent.headers["X-Rate-Limit-Reset"]) - time.time() <= 120
+    assert int(before + 120) <= int(concurrent.headers["X-Rate-Limit-Reset"]) <= after + 120
     okta.fault("403_scope")
     okta.fault("403_scope_no_body")
     for body in (True, False):
@@ -163,22 +165,22 @@ def test_an_answer_may_be_cut_although_it_is_complete(mi: Client) -> None:
 
 def test_an_answer_may_trickle(mi: Client) -> None:
     whole = mi.get("/api/user")
-    mi.fault("trickle", seconds=0.6)
-    answer = requests.get(f"{mi.url}/api/user", headers=dict(mi.session.headers), timeout=0.3)
+    mi.fault("trickle", seconds=1.2)
+    answer = requests.get(f"{mi.url}/api/user", headers=dict(mi.session.headers), timeout=1)
     assert answer.json() == whole.json()
     row = mi.control("GET", "requests")["requests"][-1]
-    assert row["duration_ms"] > 300  # as a whole longer than any single wait may be
+    assert row["duration_ms"] > 1_000  # as a whole longer than any single wait may be
     mi.fault("trickle", seconds=0)
     assert mi.call("HEAD", "/api/user").status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
 def test_hanging(mi: Client, fault: str) -> None:
-    mi.fault(fault, seconds=1)
+    mi.fault(fault, seconds=3)
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{mi.url}/api/user/", json=NEW_USER, headers=dict(mi.session.headers), timeout=0.15)
     assert ("ana.silva" in usernames(mi)) is (fault == "hang_after")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "ana.silva" not in usernames(mi) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert "ana.silva" in usernames(mi)

@@ -85,7 +85,7 @@ def test_sessions_die_of_use(mi: Client) -> None:
 
 @pytest.mark.parametrize(("how", "status"), [("deadlock", 500), ("429", 429), ("503", 503)])
 def test_fewer_parallel_requests_are_accepted(mi: Client, how: str, status: int) -> None:
-    mi.knobs(max_in_flight=2, over_in_flight=how, latency_ms=400)
+    mi.knobs(max_in_flight=2, over_in_flight=how, latency_ms=1_000)
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda number: create(mi, username=f"u{number}", email=f"u{number}@x.y"), range(5)))
     assert sorted(answer.status_code for answer in answers) == sorted([201] * 2 + [status] * 3)
@@ -96,7 +96,7 @@ def test_fewer_parallel_requests_are_accepted(mi: Client, how: str, status: int)
 
 
 def test_a_deadlock_has_the_status_of_its_knob(mi: Client) -> None:
-    mi.knobs(max_in_flight=1, deadlock_status=400, latency_ms=400)
+    mi.knobs(max_in_flight=1, deadlock_status=400, latency_ms=1_000)
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda number: create(mi, username=f"u{number}", email=f"u{number}@x.y"), range(2)))
     assert sorted(answer.status_code for answer in answers) == [201, 400]
@@ -105,7 +105,7 @@ def test_a_deadlock_has_the_status_of_its_knob(mi: Client) -> None:
 def test_the_clock_may_be_skewed(mi: Client) -> None:
     mi.knobs(clock_skew_s=-7200)
     date = parsedate_to_datetime(mi.get("/api/user").headers["Date"]).timestamp()
-    assert abs(date - time.time() + 7200) < 3
+    assert abs(date - time.time() + 7200) < 60
 
 
 # -- The log -----------------------------------------------------------------------------------------------------

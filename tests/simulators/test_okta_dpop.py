@@ -148,18 +148,20 @@ def test_the_scope_is_checked_after_the_proof(demanding: Client) -> None:
 def test_nonces_rotate_and_old_ones_work_a_while(demanding: Client) -> None:
     url = token_url(demanding)
 
-    def request(nonce: str | None) -> requests.Response:
-        return ask(demanding, assertion(demanding), dpop=PROVER.proof("POST", url, nonce=nonce))
+    def request(nonce: str | None, *, later_s: int = 0) -> requests.Response:
+        """A request `later_s` after the first one, by the clock of the server."""
+        demanding.knobs(clock_skew_s=later_s)
+        now = int(time.time()) + later_s
+        proof = PROVER.proof("POST", url, nonce=nonce, iat=now)
+        return ask(demanding, assertion(demanding, iat=now, exp=now + 300), dpop=proof)
 
-    demanding.knobs(dpop_nonce_rotation_s=0.2)
+    demanding.knobs(dpop_nonce_rotation_s=1_000)
     first = request(None).headers["dpop-nonce"]
-    time.sleep(0.25)
-    assert request(first).status_code == 200  # rotated, but within three lives
-    second = request("unknown").headers["dpop-nonce"]
+    assert request(first, later_s=1_500).status_code == 200  # rotated, but within three lives
+    second = request("unknown", later_s=1_500).headers["dpop-nonce"]
     assert second != first
-    time.sleep(0.45)
-    assert refusal(request(first)) == (400, "use_dpop_nonce")
-    demanding.knobs(dpop_nonce_rotation_s=60)
+    assert refusal(request(first, later_s=3_500)) == (400, "use_dpop_nonce")
+    demanding.control("POST", "rotate-dpop-nonces")
     current = request(None).headers["dpop-nonce"]
     assert request(current).status_code == 200
     demanding.control("POST", "rotate-dpop-nonces")

@@ -81,10 +81,11 @@ def test_cursors_expire_after_some_pages(okta: Client) -> None:
 
 
 def test_cursors_expire_after_some_time(okta: Client) -> None:
-    okta.knobs(cursor_lifetime_s=0.3)
+    okta.knobs(cursor_lifetime_s=600)
     first = okta.get(everyone(okta), limit=100)
     assert follow(okta, first).status_code == 200
-    time.sleep(0.35)
+    okta.knobs(cursor_lifetime_s=0.01)
+    time.sleep(0.02)
     assert error(follow(okta, first)) == (400, "E0000029")
 
 
@@ -112,30 +113,27 @@ def test_a_fault_may_look_at_the_query(okta: Client) -> None:
 # -- Limits ------------------------------------------------------------------------------------------------------
 
 
-def in_one_window(okta: Client, calls: int) -> list[requests.Response]:
-    """`calls` answers that were all made in one window of a second."""
-    for _ in range(5):
-        answers = [okta.get("/api/v1/groups", limit=1) for _ in range(calls)]
-        if len({answer.headers["X-Rate-Limit-Reset"] for answer in answers}) == 1:
-            return answers
-    raise AssertionError("the machine is too slow for a window of a second")
+def begin_window(okta: Client, window_s: int, *, windows: int = 0) -> None:
+    """Sets the server's clock to the begin of the window of now, or of one after it."""
+    okta.knobs(clock_skew_s=windows * window_s - time.time() % window_s)
 
 
 def test_windows_may_be_short(okta: Client) -> None:
-    okta.knobs(rate_limit=True, rate_window_s=1, rate_limits={"groups": 2})
-    answers = in_one_window(okta, 3)
+    okta.knobs(rate_limit=True, rate_window_s=20, rate_limits={"groups": 2})
+    begin_window(okta, 20)
+    answers = [okta.get("/api/v1/groups", limit=1) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     reset = int(answers[-1].headers["X-Rate-Limit-Reset"])
     now = parsedate_to_datetime(answers[-1].headers["Date"]).timestamp()
-    assert 0 <= reset - now <= 1
-    time.sleep(max(0, reset - time.time()) + 0.01)
+    assert 0 < reset - now <= 20
+    begin_window(okta, 20, windows=1)
     assert okta.get("/api/v1/groups", limit=1).status_code == 200
 
 
 def test_somebody_else_uses_the_budget(okta: Client) -> None:
     okta.knobs(rate_limit=True, rate_limits={"groups": 5}, others_use={"groups": 3})
-    okta.knobs(rate_window_s=1)
-    answers = in_one_window(okta, 3)
+    begin_window(okta, 60)
+    answers = [okta.get("/api/v1/groups", limit=1) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [answer.headers["X-Rate-Limit-Remaining"] for answer in answers] == ["1", "0", "0"]
     okta.knobs(others_use={"groups": 5})
@@ -163,7 +161,7 @@ def test_a_skewed_clock_is_skewed_throughout(okta: Client, skew: int) -> None:
     refused, accepted = okta.get("/api/v1/groups"), okta.get("/api/v1/groups")
     for answer in (refused, accepted):
         date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-        assert abs(date - time.time() - skew) < 3
+        assert abs(date - time.time() - skew) < 60
         assert 0 <= int(answer.headers["X-Rate-Limit-Reset"]) - date <= 60
     assert refused.status_code == 429
     signed = ask(okta, assertion(okta))

@@ -16,13 +16,9 @@ from playwright.sync_api import Browser, Page, expect
 from demo.airflow_stack import AirflowStack
 from demo.connections import simulator_connections
 from demo.processes import wait_until
-from okta_mi_provider.simulators.metric_insights import create_metric_insights_app
-from okta_mi_provider.simulators.mi_seed import seed_metric_insights
-from okta_mi_provider.simulators.okta import create_okta_app
-from okta_mi_provider.simulators.okta_org import OktaOrg
-from okta_mi_provider.simulators.server import serve
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from tests.integration.world import MetricInsights, Okta, World, logins
+from tests.integration.running import running
+from tests.integration.world import World, logins
 from tests.standalone.browser import chromium, logged_in, required_action
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -67,9 +63,7 @@ class Waiting:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """In each group of Okta one user who is new, in each of MI two who are not in Okta's."""
-    okta_app, mi_app = create_okta_app(OktaOrg()), create_metric_insights_app(seed_metric_insights())
-    with serve(okta_app) as okta_url, serve(mi_app) as mi_url:
-        both = World(Okta(okta_url, okta_app.state.system), MetricInsights(mi_url, mi_app.state.system))
+    with running() as both:
         for name in GROUPS:
             low = name.lower()
             both.okta.group(name)

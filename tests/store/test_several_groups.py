@@ -223,21 +223,11 @@ def _settings(draw: st.DrawFn) -> SyncSettings:
     return chosen
 
 
-@pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    store = Store(f"sqlite:///{path}")
-    with store.reading():
-        pass
-    store.close()
-    return path
-
-
 # Each example is six commands with a store of their own.
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_what_is_carried_on_leads_to_what_reading_anew_leads_to(
-    tmp_path: Path, blank: Path, data: st.DataObject
+    tmp_path: Path, ready_sqlite: Path, data: st.DataObject
 ) -> None:
     users = data.draw(mi_users())
     ids = [user.id for user in users]
@@ -253,7 +243,7 @@ def test_what_is_carried_on_leads_to_what_reading_anew_leads_to(
     for carried in (True, False):
         # A folder of its own: what SQLite leaves beside a database would be taken for the next one's.
         path = Path(mkdtemp(dir=tmp_path)) / "store.db"
-        shutil.copy(blank, path)
+        shutil.copy(ready_sqlite, path)
         store = Store(f"sqlite:///{path}")
         mi = MI(users, groups, casefold=casefold)
         told: list[Any] = []

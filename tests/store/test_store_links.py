@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal, links
+from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal, batches, links
 from okta_mi_provider.sync.memory import Link
 from tests.store.fakes import HOST, ORG
 
@@ -29,7 +29,7 @@ def between(store: Store, source_ids: list[str], user_ids: list[str]) -> set[Lin
 
 @pytest.mark.parametrize("most", [1, 2, 500])
 def test_links_of_a_few_are_looked_up_by_either_side(linked: Store, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(links, "_MOST_IDS", most)
+    monkeypatch.setattr(batches, "MOST_IDS", most)
     assert between(linked, ["00u1", "00u2", "00uNobody"], ["2", "5", "77"]) == {ALL[1], ALL[2], ALL[5]}
     assert between(linked, [], []) == set()
 

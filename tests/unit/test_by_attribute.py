@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okta_mi_provider.clients.okta import user_of
+from okta_mi_provider.clients.okta_wire import user_of
 from okta_mi_provider.groups_file import parse
 from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.sync.by_attribute import Parting, part

@@ -89,6 +89,14 @@ def test_every_dependency_is_accounted_for_and_no_sdk_is_among_them() -> None:
     assert "okta" not in names
 
 
+def test_the_architecture_names_every_module_of_the_sync_and_none_that_is_not_there() -> None:
+    text, package = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8"), REPOSITORY / "okta_mi_provider"
+    modules = [path.stem for path in sorted((package / "sync").glob("[!_]*.py"))]
+    assert [name for name in modules if not re.search(rf"`(sync[/.])?{name}\b", text)] == []
+    named = re.findall(r"`([\w/]+\.py)`", text)
+    assert [path for path in named if not (package / path).exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files_that_exist(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
