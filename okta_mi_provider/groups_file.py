@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from okta_mi_provider.entry import BrokenEntry, Entry, GroupsFile, contested
 from okta_mi_provider.entry_options import ENTRY_OPTIONS, UNION
 from okta_mi_provider.settings import SyncSettings, lasting, options
 from okta_mi_provider.settings_error import SettingsError, unknown_key
-from okta_mi_provider.sync.text import one_line
-from okta_mi_provider.yaml_nodes import Mistake, Pair, compose, mistake, pairs, plain
+from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.yaml_nodes import Mistake, Pair, as_written, compose, mistake, pairs, plain
 
 #: How YAML tags nothing: a blank, `null` and `~`.
 _NULL = "tag:yaml.org,2002:null"
@@ -214,7 +214,7 @@ def _name(key: str, node: yaml.Node, mistakes: list[Mistake]) -> str | None:
             raise ValueError(f"{node.value} is not a text for YAML; put it in quotes: '{one_line(node.value)}'")
         return str(entry_options.NAMES[key].kind.parse(value))
     except ValueError as error:
-        mistakes.append(mistake(node, f"{key}: {error}"))
+        mistakes.append(mistake(node, f"{key}: {as_written(node, str(error))}"))
         return None
 
 
@@ -238,14 +238,14 @@ def _checked(
             else:
                 values[key] = plain(pair.value)
         except ValueError as error:
-            mistakes.append(mistake(pair.value, f"{key}: {error}"))
+            mistakes.append(mistake(pair.value, f"{key}: {as_written(pair.value, str(error))}"))
     values = {**common, **values}
     try:
         settings = SyncSettings.from_mapping({key: value for key, value in values.items() if key in lasting()})
     except SettingsError as error:
         # A mistake in the defaults is told where they stand.
-        own = [problem for problem in error.problems if problem.key in found]
-        mistakes += [mistake(found[problem.key].value, str(problem)) for problem in own]
+        own = [(problem, found[problem.key].value) for problem in error.problems if problem.key in found]
+        mistakes += [mistake(node, f"{key}: {as_written(node, message)}") for (key, message), node in own]
         settings = None
     return values, settings if len(mistakes) == before else None
 
@@ -260,10 +260,7 @@ def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
     for own, same in sorted(by_id.items()):
         mistakes = {each for draft in same for each in draft.mistakes}
         if len(same) > 1:
-            lines = ", ".join(str(draft.line) for draft in same)
-            mistakes |= {
-                Mistake(draft.line, 1, f"DAG id {own} is that of several entries: lines {lines}") for draft in same
-            }
+            mistakes |= {Mistake(draft.line, 1, _several(own, same)) for draft in same}
         if mistakes:
             broken.append(BrokenEntry(own, same[0].title, tuple(sorted(mistakes))))
         elif same[0].entry:
@@ -272,3 +269,13 @@ def _sorted_out(drafts: Iterable[_Draft]) -> GroupsFile:
     broken += broken_by_others
     lost = {each.dag_id for each in broken_by_others}
     return GroupsFile(tuple(each for each in entries if each.dag_id not in lost), tuple(broken))
+
+
+def _several(own: str, same: Sequence[_Draft]) -> str:
+    """What is wrong with entries that have one DAG id; mostly it is the same group."""
+    *most, last = [str(draft.line) for draft in same]
+    lines = f"lines {', '.join(most)} and {last}"
+    if len({draft.title for draft in same}) > 1:
+        return f"DAG id {own} is that of several entries: {lines}"
+    often = "twice" if len(same) == 2 else f"{len(same)} times"
+    return f"{quoted(same[0].title)} is there {often}: {lines}; keep one"

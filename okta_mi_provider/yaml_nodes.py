@@ -12,6 +12,7 @@ import yaml
 
 from okta_mi_provider.kinds import show
 from okta_mi_provider.sync.text import one_line, quoted
+from okta_mi_provider.yaml_slips import slip
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = frozenset({"null", "bool", "int", "float", "str"})
@@ -52,8 +53,8 @@ def compose(text: str) -> yaml.Node | Mistake | None:
                 return _at(event.start_mark, "nested too deeply")
         node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        message = f"not YAML: {' '.join(filter(None, [error.context, error.problem]))}"
-        return _at(error.problem_mark or error.context_mark, message)
+        message = slip(text, error) or " ".join(filter(None, [error.context, error.problem]))
+        return _at(error.problem_mark or error.context_mark, f"not YAML: {message}")
     except yaml.reader.ReaderError as error:
         # What is not allowed is so everywhere; its position is counted in bytes by one loader, and not by the other.
         found = chr(error.character)
@@ -98,6 +99,22 @@ def plain(node: yaml.Node) -> Any:
             raise ValueError("a list may hold nothing but words and numbers here")
         return [_scalar(item) for item in node.value]
     raise ValueError("a mapping is not allowed here")
+
+
+def as_written(node: yaml.Node, message: str) -> str:
+    """What is wrong with the value of a node, with the value as it stands there: YAML reads `yes` as True."""
+    for each in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        if not isinstance(each, yaml.ScalarNode) or each.tag == f"{_TAG}str":
+            continue
+        try:
+            shown = show(_scalar(each))
+        except ValueError:
+            # That is the mistake, and its message has the text.
+            continue
+        if message.startswith(f"{shown} "):
+            rest = message.removeprefix(shown)
+            return f"{one_line(each.value, 80)}{rest}" if each.value else f"empty;{rest.partition(';')[2]}"
+    return message
 
 
 def _at(mark: Any, message: str) -> Mistake:

@@ -193,7 +193,8 @@ def option_arguments(name: str, option: Option) -> Iterator[Argument]:
             shown = ",".join(default) if isinstance(default, tuple) else str(default or "").replace("%", "%%")
             allowed = f" Allowed: {', '.join(option.kind.values)}." if isinstance(option.kind, Choices) else ""
             tail = allowed + (f" Default: {shown}." if shown else "")
-            metavar = name.rsplit("_", 1)[-1].upper()
+            words = name.upper().split("_")
+            metavar = "ATTR" if "ATTR" in words else words[-1]
             yield Argument(option.flags, {"metavar": metavar, "dest": name, "help": f"{text}{tail}"})
 
 

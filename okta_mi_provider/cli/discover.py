@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         items = list(_items([each for each in groups if each not in known], _namesakes(groups)))
         if args.output and items:
             _write(args, items)
+        elif args.output:
+            sys.stderr.write(f"{one_line(args.output)}: nothing to add.\n")
     except (ConfigurationError, AuthError, Forbidden) as error:
         return complain("discover", str(error))
     except SyncError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from okta_mi_provider.cli.diagnostics import complain
 from okta_mi_provider.cli.exit_codes import FAILED, OK
@@ -12,6 +12,7 @@ from okta_mi_provider.cli.files import STANDARD, read_text, write_text
 from okta_mi_provider.cli.output import tell
 from okta_mi_provider.cli.script_import.connections_text import connection_commands
 from okta_mi_provider.cli.script_import.entries import Imported, checked_schedule, import_text
+from okta_mi_provider.cli.script_import.remark import Remark, told
 from okta_mi_provider.cli.script_import.shell import SCRIPT
 from okta_mi_provider.clients.errors import ConfigurationError
 from okta_mi_provider.groups_text import document
@@ -28,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
     name = "stdin" if args.file == STANDARD else args.file
     try:
         found = import_text(read_text(args.file), schedule=checked_schedule(args.schedule))
-        for remark in found.remarks:
-            kind = "not carried over" if remark.lost else "note"
-            sys.stderr.write(f"{kind}: {one_line(remark.at(name), 1000)}\n")
+        _tell("note", [each for each in found.remarks if not each.lost], name)
+        missing = [each for each in found.remarks if each.lost]
         if not found.items:
+            _tell("not carried over", missing, name)
             complain("import-cron", f"{one_line(name)} has no call of '{SCRIPT} provision' that could be carried over. "
                      "If cron runs a shell script that calls it, give that script, and --schedule.")  # fmt: skip
             return FAILED
@@ -41,13 +42,22 @@ def run(args: argparse.Namespace) -> int:
             write_text(args.output, text, overwrite=bool(args.overwrite))
     except ConfigurationError as error:
         return complain("import-cron", one_line(str(error), 1000))
+    written = f"{plural(len(found.items), 'entry', 'entries')} written"
+    outcome = f"{written}, {plural(len(missing), 'thing')} not carried over." if missing else f"{written}."
     if args.output == STANDARD:
         sys.stderr.write(commands)
         lost = tell("import-cron", text)
+        sys.stderr.write(f"\n{outcome}\n")
     else:
-        entries = plural(len(found.items), "entry", "entries")
-        lost = tell("import-cron", f"{one_line(args.output)}: {entries} written.\n\n{commands}")
+        lost = tell("import-cron", f"{commands}\n{one_line(args.output)}: {outcome}\n")
+    # Last, where it is seen.
+    _tell("not carried over", missing, name)
     return max(lost, OK if found.is_whole else FAILED)
+
+
+def _tell(kind: str, remarks: Sequence[Remark], name: str) -> None:
+    for each in told(remarks, name):
+        sys.stderr.write(f"{kind}: {each}\n")
 
 
 def _heading(name: str, found: Imported) -> Iterator[str]:

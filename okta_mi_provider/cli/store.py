@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import pwd
 from collections.abc import Iterator
@@ -28,11 +29,24 @@ def open_store(args: argparse.Namespace) -> Iterator[Store]:
         StoreError: If it cannot be opened or written.
     """
     url = _url(args)
-    store = Store(url, set_by="--store") if args.store else Store(url)
+    with _silent_migrations(verbose=bool(getattr(args, "verbose", False))):
+        store = Store(url, set_by="--store") if args.store else Store(url)
     try:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def _silent_migrations(*, verbose: bool) -> Iterator[None]:
+    """Where Airflow is asked for anything, its log shows what Alembic says: in a first command, a dozen lines."""
+    log = logging.getLogger("alembic")
+    before = log.level
+    log.setLevel(before if verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def retention() -> Retention:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from okta_mi_provider.clients.errors import Call
 from okta_mi_provider.clients.metric_insights_dialect import MIDialect
 
+#: Where groups are created.
+_GROUPS = "/api/user_group"
 #: The answer is none that the system gives by itself.
 SOMETHING_BETWEEN = (
     "A proxy, a sign-on page or a server in maintenance may have answered instead, or cut the answer off: see what a "
@@ -65,6 +67,20 @@ def about_mi_refusal(call: Call, words: str, dialect: MIDialect, sent: Mapping[s
         return f"'password_mode' of the connection is '{dialect.password_mode}'; 'random' sends a strong one."
     if "external_group_id" in sent:
         return "It was sent 'external_group_id', since 'send_external_group_id' of the connection is true."
+    if call.path.rstrip("/") == _GROUPS:
+        return "Create the group in MI by hand; the next run goes on with it."
     if not words:
         return "MI gives no reason; its log may."
     return "If it is about the user's attributes, correct them in Okta or in MI; the next run tries again."
+
+
+def about_a_group_alike(names: str) -> str:
+    """What to do about a group that MI refuses while it has one of nearly that name.
+
+    Args:
+        names: The names that MI has, quoted.
+    """
+    return (
+        f"MI has {names}, and may hold the two names for one; here capitals, blanks and accents count. Rename the "
+        "group in MI or in Okta, or sync into the one that is there: target_group."
+    )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from okta_mi_provider.clients.adaptive import is_overload
+from okta_mi_provider.clients.advice import about_a_group_alike
 from okta_mi_provider.clients.errors import BadAnswer, Call, NotFound, RateLimited, Rejected, Unavailable
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_http import SYSTEM, RefusedReplay
@@ -60,7 +62,14 @@ class EnsuringWriter:
             existing = next((group for group in self._client.groups() if group.name == name), None)
             return Written(existing.id, already=True) if existing else None
 
-        return self._ensure(lambda: Written(self._client.create_group(name, source_id)), found)
+        try:
+            return self._ensure(lambda: Written(self._client.create_group(name, source_id)), found)
+        except Rejected as error:
+            # A database may hold names for equal that are not: so it refuses a group that nobody finds.
+            alike = sorted(quoted(group.name) for group in self._client.groups() if _alike(group.name, name))
+            if not alike:
+                raise
+            raise Rejected(error.call, error.detail, about_a_group_alike("; ".join(alike))) from None
 
     def create_user(self, user: TargetUser, group: TargetGroup, default_group: TargetGroup | None) -> Written:
         """Makes sure that the user exists and is a member of the group, and of the Default Group if it is given.
@@ -74,8 +83,11 @@ class EnsuringWriter:
         if default_group and default_group.id != group.id:
             wanted[Wish.DEFAULT_GROUP] = default_group
 
+        ours: set[str] = set()
+
         def create() -> Written:
             user_id, left_out = self._creates.create(user, wanted)
+            ours.add(user_id)
             self._join(user_id, {wish: wanted[wish] for wish in left_out})
             return Written(user_id, joined=True)
 
@@ -94,7 +106,11 @@ class EnsuringWriter:
             unlike = not same(existing, replace(user, id=existing.id))
             return Written(existing.id, already=True, joined=group.id not in present, unlike=unlike)
 
-        return self._ensure(create, found, joins=True)
+        written = self._ensure(create, found, joins=True)
+        if written.target_id not in ours:
+            return written
+        # MI may have created the user and then refused a membership: who is found then is of our making all the same.
+        return written._replace(already=False, joined=True)
 
     def update_user(self, user: TargetUser, before: TargetUser) -> Written:
         """Makes sure that the user's attributes are these.
@@ -224,6 +240,16 @@ class EnsuringWriter:
                     self._client.transport.traffic.wait(error.call.system, pause_s)
                 self._client.transport.pauses.wait(pause_s, str(error))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two names differ in capitals, blanks and accents only, which databases like to overlook."""
+
+    def bare(name: str) -> str:
+        letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+        return " ".join("".join(letters).casefold().split())
+
+    return bare(one) == bare(other)
 
 
 class _Directory:

@@ -94,7 +94,9 @@ class PersonalToken:
         try:
             yield self._auth
         except SessionExpired as expired:
-            raise refused(expired, self._credentials) from None
+            # MI answers an application's key as it answers an expired token.
+            more = ", or this is an application's key, which goes with the id of its application only"
+            raise refused(expired, self._credentials, more) from None
 
 
 @dataclass(slots=True)
@@ -253,11 +255,11 @@ class Application:
         return HeaderAuth("Token", secret(token, "The session token that Metric Insights gave"))
 
 
-def refused(expired: SessionExpired, credentials: str) -> AuthError:
-    """The error for credentials that MI does not accept."""
+def refused(expired: SessionExpired, credentials: str, more: str = "") -> AuthError:
+    """The error for credentials that MI does not accept; `more` is what else may be the reason."""
     return AuthError(
         expired.call,
         expired.detail,
         f"Metric Insights does not accept the credentials {credentials}. Check host and token; a personal token may "
-        "have expired (Admin > System > API Tokens).",
+        f"have expired (Admin > System > API Tokens){more}.",
     )

@@ -18,7 +18,7 @@ from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
 from okta_mi_provider.sync.meanwhile import overtaken, renamed
-from okta_mi_provider.sync.plan import SHORT_DIGEST
+from okta_mi_provider.sync.plan import SHORT_DIGEST, Digested
 from okta_mi_provider.sync.text import quoted
 
 if TYPE_CHECKING:
@@ -126,8 +126,6 @@ def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> f
     Raises:
         SyncError: If a group of the plan has another name by now.
     """
-    from okta_mi_provider.store.plans import StoredRows  # noqa: PLC0415
-
     groups = {each.name: each.id for each in (plan.default_group, plan.target_group) if each}
     for group_id in job.store.groups_made(job.run, plan):
         groups[plan.target_group.name] = group_id
@@ -138,7 +136,7 @@ def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> f
             f"by now. What is left of the plan is not written. {advice}"
         )
     settled = job.store.settled(job.run, plan)
-    changes = plan.changes.once() if isinstance(plan.changes, StoredRows) else plan.changes
+    changes = plan.changes.once() if isinstance(plan.changes, Digested) else plan.changes
     places = frozenset(overtaken((each for each in enumerate(changes) if each[0] not in settled), now))
     look.note(places)
     return places

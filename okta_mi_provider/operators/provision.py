@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from okta_mi_provider import metrics
@@ -28,7 +30,7 @@ from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Sides, provision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow.sdk import Context
 
@@ -52,6 +54,13 @@ def _naming_settings(init: _Init) -> _Init:
     return init
 
 
+def _misspelt(names: Iterable[str]) -> list[str]:
+    """What was meant by each name that is neither a setting nor an argument of an operator, if it is near to one."""
+    known = {name for each in (BaseOperator, ProvisionOperator) for name in inspect.signature(each.__init__).parameters}
+    near = {name: difflib.get_close_matches(name, known, n=1) for name in names if name not in known}
+    return [f"{name}: unknown argument; did you mean {found[0]}?" for name, found in near.items() if found]
+
+
 class ProvisionOperator(ServersOperator):
     """Makes sure that an Okta group and its users are in Metric Insights.
 
@@ -69,6 +78,7 @@ class ProvisionOperator(ServersOperator):
 
     Raises:
         SettingsError: If a setting is not allowed.
+        TypeError: If there is no such argument, as from every Airflow operator; with what was meant, if that is near.
     """
 
     template_fields: Sequence[str] = ("group", "group_id", "target_group")
@@ -85,7 +95,12 @@ class ProvisionOperator(ServersOperator):
         **kwargs: Any,
     ) -> None:
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
-        super().__init__(**{**retry_policy(), **kwargs})
+        try:
+            super().__init__(**{**retry_policy(), **kwargs})
+        except TypeError as error:
+            if misspelt := _misspelt(kwargs):
+                raise TypeError(f"{type(self).__name__}: {'; '.join(misspelt)}") from error
+            raise
         # What other DAGs can wait for; see `assets`. Its own outlets stay.
         in_dag = self.has_dag()  # type: ignore[no-untyped-call]
         self.outlets = [*self.outlets, alias_of(f"{self.dag_id}:{self.task_id}" if in_dag else self.task_id)]

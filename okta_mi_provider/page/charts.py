@@ -11,6 +11,8 @@ from okta_mi_provider.sync.text import plural
 _STEP, _GAP = 7.0, 2.0
 #: What is not zero is seen.
 _LEAST = 1.5
+#: Height of the mark for conflicts and failures, which stays above the bars.
+_MARK = 5.0
 
 
 class Bar(NamedTuple):
@@ -47,24 +49,30 @@ class Chart(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One run in a chart: what it is called, and its value; None if it has none."""
+    """One run in a chart: what it is called, and its value; None if it has none.
+
+    Attributes:
+        lost: How it ended if it did not get through: "failed" or "refused".
+    """
 
     label: str
     value: int | None
+    lost: str = ""
 
 
 class Doing(NamedTuple):
-    """What one run has done."""
+    """What one run has done; `lost` as in `Moment`."""
 
     label: str
     added: int
     changed: int
     removed: int
     trouble: int
+    lost: str = ""
 
 
 def bars(title: str, moments: Sequence[Moment], kind: str, *, runs: int, height: float = 40) -> Chart:
-    """A bar for each run, the latest at the right.
+    """A bar for each run, the latest at the right. Over the full height for one that did not get through.
 
     Args:
         title: What is counted.
@@ -74,13 +82,16 @@ def bars(title: str, moments: Sequence[Moment], kind: str, *, runs: int, height:
         height: Of the drawing.
     """
     most = max((each.value or 0 for each in moments), default=0)
-    drawn = [
-        Bar(x, height - tall, _STEP - _GAP, tall, kind, f"{each.label}: {each.value:,}")
-        for x, each in zip(_places(len(moments), runs), moments, strict=True)
-        if each.value and (tall := _scaled(each.value, most, height - 1))
-    ]
+    drawn = []
+    for x, each in zip(_places(len(moments), runs), moments, strict=True):
+        if each.value:
+            tall = _scaled(each.value, most, height - 1)
+            drawn.append(Bar(x, height - tall, _STEP - _GAP, tall, kind, f"{each.label}: {each.value:,}"))
+        elif each.lost:
+            drawn.append(_lost(x, each, height))
     total = sum(each.value or 0 for each in moments)
     text = f"{title}: {total:,} in {_runs(len(moments))}, {most:,} at most" if moments else f"{title}: no run yet"
+    text += _told_lost(moments)
     return Chart(title, text, _latest(moments), runs * _STEP, height, height, tuple(drawn))
 
 
@@ -108,6 +119,8 @@ def line(title: str, moments: Sequence[Moment], *, runs: int, height: float = 40
 def doings(moments: Sequence[Doing], *, runs: int, height: float = 36) -> Chart:
     """What runs have done, in one drawing: added and changed upwards, removed downwards, trouble on top.
 
+    A run that did not get through has a mark over the full height, behind what it has done all the same.
+
     Args:
         moments: The oldest first.
         runs: How many there is room for.
@@ -120,6 +133,8 @@ def doings(moments: Sequence[Doing], *, runs: int, height: float = 36) -> Chart:
     for x, each in zip(_places(len(moments), runs), moments, strict=True):
         words = f"{each.label}: {each.added:,} added, {each.changed:,} changed, {each.removed:,} removed"
         wide, level = _STEP - _GAP, base
+        if each.lost:
+            drawn.append(_lost(x, each, height))
         for value, kind in ((each.added, "added"), (each.changed, "changed")):
             if value:
                 tall = _scaled(value, up, base - top)
@@ -127,8 +142,8 @@ def doings(moments: Sequence[Doing], *, runs: int, height: float = 36) -> Chart:
                 drawn.append(Bar(x, level, wide, tall, kind, words))
         if each.removed:
             drawn.append(Bar(x, base + 1, wide, _scaled(each.removed, down, height - base - 1), "removed", words))
-        if each.trouble:
-            drawn.append(Bar(x, 0, wide, 4, "trouble", f"{each.label}: {each.trouble:,} conflicts and failures"))
+        if each.trouble and not each.lost:
+            drawn.append(Bar(x, 0, wide, _MARK, "trouble", f"{each.label}: {each.trouble:,} conflicts and failures"))
     return Chart("Last runs", _told(moments), None, runs * _STEP, height, base, tuple(drawn))
 
 
@@ -139,8 +154,18 @@ def _told(moments: Sequence[Doing]) -> str:
     removed, trouble = sum(each.removed for each in moments), sum(each.trouble for each in moments)
     return (
         f"In {_runs(len(moments))}: {added:,} added, {changed:,} changed, {removed:,} removed, "
-        f"{trouble:,} conflicts and failures"
+        f"{trouble:,} conflicts and failures{_told_lost(moments)}"
     )
+
+
+def _lost(x: float, run: Moment | Doing, height: float) -> Bar:
+    """The mark of a run that did not get through."""
+    return Bar(x, 0, _STEP - _GAP, height, "trouble", f"{run.label}: {run.lost}")
+
+
+def _told_lost(runs: Sequence[Moment] | Sequence[Doing]) -> str:
+    told = [f"{number:,} {how}" for how in ("failed", "refused") if (number := sum(each.lost == how for each in runs))]
+    return f"; runs that did not get through: {', '.join(told)}" if told else ""
 
 
 def _places(number: int, room: int) -> list[float]:

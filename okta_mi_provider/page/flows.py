@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 #: The tag of every generated DAG, and that of those whose entry in the groups file is wrong.
 TAG, ERROR_TAG = "okta_mi", "config-error"
+#: Where the documentation of such a DAG has the mistakes.
+_MISTAKES = re.compile(r"^```yaml\n(.+)\n```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,18 @@ def flows(readable: Collection[str], *, of: Collection[str] = ()) -> dict[str, F
             for each in session.scalars(query)
             if each.dag_id in readable
         }
+
+
+def mistakes(dag_ids: Collection[str]) -> dict[str, list[str]]:
+    """What is wrong with entries of the groups file, each mistake with its line, as the DAGs' documentation has it.
+
+    Args:
+        dag_ids: DAGs that are `broken`, and may be told of. Where Airflow has no documentation of one, nothing is.
+    """
+    if not dag_ids:
+        return {}
+    from airflow.models.serialized_dag import SerializedDagModel  # noqa: PLC0415
+
+    found = SerializedDagModel.get_latest_serialized_dags(dag_ids=sorted(dag_ids))
+    texts = {each.dag_id: (each.data or {}).get("dag", {}).get("doc_md") or "" for each in found}
+    return {dag_id: fenced[1].splitlines() for dag_id, text in texts.items() if (fenced := _MISTAKES.search(text))}

@@ -45,9 +45,14 @@ class Line:
         return self.flow.title if self.flow else self.key.dag_id
 
     @property
+    def is_broken(self) -> bool:
+        """Whether its entry in the groups file is wrong, so that nothing is synced, however the last run ended."""
+        return self.flow is not None and self.flow.broken and not self.flow.stale
+
+    @property
     def state(self) -> str:
         """A key of `words.STATES`."""
-        return words.state_of(self.run)
+        return "broken" if self.is_broken else words.state_of(self.run)
 
     @property
     def figures(self) -> Figures:
@@ -95,16 +100,17 @@ def group_charts(points: Sequence[Point]) -> list[Chart]:
     def moments(field: str) -> list[Moment]:
         return [Moment(label, getattr(each, field)) for label, each in done]
 
+    failures = [Moment(*moment[:2], _lost(point)) for moment, point in zip(moments("failures"), points, strict=True)]
     bars = (
         ("Added", "added", "added"),
         ("Changed", "changed", "changed"),
         ("Removed", "removed", "removed"),
         ("Conflicts", "conflicts", "trouble"),
-        ("Failures", "failures", "trouble"),
     )
     return [
         charts.line("Members", moments("members"), runs=CHARTED),
         *(charts.bars(title, moments(field), kind, runs=CHARTED) for title, field, kind in bars),
+        charts.bars("Failures", failures, "trouble", runs=CHARTED),
     ]
 
 
@@ -115,8 +121,16 @@ def _doing(point: Point) -> Doing:
         done.added or 0,
         done.changed or 0,
         (done.removed or 0) + (done.disabled or 0),
-        (done.conflicts or 0) + (done.failures or 0) + (point.state is State.REFUSED),
+        (done.conflicts or 0) + (done.failures or 0),
+        _lost(point),
     )
+
+
+def _lost(point: Point) -> str:
+    """How a run ended that did not get through."""
+    if not point.stopped:
+        return ""
+    return "refused" if point.state is State.REFUSED else "failed"
 
 
 def _label(point: Point) -> str:

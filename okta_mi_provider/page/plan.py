@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from okta_mi_provider.page.figures import figures_of
+from okta_mi_provider.page.words import only_looks
 from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
 from okta_mi_provider.store.runs import latest
 from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind, Plan
+from okta_mi_provider.sync.report import State
 
 Pair = tuple[str | None, str | None]
 
@@ -56,11 +59,13 @@ class PlanPage:
     Attributes:
         total: How many changes are as wanted.
         tally: How many there are of each kind and status, wanted or not.
+        kept: Whether it is known which changes there are; if so, and there are none, the plan has none.
     """
 
     rows: Sequence[PlanRow]
     total: int
     tally: Mapping[tuple[ChangeKind, Status], int]
+    kept: bool = True
 
 
 def row_of(change: ChangeRecord) -> PlanRow:
@@ -100,10 +105,16 @@ def plan_of(
         found = lookup.of_run(run.id, wanted, offset=offset, limit=limit)
         return PlanPage([row_of(each) for each in found], lookup.count_of_run(run.id, wanted), tally)
     # Dry runs, drift, and plans that wait for a person are not in the history.
-    rows = sorted(_stored(store, run), key=lambda row: (row.danger, not row.of_administrator))
+    stored = _stored(store, run)
+    rows = sorted(stored or (), key=lambda row: (row.danger, not row.of_administrator))
     matching = [row for row in rows if _is_wanted(row, wanted)]
     end = None if limit is None else offset + limit
-    return PlanPage(matching[offset:end], len(matching), Counter((row.kind, row.status) for row in rows))
+    return PlanPage(
+        matching[offset:end],
+        len(matching),
+        Counter((row.kind, row.status) for row in rows),
+        stored is not None or _had_none(run),
+    )
 
 
 def stored_report(store: Store, run: RunRecord) -> Mapping[str, Any] | None:
@@ -157,7 +168,15 @@ def _key(run: RunRecord) -> RunKey:
     return RunKey(run.dag_id, run.run_id)
 
 
-def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
+def _had_none(run: RunRecord) -> bool:
+    """Whether the plan of a run had no changes for certain: all that was tried would be in the history."""
+    tried_all = run.plan_digest is not None and run.state in {State.DONE, State.FAILED} and run.error is None
+    done = figures_of(run)
+    return tried_all and not only_looks(run) and not any(done._replace(members=None, conflicts=None))
+
+
+def _stored(store: Store, run: RunRecord) -> list[PlanRow] | None:
+    """Its changes; None if they are not there, or not any more."""
     if plan := stored_plan(store, run):
         return [
             PlanRow(
@@ -172,7 +191,10 @@ def _stored(store: Store, run: RunRecord) -> list[PlanRow]:
             )
             for change in plan.changes
         ]
-    report = stored_report(store, run) or {}
+    report = stored_report(store, run)
+    # Without a digest it did not come to a plan.
+    if report is None or run.plan_digest is None:
+        return None
     return [
         PlanRow(
             kind=ChangeKind(each["kind"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,8 +16,11 @@ from starlette.responses import HTMLResponse
 
 from okta_mi_provider import __version__
 from okta_mi_provider.page import words
-from okta_mi_provider.store.syncs import SyncKey
+from okta_mi_provider.store.syncs import COMMAND, SyncKey
 from okta_mi_provider.sync.text import plural
+
+#: Behind what a name breaks well: an address, an id of a run.
+_PLACES_TO_BREAK = re.compile(r"(?<=[@.+:])(?=\w)|(?<=_)(?=[^\W_])")
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -78,13 +82,22 @@ def _environment() -> Environment:
         field_names=words.FIELDS,
         state_of=words.state_of,
         mode_of=words.mode_of,
+        only_looks=words.only_looks,
         source_of=words.source_of,
         key_of=SyncKey.of,
+        is_command=lambda dag_id: dag_id.startswith(COMMAND),
         sync_key=lambda run: SyncKey.of(run.dag_id, run.target_group.name),
         version=__version__,
     )
     environment.filters.update(
-        name=words.name, when=_time, ago=_ago, past=_past, number=_number, span=words.span, many=plural
+        name=words.name,
+        breakable=breakable,
+        when=_time,
+        ago=_ago,
+        past=_past,
+        number=_number,
+        span=words.span,
+        many=plural,
     )
     return environment
 
@@ -106,6 +119,11 @@ def _ago(moment: datetime, now: datetime) -> Markup:
 def _past(moment: datetime, now: datetime) -> Markup:
     """How long ago something was. Clocks differ: by this one it may be still to come, and was right now."""
     return _ago(moment, max(moment, now))
+
+
+def breakable(text: object, limit: int = 120) -> Markup:
+    """A name that a narrow column breaks where one would, not just before its end."""
+    return Markup("<wbr>").join(_PLACES_TO_BREAK.split(words.name(text, limit)))
 
 
 def _number(value: int | None) -> Markup:

@@ -13,7 +13,7 @@ from okta_mi_provider.page import sight, words
 from okta_mi_provider.page.desk import Desk, NotThere, Seen
 from okta_mi_provider.page.figures import figures_of
 from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of, speaking_of
-from okta_mi_provider.page.flows import Flow
+from okta_mi_provider.page.flows import mistakes
 from okta_mi_provider.page.overview import CHARTED, Line, group_charts, matching, overview, with_chart
 from okta_mi_provider.page.paging import Page
 from okta_mi_provider.page.plan import plan_of, row_of
@@ -154,7 +154,9 @@ def all_conflicts(request: Request, desk: Seen, q: Text = "", number: Number = 1
     """What waits for a person, with what to do about it."""
     found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
     shown = Page(number, _CONFLICTS, len(found))
-    return page(request, "conflicts.html", q=q, shown=shown, conflicts=found[shown.offset : shown.offset + shown.size])
+    of_page = found[shown.offset : shown.offset + shown.size]
+    known = desk.lookup.known({each.user for each in of_page if each.user})
+    return page(request, "conflicts.html", q=q, shown=shown, conflicts=of_page, known=known)
 
 
 def lines_of(desk: Desk, dag_id: str) -> list[Line]:
@@ -206,6 +208,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
         state=state,
         lines=[with_chart(each, desk.syncs) for each in of_page],
         taken_back=desk.syncs.taken_back([each.run.id for each in of_page if each.run]),
+        mistakes=_mistakes(of_page),
         shown=shown,
         total=len(lines),
         tally={key: sum(each.state == key for each in lines) for key in words.STATES},
@@ -219,14 +222,19 @@ def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: in
     wanted = ENDED.get(state)
     newest = next(iter(desk.syncs.runs(key, limit=1)), None)
     if newest is None:
-        raise NotThere
+        flow = desk.flows().get(key.dag_id)
+        if flow is None or not flow.generated or flow.stale:
+            raise NotThere
+        return _nothing(request, desk, key.dag_id)
     shown = Page(number, _RUNS, desk.syncs.count(key, state=wanted))
     points = desk.syncs.points(key, CHARTED)
     runs = desk.syncs.runs(key, state=wanted, offset=shown.offset, limit=shown.size)
+    line = Line(key, newest, desk.flows().get(sight.owner(key.dag_id) or ""))
     return page(
         request,
         "group.html",
-        line=Line(key, newest, desk.flows().get(sight.owner(key.dag_id) or "")),
+        line=line,
+        mistakes=_mistakes([line]),
         dag=_dag_of(desk, key.dag_id),
         state=state,
         charts=group_charts(points),
@@ -239,8 +247,13 @@ def _group(request: Request, desk: Desk, key: SyncKey, *, state: str, number: in
 
 def _nothing(request: Request, desk: Desk, dag_id: str, *, ran: bool = False) -> Response:
     """The tab of a DAG, or of a run, of which the store knows nothing."""
-    flow: Flow | None = desk.flows().get(dag_id)
-    return page(request, "nothing.html", generated=bool(flow and flow.generated), ran=ran)
+    line = Line(SyncKey(dag_id), None, desk.flows().get(dag_id))
+    return page(request, "nothing.html", line=line, mistakes=_mistakes([line]), ran=ran)
+
+
+def _mistakes(lines: Sequence[Line]) -> dict[str, list[str]]:
+    """What is wrong in the groups file with those that are broken, by the id of the DAG."""
+    return mistakes({each.flow.dag_id for each in lines if each.flow and each.is_broken})
 
 
 def _dag_of(desk: Desk, dag_id: str) -> str | None:

@@ -41,18 +41,21 @@ def pieces(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[s
 
 
 def line_cells(line: Line) -> Sequence[Cell]:
-    """The latest run of a sync, for the columns `RUNS`; of one that has not run yet what is known."""
+    """The latest run of a sync, for the columns `RUNS`; of one that has not run yet what is known.
+
+    Its state is that of the sync, as on the page.
+    """
     if line.run:
-        return run_cells(line.run)
+        return run_cells(line.run, line.state)
     known = {"dag_id": line.key.dag_id, "source": line.title, "state": line.state}
     return [known.get(column) for column in RUNS]
 
 
-def run_cells(run: RunRecord) -> Sequence[Cell]:
-    """A run, for the columns `RUNS`."""
+def run_cells(run: RunRecord, state: str | None = None) -> Sequence[Cell]:
+    """A run, for the columns `RUNS`, with its own state or another one."""
     return (
         run.id, run.dag_id, run.run_id, run.target_group.name, words.source_of(run), words.mode_of(run) or "Sync",
-        words.state_of(run), run.started_at, run.ended_at, *figures_of(run), run.triggered_by, run.approved_by,
+        state or words.state_of(run), run.started_at, run.ended_at, *figures_of(run), run.triggered_by, run.approved_by,
         run.approved_at, run.plan_digest, run.error,
     )  # fmt: skip
 

@@ -27,8 +27,9 @@ STATUSES = {
     Status.DONE: "Done",
     Status.ALREADY: "Was so already",
 }
-#: How a run ended, or that it has not: in the order in which they need attention.
+#: How the last run of a sync ended, or why there is none: in the order in which they need attention.
 STATES = {
+    "broken": "Error in file",
     State.FAILED.value: "Failed",
     State.REFUSED.value: "Refused",
     "differs": "Differs",
@@ -51,12 +52,17 @@ _UNITS = ((60, "second"), (60, "minute"), (24, "hour"), (10_000, "day"))
 
 
 def state_of(run: RunRecord | None) -> str:
-    """A key of `STATES`."""
+    """A key of `STATES`, as far as a run has one."""
     if run is None:
         return "never"
     if run.found_differences:
         return "differs"
     return run.state.value if run.state else "running"
+
+
+def only_looks(run: RunRecord) -> bool:
+    """Whether a run was not to write anything: its numbers are what would be."""
+    return run.dry_run or run.mode == "drift"
 
 
 def mode_of(run: RunRecord) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from okta_mi_provider.store.engine import file_of, open_engine, shown, speaking
+from okta_mi_provider.store.engine import file_of, open_engine, shown, speaking, wait_for_turn
 from okta_mi_provider.store.errors import SETTING
 
 
@@ -56,8 +56,7 @@ class Database:
         """
         with speaking(self._engine, self._set_by), self._engine.begin() as connection:
             if connection.dialect.name == "sqlite":
-                # What is read in it stays true until it is written; and it waits for other writers only here.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                wait_for_turn(connection)
             yield connection
 
     def __str__(self) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -23,8 +24,12 @@ from okta_mi_provider.store.columns import to_json
 from okta_mi_provider.store.errors import SETTING, StoreError, StoreUnavailable
 from okta_mi_provider.store.upgrade import bring_up_to_date
 
+log = logging.getLogger(__name__)
+
 #: How long SQLite waits for another process to finish its write, in seconds.
 _BUSY_TIMEOUT_S = 60
+#: How long before people are told that it does.
+_TOLD_AFTER_S = 5
 #: What a database says that will not answer later either.
 _WILL_NOT_PASS = (
     "unable to open",
@@ -141,6 +146,31 @@ def _sqlite(url: URL, set_by: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Begins a transaction that writes, once nobody else writes to this SQLite file.
+
+    What is read in it stays true until it is written; and it waits for other writers only here. A wait that lasts is
+    told.
+    """
+    try:
+        _wait_at_most(connection, min(_TOLD_AFTER_S, _BUSY_TIMEOUT_S))
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in _reason(error):
+                raise
+            where = shown(connection.engine.url)
+            log.warning("Somebody else is writing to the store %s. Waiting, %d s at most.", where, _BUSY_TIMEOUT_S)
+            _wait_at_most(connection, _BUSY_TIMEOUT_S)
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        _wait_at_most(connection, _BUSY_TIMEOUT_S)
+
+
+def _wait_at_most(connection: Connection, seconds: float) -> None:
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def _lower(value: Any) -> Any:

@@ -119,6 +119,20 @@ class Lookup:
             found = {Identity(*row) for row in connection.execute(query)}
         return sorted(found, key=lambda each: tuple(part or "" for part in each))
 
+    def known(self, usernames: Collection[str]) -> set[str]:
+        """Which of some usernames in MI there are changes of, in small letters."""
+        wanted = {name.casefold() for name in usernames}
+        query = (
+            select(CHANGES.c.username_folded)
+            .join(RUNS)
+            .where(CHANGES.c.username_folded.in_(sorted({each[:FOLDED_LENGTH] for each in wanted})), self._visible)
+            .distinct()
+        )
+        with self._store.reading() as connection:
+            found = set(connection.scalars(query))
+        # Of a longer one others may begin the same.
+        return {each for each in wanted if len(each) <= FOLDED_LENGTH and each in found}
+
     def standing(self, users: Collection[Identity]) -> list[Standing]:
         """The memberships that these users have by us."""
         known = {(each.host, each.user_id) for each in users if each.user_id}

@@ -124,7 +124,7 @@ class StoredRows(Digested[Any]):
             yield from self._piece(number)
 
     def once(self) -> Iterator[Any]:
-        """All rows, of which none is kept for the next who looks: of a large plan all take gigabytes."""
+        """See `Digested`."""
         for number in range(-(-self._number // PIECE)):
             yield from self._pieces.get(number) or self._read(number)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, or_, select
 
 from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
@@ -39,13 +39,18 @@ class SyncKey(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What a chart shows of one run; see `RunRecord`."""
+    """What a chart shows of one run; see `RunRecord`.
+
+    Attributes:
+        stopped: Whether the run as a whole did not get through; one that has failed for single users did.
+    """
 
     run: int
     started_at: datetime
     state: State
     users_in_scope: int | None
     counts: dict[str, Any]
+    stopped: bool
 
 
 class Undo(NamedTuple):
@@ -92,7 +97,8 @@ class Syncs:
 
     def points(self, sync: SyncKey, most: int) -> list[Point]:
         """How the last real syncs went that have ended, the oldest first. Dry runs, drift and undos are none."""
-        columns = RUNS.c.id, RUNS.c.started_at, RUNS.c.state, RUNS.c.users_in_scope, RUNS.c.counts
+        stopped = or_(RUNS.c.error.is_not(None), RUNS.c.plan_digest.is_(None), RUNS.c.state == State.REFUSED.value)
+        columns = RUNS.c.id, RUNS.c.started_at, RUNS.c.state, RUNS.c.users_in_scope, RUNS.c.counts, stopped
         query = (
             select(*columns)
             .where(*self._of(sync), RUNS.c.mode == "sync", RUNS.c.dry_run.is_(False), RUNS.c.state.is_not(None))
@@ -101,7 +107,7 @@ class Syncs:
         )
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
-        return [Point(row[0], row[1], State(row[2]), row[3], row[4] or {}) for row in reversed(rows)]
+        return [Point(row[0], row[1], State(row[2]), row[3], row[4] or {}, bool(row[5])) for row in reversed(rows)]
 
     def runs(
         self,

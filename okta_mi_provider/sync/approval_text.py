@@ -35,16 +35,15 @@ _HEADINGS = (
 
 def subject(plan: Plan) -> str:
     """The question in one line: the group, numbers, and which plan. Plain text."""
-    parts = [f"{verb} {number:,}" for kind, verb in _VERBS.items() if (number := plan.count(kind))]
-    users = sum(change.kind in _VERBS for change in plan.changes)
+    parts = [f"{verb} {plural(number, 'user')}" for kind, verb in _VERBS.items() if (number := plan.count(kind))]
     group = quoted(plan.target_group.name)
     if parts:
         *most, last = parts
         listed = f"{', '.join(most)} and {last}" if most else last
-        question = f"{listed} {'user' if users == 1 else 'users'} of {group}?"
+        question = f"{listed} of {group}?"
     else:
         question = f"Create MI group {group}?"
-    return f"{question[0].upper()}{question[1:]} plan {plan.digest[:SHORT_DIGEST]}"
+    return f"{question[0].upper()}{question[1:]} (plan {plan.digest[:SHORT_DIGEST]})"
 
 
 def body(plan: Plan, *, hours: int, chosen: Mapping[str, object] | None = None) -> str:

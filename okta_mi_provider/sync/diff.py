@@ -106,7 +106,7 @@ class _Room:
                 )
             return
         memory = self.snapshot.memory
-        if pair.by == "link":
+        if pair.by == "link" and not self._matched_by_email(source, existing):
             yield self._notice(
                 "renamed",
                 source,
@@ -140,6 +140,10 @@ class _Room:
                 f"is an administrator of MI and stays one, although force would set the type "
                 f"{self.settings.user_type}. With protect_administrators: false it would.",
             )
+
+    def _matched_by_email(self, source: SourceUser, existing: TargetUser) -> bool:
+        """Whether the address would find the user without the link too, whose username then tells nothing."""
+        return "email" in self.settings.match_by and source.email.casefold() == existing.email.casefold()
 
     def _changed_by_hand(self, source: SourceUser, existing: TargetUser) -> Iterator[Finding]:
         """What is neither what a sync has written last, nor what Okta says now."""

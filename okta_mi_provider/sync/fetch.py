@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.errors import about
+from okta_mi_provider.sync.errors import SyncError, about
 from okta_mi_provider.sync.model import (
     Source,
     SourceGroup,
@@ -18,6 +18,7 @@ from okta_mi_provider.sync.model import (
     TargetUser,
 )
 from okta_mi_provider.sync.snapshot import Snapshot
+from okta_mi_provider.sync.text import one_line, quoted
 from okta_mi_provider.sync.wakeful import beside
 
 
@@ -164,13 +165,26 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
 
 
 def with_members(directory: Target, target: TargetReader, source: Source, settings: SyncSettings) -> Target:
-    """Adds the members of those MI groups that a sync of this source looks at."""
-    wanted = [directory.group_named(target_name(source, settings))]
-    if settings.force and not settings.skip_default_group:
+    """Adds the members of those MI groups that a sync of this source looks at.
+
+    Raises:
+        SyncError: If they could not be read, or MI has several groups of the name: whoever is put into the wrong one
+            sees what others are to see.
+    """
+    name = target_name(source, settings)
+    twins = [group for group in directory.groups if group.name == name]
+    if len(twins) > 1:
+        ids = ", ".join(one_line(group.id) for group in twins)
+        raise SyncError(
+            f"MI has {len(twins)} groups named {quoted(name)} (ids {ids}), and nobody can tell which one is meant. "
+            "Rename or delete the wrong ones in MI."
+        )
+    wanted = twins
+    if directory.default_group and settings.force and not settings.skip_default_group:
         wanted.append(directory.default_group)
     members = dict(directory.members)
     for each in wanted:
-        if each and each.id not in members:
+        if each.id not in members:
             with about("MI group", each.name):
                 members[each.id] = target.members(each)
     return replace(directory, members=members)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -134,6 +134,10 @@ class Digested(Sequence[_Row_co]):
     @abstractmethod
     def digest(self) -> str:
         """See `digest_of`; of findings `Plan.findings_digest`."""
+
+    def once(self) -> Iterator[_Row_co]:
+        """All rows, of which none is kept for the next who looks: of a large plan all take gigabytes."""
+        return iter(self)
 
 
 @dataclass(frozen=True, slots=True)

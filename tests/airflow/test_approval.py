@@ -91,7 +91,7 @@ def test_an_approved_plan_is_written(leavers: World, ask: Ask, store: Store) -> 
     assert leavers.mi.members("Sales") == logins("ana")
     ((subject, body),) = person.questions
     digest = plan_digest(store, run)
-    assert subject == f"Remove 2 and create 1 users of 'Sales'? plan {digest[:12]}"
+    assert subject == f"Remove 2 users and create 1 user of 'Sales'? (plan {digest[:12]})"
     assert "max\\_removals allows 1" in body
     assert body.index("gone1@acme.example") < body.index("ana@acme.example")
     report = stored_report(store, run)
@@ -216,7 +216,7 @@ def test_an_ordinary_plan_is_only_asked_about_where_every_plan_is(world: World, 
     person = Person(["Approve"])
 
     assert ask(person, ALWAYS).state == "success"
-    assert person.questions[0][0].startswith("Create 1 user of 'Sales'? plan ")
+    assert person.questions[0][0].startswith("Create 1 user of 'Sales'? (plan ")
     world.okta.join("Sales", world.okta.user("bo"))
     assert ask(None, UNUSUAL).state == "success"
     assert world.mi.members("Sales") == logins("ana", "bo")

@@ -21,14 +21,22 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, RunKey, Store
+from okta_mi_provider.store.schema import ARTIFACTS
 from tests.airflow.picky import READS
 from tests.standalone.page_world import HOSTILE, age, dag_of, fill
 from tests.store.fakes import Sync
 
+#: Entries with mistakes: of a group that has never run, and of one that has.
+WRONG = """
+groups:
+  - {name: Wrong, force: 1, aproval: never}
+  - {name: Marketing, prune: "<script>alert(3)</script>"}
+"""
 DAGS = ("okta_mi__Sales", "okta_mi__Finance", "okta_mi__Newcomers", "foreign", "nightly")
 MANY = 250
 AUTH = "tests.airflow.picky.PickyAuthManager"
@@ -46,7 +54,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     sync.okta.join("Plans", "dry", "run")
     sync.run("Plans", key=RunKey("nightly:plans", "manual__1:0"), shared=True, dry_run=True)
     sync.okta.join("Secret", "person01")
-    sync.run("Secret", key=RunKey("nightly:secret", "manual__1"))
+    sync.okta.join("Secret", "stranger@acme.example", "twin", email="same@example.com")
+    sync.run("Secret", key=RunKey("nightly:secret", "manual__1"), shared=True)
     undo = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=1)
     store.begin(RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), undo)
     store.close()
@@ -54,7 +63,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(filled: str, migrated: None) -> Iterator[FastAPI]:
+def server(filled: str, migrated: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     """Airflow's API server as it starts, with our plugin from its entry point."""
     from airflow.api_fastapi.app import create_app, purge_cached_app
 
@@ -64,7 +73,7 @@ def server(filled: str, migrated: None) -> Iterator[FastAPI]:
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{name}:viewer" for name in READS))
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64)
-        new = _add_dags()
+        new = [*_add_dags(), *_add_stand_ins(tmp_path_factory.mktemp("dags"))]
         yield create_app(apps="core")
         _remove_dags(new)
         purge_cached_app()
@@ -236,6 +245,55 @@ class TestTabs:
         assert f">{runs['nightly:plans']}<" in of_task
 
 
+class TestErrorsInTheGroupsFile:
+    def test_they_come_first_with_a_tile_and_the_mistake(self, of: Client) -> None:
+        text = of("root").get("/okta-mi/").text
+
+        first, second = text.partition("<tbody>")[2].split("</tr>")[:2]
+        assert "Marketing" in first
+        assert "Wrong" in second
+        for row in (first, second):
+            assert '<span class="badge broken">Error in file</span>' in row
+        assert "force: 1 is not allowed" in second
+        assert "And 1 more." in second
+        assert 'href="/dags/okta_mi__Wrong" target="_top"' in second
+        assert re.search(r'<li class="bad"><a [^>]*><span class="what">Error in file</span><br>[^2]*">2<', text)
+        assert "Wrong" not in of("sam").get("/okta-mi/").text
+
+    def test_they_are_found_by_their_state_and_no_other(self, of: Client) -> None:
+        assert list(_csv(of("root").get("/okta-mi/csv/syncs?state=broken").text, "state")) == ["broken", "broken"]
+        assert "Wrong" not in of("root").get("/okta-mi/csv/syncs?state=never").text
+        assert _rows(of("root").get("/okta-mi/?state=broken").text) == 2
+
+    @pytest.mark.parametrize("path", ["dag?dag_id=okta_mi__Wrong", "group?dag=okta_mi__Wrong"])
+    def test_the_page_of_a_group_that_never_ran_says_what_is_wrong(self, of: Client, path: str) -> None:
+        text = html.unescape(of("root").get(f"/okta-mi/{path}").text.replace("<wbr>", ""))
+
+        assert "okta_groups.yaml:3:26: force: 1 is not allowed; allowed: true, false" in text
+        assert "aproval: unknown key; did you mean approve?" in text
+        assert 'href="/dags/okta_mi__Wrong"' in text
+        assert "has not run yet" not in text
+        assert of("sam").get(f"/okta-mi/{path}").status_code == 404
+
+    def test_one_that_ran_before_has_its_runs_and_the_mistake(self, of: Client) -> None:
+        answer = of("root").get("/okta-mi/group?dag=okta_mi__Marketing")
+
+        assert "prune: &#39;&lt;script&gt;alert(3)&lt;/script&gt;&#39; is not allowed" in answer.text
+        assert _rows(answer.text) == 1
+        assert Page(answer.text).scripts == 1
+
+    def test_what_airflow_has_no_documentation_of_is_told_without(self) -> None:
+        from okta_mi_provider.page.flows import mistakes
+
+        assert mistakes(["okta_mi__Sales", "unknown"]) == {}
+        assert mistakes([]) == {}
+
+    def test_a_group_that_has_not_run_has_a_page(self, of: Client) -> None:
+        assert "has not run yet" in of("root").get("/okta-mi/group?dag=okta_mi__Newcomers").text
+        assert of("root").get("/okta-mi/group?dag=nightly").status_code == 404
+        assert of("root").get("/okta-mi/group?dag=foreign").status_code == 404
+
+
 class TestPlans:
     def test_a_long_plan_comes_page_by_page(self, of: Client, runs: dict[str, int]) -> None:
         run = runs[dag_of("Everybody")]
@@ -265,8 +323,40 @@ class TestPlans:
         text = of("root").get("/okta-mi/conflicts").text
         assert "Give each of them one of their own in Okta" in text
         assert "Nothing waits" not in text
-        assert re.search(r"Conflicts</span><br><span class=\"number\">2<", of("root").get("/okta-mi/").text)
+        assert re.search(r"Conflicts</span><br><span class=\"number\">4<", of("root").get("/okta-mi/").text)
         assert "No conflict has this" in of("root").get("/okta-mi/conflicts?q=nonsense").text
+
+    def test_users_of_conflicts_lead_to_what_is_known_of_them(self, of: Client) -> None:
+        text = of("root").get("/okta-mi/conflicts").text
+
+        assert '<a href="/okta-mi/user?id=teller4"><bdi>teller4</bdi></a>' in text
+        assert of("root").get("/okta-mi/user?id=teller4").status_code == 200
+        # Nobody was ever tried to be changed of this name.
+        assert "<bdi>stranger@<wbr>acme.<wbr>example</bdi>" in text
+        assert "user?id=stranger" not in text
+
+    def test_numbers_of_a_dry_run_are_not_like_those_of_a_real_one(self, of: Client) -> None:
+        for path in ("/okta-mi/?q=Plans", "/okta-mi/dag?dag_id=nightly&q=Plans"):
+            text = of("root").get(path).text
+            assert '<td class="right would" title="would be; nothing was written">' in text
+            assert '<span class="unseen">would be </span>2</td>' in text
+        assert "would" not in of("root").get("/okta-mi/?q=Secret").text.partition("<tbody>")[2]
+
+    def test_a_run_of_the_command_line_is_none_of_airflow(self, of: Client, runs: dict[str, int]) -> None:
+        command = of("root").get(f"/okta-mi/run?id={runs['cli:Marketing']}").text
+        assert "<dt>Run</dt>" in command
+        assert "Run of Airflow" not in command
+        assert "nobody was asked" in command
+        assert "<dt>Run of Airflow</dt>" in of("root").get("/okta-mi/run?id=1").text
+        refused = of("root").get(f"/okta-mi/run?id={runs['okta_mi__Everybody']}").text
+        assert "no approval is noted" in refused
+
+    def test_charts_of_nothing_are_not_drawn(self, of: Client) -> None:
+        dry = of("root").get("/okta-mi/group?dag=nightly:plans&group=Plans").text
+        assert "The last" not in dry
+        assert "<svg" not in dry
+        assert "The last 4 syncs" in of("root").get("/okta-mi/group?dag=okta_mi__Sales").text
+        assert "The last sync" in of("root").get("/okta-mi/group?dag=okta_mi__Everybody").text
 
     @pytest.mark.parametrize("query", ["id=x", "id=0", "id=99999999999999999999", "id=1&page=0", "id=1&page=x", ""])
     def test_addresses_that_make_no_sense_are_not_found(self, of: Client, query: str) -> None:
@@ -328,6 +418,41 @@ def test_what_was_is_not_to_come_where_clocks_differ(
         assert ">just now<" in text
 
 
+def test_a_plan_without_changes_says_so_and_points_to_its_conflicts(
+    of: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'conflicts.db'}"
+    store = Store(url)
+    sync = Sync(store)
+    sync.okta.join("Sales", "ana", "bob")
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "1"), shared=True)
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "2"), shared=True)
+    sync.okta.join("Sales", "twin", email="ana@example.com")
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "3"), shared=True)
+    sync.okta.groups.pop("Sales")
+    sync.run("Sales", key=RunKey("okta_mi__Sales", "4"), shared=True)
+    with store.writing() as connection:
+        connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.run_id == "2"))
+    said = {
+        2: "The plan has no changes: nothing had to be changed.",
+        3: "The plan has no changes; 2 conflicts are above.",
+        4: "It did not come to a plan.",
+    }
+    store.close()
+    monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", url)
+
+    for run, sentence in said.items():
+        assert sentence in of("root").get(f"/okta-mi/run?id={run}").text
+    with contextlib.closing(sqlite3.connect(tmp_path / "conflicts.db")) as connection:
+        connection.execute("DELETE FROM okta_mi_artifacts")
+        connection.execute("DELETE FROM okta_mi_changes")
+        connection.commit()
+    assert "The changes of this plan are not kept any more" in of("root").get("/okta-mi/run?id=1").text
+    assert "no changes, and 2 conflicts. The report is not in the store any more" in (
+        of("root").get("/okta-mi/run?id=3").text
+    )
+
+
 class TestHostileNames:
     def test_nothing_of_a_name_is_markup(self, of: Client, runs: dict[str, int]) -> None:
         run = runs[dag_of("Hostile")]
@@ -382,7 +507,7 @@ class TestTrouble:
         # What is in the groups file is there before it has run.
         text = of("root").get("/okta-mi/").text
         assert "Newcomers" in text
-        assert "error in the groups file" in text
+        assert "Error in file" in text
 
     def test_a_file_that_was_put_in_the_place_of_the_store_is_what_is_read(
         self, of: Client, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -390,12 +515,12 @@ class TestTrouble:
         path = tmp_path / "restored.db"
         shutil.copy(filled.removeprefix("sqlite:///"), path)
         monkeypatch.setenv("AIRFLOW__OKTA_MI__STORE", f"sqlite:///{path}")
-        assert "Marketing" in of("root").get("/okta-mi/").text
+        assert "Everybody" in of("root").get("/okta-mi/").text
 
         for each in tmp_path.glob("restored.db*"):
             each.unlink()
         Store(f"sqlite:///{path}").close()
-        assert "Marketing" not in of("root").get("/okta-mi/").text
+        assert "Everybody" not in of("root").get("/okta-mi/").text
 
         path.unlink()
         path.write_bytes(b"something else" * 1000)
@@ -531,8 +656,18 @@ def _add_dags() -> list[str]:
             session.merge(DagModel(dag_id=dag_id, bundle_name="page", is_paused=False, is_stale=False, fileloc="x"))
             if dag_id.startswith("okta_mi__"):
                 session.merge(DagTag(dag_id=dag_id, name="okta_mi"))
-        session.merge(DagTag(dag_id="okta_mi__Newcomers", name="config-error"))
     return [dag_id for dag_id in DAGS if dag_id not in there]
+
+
+def _add_stand_ins(folder: Path) -> list[str]:
+    """What the groups file makes of its mistakes, as Airflow keeps it."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    shutil.copy(Path(__file__).resolve().parents[2] / "dags" / "okta_mi_sync.py", folder)
+    (folder / "okta_groups.yaml").write_text(WRONG, encoding="utf-8")
+    bag = DagBag(str(folder))
+    sync_bag_to_db(bag, "page", None)
+    return list(bag.dags)
 
 
 def _remove_dags(dag_ids: list[str]) -> None:

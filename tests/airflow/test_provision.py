@@ -141,9 +141,21 @@ def test_mistakes_are_told_when_the_dag_is_parsed(
         provision(**arguments)
 
 
-def test_a_misspelt_argument_is_refused(provision: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="auto_crate"):
-        provision(group="Sales", auto_crate="all")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"auto_crate": "all"}, "ProvisionOperator: auto_crate: unknown argument; did you mean auto_create\\?"),
+        ({"retreis": 3}, "retreis: unknown argument; did you mean retries\\?"),
+        ({"target_grup": "X"}, "target_grup: unknown argument; did you mean target_group\\?"),
+        ({"auto_crate": "all", "xyz": 1, "prun": "all"}, "did you mean auto_create\\?; prun: .* did you mean prune\\?"),
+        ({"colour": "red"}, "(?s)Invalid arguments were passed to ProvisionOperator .*colour"),
+    ],
+)
+def test_a_misspelt_argument_is_refused_with_what_was_meant(
+    provision: Callable[..., Any], arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        provision(group="Sales", **arguments)
 
 
 @pytest.mark.parametrize(

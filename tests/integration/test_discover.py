@@ -92,7 +92,7 @@ def test_a_file_is_written_and_then_added_to(discover: Command, okta: Okta, tmp_
     ]  # fmt: skip
     text = file.read_text("utf-8")
     assert text.endswith("groups:\n  - MI - Finance\n  - MI - Sales\n  - MI - Ops\n# mine\n")
-    assert discover("MI - *", "--output", str(file)).err == ""
+    assert discover("MI - *", "--output", str(file)).err == f"{file}: nothing to add.\n"
     assert file.read_text("utf-8") == text
 
 

@@ -231,6 +231,15 @@ def test_a_wrong_key_of_mi(doctor: Examine, sales: World) -> None:
     assert not seen.of("in MI")
 
 
+def test_an_application_s_key_where_a_personal_token_belongs(okta_mi: Callable[..., Run], sales: World) -> None:
+    env = {"OKTA_API_TOKEN": credentials.OKTA_API_TOKEN, "MI_API_TOKEN": credentials.MI_APPLICATION_KEY}
+    seen = Examined(okta_mi("doctor", *sales.options[:4], "--json", env=env))
+
+    (said,) = seen.wrong
+    assert "or this is an application's key" in said
+    assert credentials.MI_APPLICATION_KEY not in seen.run.out
+
+
 @pytest.mark.parametrize(
     ("knobs", "switch", "verdict", "said"),
     [

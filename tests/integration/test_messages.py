@@ -19,7 +19,7 @@ from okta_mi_provider.sync.model import SourceGroup, TargetUser
 from tests.integration.canned import Answer, canned
 from tests.integration.conftest import Provision
 from tests.integration.reading import FINANCE, STANDARD, okta_client
-from tests.integration.world import MetricInsights, Okta, World
+from tests.integration.world import MetricInsights, Okta, World, logins
 
 ANA = TargetUser("", "ana", "ana@x.example", "Ana", "Doe", "regular")
 
@@ -115,6 +115,39 @@ def test_a_user_who_failed_is_told_with_the_group(provision: Provision, world: W
 
 
 # ---------------------------------------------------------------------- Metric Insights
+
+
+@pytest.mark.parametrize("there", ["FINANCE Café", "Finance  Cafe"])
+def test_a_group_that_mi_holds_for_another_one_is_told_with_that_name(
+    provision: Provision, world: World, there: str
+) -> None:
+    world.okta.group("Finance Café", "ana")
+    world.mi.add_group(there)
+    world.mi.fault("400", route="groups", method="POST", count=None)
+    run = provision("-a", "all", "Finance Café")
+    assert run.code == 1
+    assert f"MI has '{there}', and may hold the two names for one" in run.report["error"]
+    assert "target_group" in run.report["error"]
+    assert "user's attributes" not in run.err
+
+
+def test_a_group_that_mi_refuses_for_whatever_reason_is_not_taken_for_a_user(
+    provision: Provision, world: World
+) -> None:
+    world.okta.group("Finance", "ana")
+    world.mi.add_group("Sales")
+    world.mi.fault("400", route="groups", method="POST", count=None)
+    run = provision("-a", "all", "Finance")
+    assert "Create the group in MI by hand; the next run goes on with it." in run.report["error"]
+    assert "user's attributes" not in run.err
+
+
+def test_what_is_said_of_such_a_group_can_be_done(provision: Provision, world: World) -> None:
+    world.okta.group("Finance", "ana")
+    world.mi.add_group("FINANCE")
+    assert "MI has 'FINANCE'" in provision("-a", "all", "Finance").report["error"]
+    assert provision("-a", "all", "--target-group", "FINANCE", "Finance").code == 0
+    assert world.mi.members("FINANCE") == logins("ana")
 
 
 @pytest.mark.parametrize(

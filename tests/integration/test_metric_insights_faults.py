@@ -153,6 +153,27 @@ def test_a_deadlock_that_stays_fails_that_user_only(
     assert mi.writes().count("POST /api/user") == 5
 
 
+@pytest.mark.parametrize("knobs", [{"in_group_method": "ignored"}, {"default_group_method": "ignored"}])
+def test_who_was_created_and_then_refused_a_group_once_counts_as_created(
+    provision: Provision, okta: Okta, finance: SourceGroup, mi: MetricInsights, knobs: dict[str, str]
+) -> None:
+    mi.knobs(**knobs)
+    mi.fault("400", method="POST", route="members")
+    run = provision("--max-concurrency", "1", "--prune", "managed", "-a", "all", "Finance")
+    assert run.code == 0, run.err
+    assert mi.faults_fired() == 1
+    assert run.users == {"source": 2, "created": 2}
+    assert [status for kind, _, status in run.changes if kind == "create_user"] == ["done", "done"]
+    assert mi.members("Finance") == logins("ana", "bruno")
+    assert set(logins("ana", "bruno")) <= set(mi.members(DEFAULT_GROUP))
+
+    okta.user("carla", "Finance")
+    for name in ("ana", "bruno"):
+        okta.leave("Finance", name)
+    provision("--prune", "managed", "--max-removals", "100%", "-a", "all", "Finance")
+    assert mi.members("Finance") == logins("carla")
+
+
 def test_a_throttled_mi_is_waited_for_as_it_asks(
     provision: Provision, finance: SourceGroup, mi: MetricInsights, naps: list[float]
 ) -> None:

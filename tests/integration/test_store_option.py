@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import sqlite3
@@ -43,6 +44,18 @@ def test_each_group_is_a_run_of_its_own(provision: Provision, world: World, tmp_
 
     found = {run.dag_id: run.state for run in history(tmp_path / "store.db").runs()}
     assert found == {"cli:Finance": State.DONE, "cli:Sales": State.DONE, "cli:Nobody": State.FAILED}
+
+
+@pytest.mark.usefixtures("finance")
+@pytest.mark.parametrize(("words", "told"), [([], False), (["-v"], True)])
+def test_the_tables_are_made_without_a_word_unless_it_is_asked_for(
+    words: list[str], told: bool, provision: Provision, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    # As Airflow has it, which shows what anybody logs.
+    with caplog.at_level(logging.INFO):
+        provision("-a", "all", "Finance", "--store", f"sqlite:///{tmp_path / 'new.db'}", *words)
+
+    assert any(record.name.startswith("alembic") for record in caplog.records) == told
 
 
 @pytest.mark.usefixtures("finance")

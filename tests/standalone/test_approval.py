@@ -127,7 +127,7 @@ def test_the_plan_is_shown_as_text_and_an_approval_writes_it(alice: Page, waitin
     alice.goto(waiting.page("Approved"))
 
     expect(
-        alice.get_by_text(re.compile("Remove 2 and create 1 users of 'Approved'\\? plan [0-9a-f]{12}")).first
+        alice.get_by_text(re.compile("Remove 2 users and create 1 user of 'Approved'\\? \\(plan [0-9a-f]{12}\\)")).first
     ).to_be_visible()
     expect(alice.get_by_text("This plan is unusual.")).to_be_visible()
     expect(alice.get_by_text(HOSTILE, exact=True)).to_be_visible()

@@ -165,6 +165,23 @@ def test_the_pages_are_as_dark_as_what_is_around_them(alice: Page, site: Site) -
         assert ground == ("rgb(17, 17, 17)" if theme == "dark" else "rgb(255, 255, 255)")
 
 
+def test_the_table_of_groups_fits_into_a_tab_and_shows_where_it_goes_on(alice: Page, site: Site) -> None:
+    size = alice.viewport_size
+    assert size is not None
+    try:
+        for width, fits in ((1000, True), (600, False)):  # a tab on a screen of 1360 has 1000
+            alice.set_viewport_size({"width": width, "height": 800})
+            alice.goto(site.at("/okta-mi/"))
+            table = alice.locator(".scroll")
+            assert table.evaluate("each => each.scrollWidth <= each.clientWidth") is fits
+            shades = table.evaluate("each => getComputedStyle(each).backgroundAttachment")
+            assert shades.startswith("local, local, scroll")
+            lines = "each => [...each.querySelectorAll('small a')].map(link => link.getClientRects().length)"
+            assert set(table.evaluate(lines)) == {1}
+    finally:
+        alice.set_viewport_size(size)
+
+
 def test_names_are_text(alice: Page, site: Site) -> None:
     alice.goto(site.at(f"/okta-mi/run?id={site.runs[dag_of('Hostile')]}"))
     link = alice.get_by_role("link", name=MARKUP, exact=True)

@@ -7,11 +7,12 @@ from sqlalchemy import delete
 
 from okta_mi_provider.page import words
 from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of
-from okta_mi_provider.page.plan import plan_of, row_of
+from okta_mi_provider.page.overview import group_charts
+from okta_mi_provider.page.plan import PlanPage, plan_of, row_of
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, Store, StoreJournal
 from okta_mi_provider.store.lookup import Lookup, Wanted
-from okta_mi_provider.store.schema import ARTIFACTS
+from okta_mi_provider.store.schema import ARTIFACTS, CHANGES
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import ADMINISTRATOR
@@ -115,6 +116,86 @@ def test_a_plan_of_another_version_is_none(sync: Sync) -> None:
 
     assert plan_of(sync.store, Lookup(sync.store, [KEY.dag_id]), newest(sync), Wanted()).total == 0
     assert findings_of(sync.store, newest(sync)) == []
+
+
+class TestPlansWithoutChanges:
+    """A plan that has none is told from one that is not kept any more."""
+
+    def plan(self, sync: Sync) -> PlanPage:
+        return plan_of(sync.store, Lookup(sync.store, stored_dag_ids(sync.store)), newest(sync), Wanted())
+
+    def forget_artifacts(self, sync: Sync) -> None:
+        with sync.store.writing() as connection:
+            connection.execute(delete(ARTIFACTS))
+
+    def test_one_with_nothing_but_conflicts_has_none(self, sync: Sync) -> None:
+        sync.run(key=KEY, shared=True)
+        assert self.plan(sync).total == 2
+        sync.run(key=KEY._replace(run_id="2"), shared=True)
+
+        for _ in range(2):
+            assert (newest(sync).state, self.plan(sync).total, self.plan(sync).kept) == (State.FAILED, 0, True)
+            self.forget_artifacts(sync)
+
+    @pytest.mark.parametrize("mode", [{"dry_run": True}, {"mode": "drift"}])
+    def test_what_was_only_looked_at_is_known_as_long_as_it_is_kept(self, sync: Sync, mode: dict[str, object]) -> None:
+        sync.run(key=KEY)
+        sync.run(key=KEY._replace(run_id="2"), shared=True, **mode)
+        assert (self.plan(sync).total, self.plan(sync).kept) == (0, True)
+
+        self.forget_artifacts(sync)
+
+        assert (self.plan(sync).total, self.plan(sync).kept) == (0, False)
+
+    def test_one_that_was_refused_and_forgotten_had_some(self, sync: Sync) -> None:
+        sync.run(key=KEY, max_creates=0, auto_create="all")
+        assert newest(sync).state is State.REFUSED
+        assert self.plan(sync).total == 2
+
+        with sync.store.writing() as connection:
+            connection.execute(delete(CHANGES))
+        self.forget_artifacts(sync)
+
+        assert (self.plan(sync).total, self.plan(sync).kept) == (0, False)
+
+    def test_one_of_which_a_person_was_forgotten_had_some(self, sync: Sync) -> None:
+        sync.run(key=KEY)
+        with sync.store.writing() as connection:
+            connection.execute(delete(CHANGES))
+        self.forget_artifacts(sync)
+
+        assert not self.plan(sync).kept
+
+    def test_without_a_plan_there_is_none(self, sync: Sync) -> None:
+        sync.okta.groups.pop("Sales")
+        sync.run(key=KEY, shared=True)
+
+        assert newest(sync).plan_digest is None
+        assert not self.plan(sync).kept
+
+
+def test_only_runs_that_did_not_get_through_as_a_whole_are_lost(sync: Sync) -> None:
+    sync.run(key=KEY)
+    sync.okta.join("Sales", "cleo", "dan")
+    sync.mi.failing = {"cleo"}
+    sync.run(key=KEY._replace(run_id="2"))
+    sync.run(key=KEY._replace(run_id="3"), max_creates=0)
+    sync.okta.groups.pop("Sales")
+    sync.run(key=KEY._replace(run_id="4"))
+
+    points = syncs_of(sync).points(SyncKey.of(KEY.dag_id, "Sales"), 10)
+
+    assert [point.stopped for point in points] == [False, False, True, True]
+    chart = group_charts(points)[-1]
+    assert [bar.label.partition(": ")[2] for bar in chart.bars] == ["1", "refused", "failed"]
+
+
+def test_users_are_known_if_there_are_changes_that_one_may_see(sync: Sync) -> None:
+    sync.run(key=KEY)
+
+    assert Lookup(sync.store, [KEY.dag_id]).known({"BOB", "ana", "x" * 300}) == {"bob"}
+    assert Lookup(sync.store, ["other"]).known({"bob"}) == set()
+    assert Lookup(sync.store, [KEY.dag_id]).known([]) == set()
 
 
 def test_a_look_for_drift_that_has_found_some_is_told_from_a_sync_that_has_failed(sync: Sync) -> None:

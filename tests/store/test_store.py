@@ -9,6 +9,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -321,6 +323,32 @@ def test_a_locked_database_may_be_free_later(path: Path, monkeypatch: pytest.Mon
     assert caught.value.passing
     assert not caught.value.fatal
     impatient.close()
+
+
+def test_a_wait_for_another_writer_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(f"sqlite:///{path}")
+    begin(store, RUN)
+    assert "Waiting" not in caplog.text
+    monkeypatch.setattr("okta_mi_provider.store.engine._TOLD_AFTER_S", 0.05)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+
+    def release_once_told() -> None:
+        while "Waiting" not in caplog.text:
+            time.sleep(0.01)
+        other.execute("ROLLBACK")
+
+    with ThreadPoolExecutor(1) as pool:
+        released = pool.submit(release_once_told)
+        store.save(RUN, ArtifactKind.REPORT, {})
+        released.result(timeout=30)
+
+    assert f"Somebody else is writing to the store sqlite:///{path}. Waiting, 60 s at most." in caplog.text
+    assert store.find(RUN, ArtifactKind.REPORT) is not None
+    other.close()
+    store.close()
 
 
 def _open_and_write(url: str, number: int, start: object) -> None:

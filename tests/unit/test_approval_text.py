@@ -115,7 +115,7 @@ def test_the_question_is_one_line_with_the_group_and_the_plan(plan: Plan) -> Non
     question = subject(plan)
 
     assert len(question.splitlines()) == 1
-    assert f"'{one_line(plan.target_group.name)}'? plan {plan.digest[:12]}" in question
+    assert f"'{one_line(plan.target_group.name)}'? (plan {plan.digest[:12]})" in question
 
 
 @given(worlds(), any_settings())
@@ -131,10 +131,13 @@ def test_the_question_has_the_numbers_of_each_kind() -> None:
     created = [change(ChangeKind.CREATE_USER, mi_user(f"c{number}")) for number in range(3)]
     plan = plan_of(*removed, *created, group="Finance")
 
-    assert subject(plan) == f"Remove 42 and create 3 users of 'Finance'? plan {plan.digest[:12]}"
+    assert subject(plan) == f"Remove 42 users and create 3 users of 'Finance'? (plan {plan.digest[:12]})"
 
 
 def test_one_user_is_one_user_and_a_group_alone_is_asked_about_too() -> None:
+    one = change(ChangeKind.REMOVE_MEMBER, mi_user("ana"))
+    more = [change(ChangeKind.CREATE_USER, mi_user(name)) for name in ("ben", "cy")]
+    assert subject(plan_of(one, *more)).startswith("Remove 1 user and create 2 users of 'Sales'? (plan ")
     assert subject(plan_of(change(ChangeKind.DISABLE_USER, mi_user("ana")))).startswith("Disable 1 user of 'Sales'?")
     assert subject(plan_of(Change(ChangeKind.CREATE_GROUP, "Sales"))).startswith("Create MI group 'Sales'?")
 

@@ -102,6 +102,14 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(flag in text or f"--no-{flag[2:]}" in text for flag in spellings)
 
 
+def test_an_attribute_of_okta_is_called_so_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["provision", "--help"])
+
+    shown = capsys.readouterr().out
+    assert all(f"{flag} ATTR" in shown for flag in ("--map-attr-to-group", "--username-attr", "--email-attr"))
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"

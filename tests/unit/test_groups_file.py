@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from okta_mi_provider import yaml_nodes
 from okta_mi_provider.groups_file import GroupsFile, GroupsFileError, dag_id, parse, read
 from okta_mi_provider.groups_schema import json_schema
 from okta_mi_provider.settings import SyncSettings
@@ -147,7 +148,7 @@ def test_a_file_that_cannot_be_used_as_a_whole(text: str, expected: str) -> None
         ("~", "name: ~ is not a text"),
         ('""', "name: '' is not allowed"),
         ('" "', "name: ' ' is not allowed"),
-        ("", "name: None is not allowed"),
+        ("", "name: empty; allowed: a text"),
         ('"a\\nb"', "name: 'a\\nb' has an invisible character"),
         ("{name: 7, id: 00g1}", "name: 7 is not a text"),
         ("{name: [a]}", "name: ['a'] is not allowed"),
@@ -187,12 +188,12 @@ def test_an_entry_without_a_readable_name_cannot_vanish(entry: str, expected: st
         ),
         ("sync_user_limit: 1.5", f"{FILE}:3:22: sync_user_limit: 1.5 is not allowed"),
         ("retries: -1", f"{FILE}:3:14: retries: -1 is not allowed"),
-        ("retries: true", f"{FILE}:3:14: retries: True is not allowed"),
+        ("retries: true", f"{FILE}:3:14: retries: true is not allowed"),
         ("tags: red", f"{FILE}:3:11: tags: 'red' is not allowed; allowed: a list of texts"),
         ("tags: [1]", f"{FILE}:3:11: tags: 1 is not allowed; allowed: a text"),
         ("tags: [[a]]", f"{FILE}:3:11: tags: a list may hold nothing but words and numbers here"),
         ("pool: {a: b}", f"{FILE}:3:11: pool: a mapping is not allowed here"),
-        ("pool: null", f"{FILE}:3:11: pool: None is not allowed"),
+        ("pool: null", f"{FILE}:3:11: pool: null is not allowed"),
         ("owner: ''", f"{FILE}:3:12: owner: '' is not allowed"),
         ("schedule: hourly", f"{FILE}:3:15: schedule: 'hourly' is not a schedule (1 fields)"),
         ("schedule: '61 * * * *'", f"{FILE}:3:15: schedule: '61 * * * *' is not a schedule"),
@@ -234,12 +235,80 @@ def test_entries_with_one_dag_id_are_all_mistakes() -> None:
     assert [each.name for each in groups.entries] == ["Good"]
     assert broken(groups) == {
         "okta_mi__Sales": [
-            f"{FILE}:2:1: DAG id okta_mi__Sales is that of several entries: lines 2, 4, 5",
-            f"{FILE}:4:1: DAG id okta_mi__Sales is that of several entries: lines 2, 4, 5",
+            f"{FILE}:2:1: 'Sales' is there 3 times: lines 2, 4 and 5; keep one",
+            f"{FILE}:4:1: 'Sales' is there 3 times: lines 2, 4 and 5; keep one",
             f"{FILE}:4:26: force: 1 is not allowed; allowed: true, false",
-            f"{FILE}:5:1: DAG id okta_mi__Sales is that of several entries: lines 2, 4, 5",
+            f"{FILE}:5:1: 'Sales' is there 3 times: lines 2, 4 and 5; keep one",
         ]
     }
+
+
+def test_two_entries_of_one_group_are_told_by_its_name_and_others_by_the_dag_id() -> None:
+    own = dag_id("MI: Finance")
+    named = parse("groups: ['MI: Finance', {name: 'MI: Finance'}]", FILE)
+    (other,) = parse(f"groups: ['MI: Finance', {own.removeprefix('okta_mi__')}]", FILE).broken
+
+    assert broken(named)[own] == [f"{FILE}:1:1: 'MI: Finance' is there twice: lines 1 and 1; keep one"]
+    assert other.mistakes[0].message == f"DAG id {own} is that of several entries: lines 1 and 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("groups:\n\t- Sales\n", "2:1", "a tab; YAML wants spaces"),
+        ("groups:\n  - name: x\n\t  force: true\n", "3:1", "a tab; YAML wants spaces"),
+        ("groups: [Sales\n\tx: 1", "2:1", "a tab; YAML wants spaces"),
+        ("groups:\n- name: x\n  schedule: @daily # d\n", "3:13", "@ cannot begin a value; put it in quotes: '@daily'"),
+        ("groups: [{name: x, schedule: @daily}]\n", "1:30", "@ cannot begin a value; put it in quotes: '@daily'"),
+        ("groups: [a, @b, c]\n", "1:13", "@ cannot begin a value; put it in quotes: '@b'"),
+        (
+            "groups:\n- name: x\n  schedule: */5 * * * *\n",
+            "3:14",
+            "* cannot begin a value; put it in quotes: '*/5 * * * *'",
+        ),
+        (
+            "groups:\n- name: x\n  schedule: * * * * *\n",
+            "3:14",
+            "* cannot begin a value; put it in quotes: '* * * * *'",
+        ),
+        (
+            "groups:\n- name: MI: Finance # f\n  force: true\n",
+            "2:11",
+            "a colon in a value; put it in quotes: 'MI: Finance'",
+        ),
+        ("groups:\n- name: x\n  target_group: A: B: C\n", "3:18", "a colon in a value; put it in quotes: 'A: B: C'"),
+        ("groups:\n- name:x\n  id: y\n", "3:5", "a key where none can be: "),
+        ("groups:\n- name: x\n    id: y\n", "3:7", "a key where none can be: "),
+        ("groups:\n- name: 'a: b\n- name: c\n", "4:1", "while scanning a quoted scalar"),
+    ],
+)
+def test_slips_are_told_in_the_words_of_whoever_has_made_them(
+    text: str, place: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (found,) = mistakes(text)
+    assert found.startswith(f"{FILE}:{place}: not YAML: {said}")
+
+    # Not every PyYAML has the loader in C.
+    monkeypatch.setattr(yaml_nodes, "_LOADER", yaml.SafeLoader)
+    assert mistakes(text) == [found]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("approve: yes", "approve: yes is not allowed; allowed: never"),
+        ("approve:", "approve: empty; allowed: never"),
+        ("approve: ~", "approve: ~ is not allowed; allowed: never"),
+        ("id:", "id: empty; allowed: a text that is not blank"),
+        ("retries: 1:40:00", "retries: 1:40:00 is not allowed"),
+        ("tags: [a, on]", "tags: on is not allowed; allowed: a text"),
+        ("approve: 'True'", "approve: 'True' is not allowed"),
+    ],
+)
+def test_a_value_is_shown_as_it_was_typed(line: str, said: str) -> None:
+    (found,) = parse(f"groups:\n  - name: Sales\n    {line}\n", FILE).broken
+
+    assert found.mistakes[0].message.startswith(said)
 
 
 def test_an_error_of_the_whole_file_lists_the_mistakes_of_the_entries_too() -> None:

@@ -358,6 +358,88 @@ def test_the_command_writes_the_file_and_says_how_to_go_on(
     )
 
 
+def test_what_is_not_carried_over_comes_last_with_its_number(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = f"5 * * * * {SCRIPT} {HOST}"
+    lines = [f"{call} G{number}" for number in range(3)]
+    lines += [f"{call} $X", f"{call} A --custom-user-attribute a", f"{call} --custom-user-attribute a B", ""]
+    Path("crontab").write_text("\n".join(lines), encoding="utf-8")
+
+    assert main(["import-cron", "crontab"]) == 1
+
+    out, err = capfd.readouterr()
+    token = "the Okta API token that stands here is left out. Whoever could read it has it: make a new one"
+    notes, *lost = err.splitlines()
+    assert notes == f"note: crontab: lines 1-3, 5-6: {token}"
+    assert [each.partition(": ")[2][:21] for each in lost] == ["crontab:4: the call o", "crontab: lines 5-6: -"]
+    assert out.endswith("\n\nokta_groups.yaml: 5 entries written, 3 things not carried over.\n")
+
+    assert main(["import-cron", "crontab", "--output", "-"]) == 1
+    shown = capfd.readouterr().err.splitlines()
+    assert shown[-3:] == ["5 entries written, 3 things not carried over.", *lost]
+
+
+@pytest.mark.parametrize(
+    ("command", "noted"),
+    [
+        ("/opt/sync/all.sh", True),
+        ("/opt/x/OKTA_all.sh >> /var/log/x.log", True),
+        ("root /opt/mi/run", True),
+        ("cd /x && ./mi.sh", True),
+        ("svc /x/okta-users.py --all", True),
+        ("/usr/bin/flock -n /tmp/l /opt/okta/a.sh", True),
+        ("sudo nice -n 5 bash /opt/okta/run", True),
+        ("X=1 run-okta", True),
+        ("bash '/opt/okta/a.sh", False),
+        ("/usr/bin/rsync -a /data/mi/ backup:/mi/", False),
+        ("/opt/async/family.sh /var/mi", False),
+        ("backup.sh > /opt/okta/log", False),
+        ("/bin/sync", False),
+        ("okta-mi provision A", False),
+    ],
+)
+def test_a_script_that_is_not_looked_into_is_named_if_it_may_sync(command: str, noted: bool) -> None:
+    text = f"{VENDOR}8 8 * * * {command}\n@daily {command}\n"
+    found = [line for line, message in notes(text) if "was not looked into" in message]
+
+    assert found == ([2, 3] if noted else [])
+    assert lost(text) == []
+
+
+def test_a_dry_run_stays_one_and_is_told() -> None:
+    text = f"0 6 * * * {SCRIPT} {HOST} -n A\n0 6 * * * {SCRIPT} {HOST} B\n"
+
+    assert entries(text)["A"].settings.dry_run
+    assert [line for line, message in notes(text) if "will never write until dry_run: true" in message] == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "not_said"),
+    [
+        ([], ["a personal token (", "again with --mi-user and --mi-application-id (and --overwrite)."], "key ("),
+        (["-o", "-"], ["a personal token (", "again with --mi-user and --mi-application-id."], "key ("),
+        (["--mi-application-id", "a"], ["the application's key (", "Replace MI-ADMINISTRATOR by"], "personal token"),
+        (["--mi-application-id", "a", "--mi-user", "svc"], ["the application's key ("], "MI-ADMINISTRATOR"),
+        (["--mi-user", "svc"], ["a personal token (", "--conn-login svc "], "MI-ADMINISTRATOR"),
+    ],
+)
+def test_the_secret_that_is_asked_for_fits_the_printed_connection(
+    words: list[str], said: list[str], not_said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("crontab").write_text(VENDOR, encoding="utf-8")
+
+    assert main(["import-cron", "crontab", *words]) == 0
+
+    printed = "".join(capsys.readouterr())
+    assert all(each in printed for each in said), printed
+    assert not_said not in printed
+    assert ('"auth_mode": "application"' in printed) == ("--mi-application-id" in words)
+
+
 def test_a_file_that_is_there_is_kept_unless_it_may_be_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,15 @@ def test_a_login_that_changes_in_okta_stays_the_same_user_of_mi() -> None:
     assert "renamed" in [finding.kind for finding in plan.findings]
 
 
+@pytest.mark.parametrize(("match_by", "kinds"), [("username,email", []), ("username", ["renamed"])])
+def test_who_is_matched_by_email_is_not_told_in_every_run_to_have_a_new_login(match_by: str, kinds: list[str]) -> None:
+    other_name = mi_user("asilva", email="ANA@example.com")
+    world = snapshot([okta_user("ana", id="00u1")], [other_name], members={other_name.id})
+    world = with_memory(world, links=[Link("00u1", other_name.id, "asilva")])
+    plan = diff(world, settings(match_by=tuple(match_by.split(","))))
+    assert [finding.kind for finding in plan.findings] == kinds
+
+
 def test_logins_that_two_people_swap_do_not_swap_the_people() -> None:
     bob = mi_user("bob")
     world = snapshot(

@@ -14,7 +14,7 @@ from okta_mi_provider.page import charts, spreadsheet, words
 from okta_mi_provider.page.charts import Doing, Moment
 from okta_mi_provider.page.figures import Figures, figures
 from okta_mi_provider.page.paging import Page
-from okta_mi_provider.page.render import link
+from okta_mi_provider.page.render import breakable, link
 from okta_mi_provider.page.sight import owner
 from okta_mi_provider.store.runs import RunKey
 
@@ -58,12 +58,45 @@ class TestCharts:
         doings = charts.doings([Doing("a", 3, 1, 0, 0), Doing("b", 0, 0, 2, 1)], runs=30)
         members = charts.line("Members", [Moment("a", 10), Moment("b", None), Moment("c", 12)], runs=30)
 
+        assert not any(bar.height == doings.height for bar in doings.bars)
         assert doings.text == "In the last 2 runs: 3 added, 1 changed, 2 removed, 1 conflicts and failures"
         assert members.text == "Members: 10 at first, 12 now, 10 to 12"
         assert members.latest == 12
         assert charts.doings([], runs=30).text == "No run yet"
         assert charts.bars("Added", [], "added", runs=30).text == "Added: no run yet"
         assert charts.line("Members", [Moment("a", 5)], runs=30).line
+
+    def test_a_run_that_did_not_get_through_is_seen_although_it_has_done_nothing(self) -> None:
+        runs = [Doing("a", 3, 0, 0, 0), Doing("b", 0, 0, 0, 0, "failed"), Doing("c", 1, 0, 0, 2, "refused")]
+        doings = charts.doings(runs, runs=30)
+
+        lost = [bar for bar in doings.bars if bar.kind == "trouble"]
+        assert [(bar.y, bar.height, bar.label) for bar in lost] == [(0, 36, "b: failed"), (0, 36, "c: refused")]
+        # What it has done all the same is drawn over it.
+        assert [bar.kind for bar in doings.bars] == ["added", "trouble", "trouble", "added"]
+        assert doings.text.endswith("; runs that did not get through: 1 failed, 1 refused")
+
+    def test_runs_that_did_not_get_through_stand_among_the_failures(self) -> None:
+        moments = [Moment("a", 1), Moment("b", None, "failed"), Moment("c", 2, "failed"), Moment("d", 0)]
+        chart = charts.bars("Failures", moments, "trouble", runs=30)
+
+        assert [bar.label for bar in chart.bars] == ["a: 1", "b: failed", "c: 2"]
+        assert chart.bars[1].height == chart.height
+        assert chart.text == "Failures: 3 in the last 4 runs, 2 at most; runs that did not get through: 2 failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("ana.li@acme.example", "ana.|li@|acme.|example"),
+        ("manual__2026-11-28T17:06:22.1+00:00_x", "manual__|2026-11-28T17:|06:|22.|1+|00:|00_|x"),
+        ("ends. (with) it.", "ends. (with) it."),
+        ("<b>@x", "&lt;b&gt;@|x"),
+        ("a\u202e@b", "a\\u202e@|b"),
+    ],
+)
+def test_names_break_behind_what_they_are_made_of(text: str, broken: str) -> None:
+    assert str(breakable(text)).replace("<wbr>", "|") == broken
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,10 @@ def _said_of(line: int, args: argparse.Namespace, host: str | None, settings: di
         yield Remark(
             line, "the Okta API token that stands here is left out. Whoever could read it has it: make a new one"
         )
+    if settings.get("dry_run"):
+        yield Remark(
+            line, "the call has --dry-run: its DAG will never write until dry_run: true is taken out of the groups file"
+        )
     if host is None:
         why = "depends on what only a shell can tell" if args.okta_host else "is not given"
         yield Remark(line, f"the Okta host {why}; put it into the connection", lost=True)

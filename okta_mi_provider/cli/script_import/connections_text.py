@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from okta_mi_provider.cli.files import STANDARD
 from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.entry_options import ENTRY_OPTIONS
 
 #: Stands where a value is not known.
-_OKTA_HOST, _MI_HOST = "https://YOUR-ORG.okta.com", "https://YOUR-MI-SERVER"
+_OKTA_HOST, _MI_HOST, _MI_USER = "https://YOUR-ORG.okta.com", "https://YOUR-MI-SERVER", "MI-ADMINISTRATOR"
 
 
 def connection_commands(okta_hosts: Mapping[str, str], args: argparse.Namespace) -> str:
@@ -31,11 +32,13 @@ def connection_commands(okta_hosts: Mapping[str, str], args: argparse.Namespace)
         _metric_insights(args),
         "",
         "Then put the secrets into the passwords of the connections, under Admin > Connections, where Airflow encrypts",
-        "them: the Okta API token (Security > API > Tokens in Okta), and for Metric Insights the application's key",
-        "(Admin > System > External Applications) or a personal token (Admin > System > API Tokens, from MI 7.1.0 on).",
+        "them: the Okta API token (Security > API > Tokens in Okta), and for Metric Insights",
+        *_secret_of_metric_insights(args),
     ]
     lines += [f"Replace {_OKTA_HOST} by your Okta org."] if "" in okta_hosts.values() else []
     lines += [f"Replace {_MI_HOST} by your MI server, or give --mi-host."] if not args.mi_host else []
+    if args.mi_application_id and not args.mi_user:
+        lines.append(f"Replace {_MI_USER} by the administrator of MI that the application acts for, or give --mi-user.")
     return "\n".join(lines) + "\n"
 
 
@@ -44,8 +47,19 @@ def _metric_insights(args: argparse.Namespace) -> str:
     host = str(metric_insights_url(args.mi_host, allow_http=args.allow_http or False)) if args.mi_host else _MI_HOST
     if args.mi_application_id:
         extra = {"auth_mode": "application", "application_id": args.mi_application_id}
-        return _command(conn_id, "metric_insights", host, login=args.mi_user or "MI-ADMINISTRATOR", extra=extra)
-    return _command(conn_id, "metric_insights", host, extra={"auth_mode": "bearer"})
+        return _command(conn_id, "metric_insights", host, login=args.mi_user or _MI_USER, extra=extra)
+    return _command(conn_id, "metric_insights", host, login=args.mi_user or "", extra={"auth_mode": "bearer"})
+
+
+def _secret_of_metric_insights(args: argparse.Namespace) -> Iterator[str]:
+    """What the password is that fits the printed command. MI answers any other with a bare 412."""
+    if args.mi_application_id:
+        yield "the application's key (Admin > System > External Applications)."
+        return
+    yield "a personal token (Admin > System > API Tokens, from MI 7.1.0 on)."
+    again = "For an application's key run this again with --mi-user and --mi-application-id"
+    # Next time the groups file is there.
+    yield f"{again}." if args.output == STANDARD else f"{again} (and --overwrite)."
 
 
 def _command(conn_id: str, kind: str, host: str, *, login: str = "", extra: Mapping[str, str] | None = None) -> str:

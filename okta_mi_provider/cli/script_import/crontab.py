@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from okta_mi_provider.cli.script_import.remark import Remark
 from okta_mi_provider.cli.script_import.shell import SCRIPT, Argument
+from okta_mi_provider.cli.script_import.suspects import NOT_LOOKED_INTO, may_sync
 from okta_mi_provider.entry_options import Schedule
 from okta_mi_provider.sync.text import quoted
 
@@ -46,7 +47,7 @@ def looks_like_crontab(text: str) -> bool:
     """Whether a text is a crontab, and not a script: it has a line that says when, and none that says who runs it."""
     if text.startswith("#!"):
         return False
-    return any(_is_job(line.strip()) for line in text.split("\n"))
+    return any(_job(line.strip()) for line in text.split("\n"))
 
 
 def jobs(text: str) -> Iterator[Job | Remark]:
@@ -59,10 +60,12 @@ def jobs(text: str) -> Iterator[Job | Remark]:
             variables[found[2]] = Argument(_unquoted(found[3]))
             continue
         if SCRIPT not in line and not any(SCRIPT in value.text for value in variables.values()):
+            if (found := _job(line)) and may_sync(found[2]):
+                yield Remark(number, NOT_LOOKED_INTO)
             continue
         if is_joined:
             yield Remark(number, "cron itself does not continue lines that end in a backslash; read as one line")
-        found = _FIVE_FIELDS.fullmatch(line) if _FIRST_FIELD.match(line) else _NICKNAME.fullmatch(line)
+        found = _job(line)
         if not found:
             yield Remark(
                 number, "neither a schedule of five fields with a command, nor a nickname such as @daily", lost=True
@@ -92,9 +95,9 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
         yield begun, " ".join(parts).strip(), True
 
 
-def _is_job(line: str) -> bool:
-    found = _FIVE_FIELDS.fullmatch(line) if _FIRST_FIELD.match(line) else _NICKNAME.fullmatch(line)
-    return found is not None
+def _job(line: str) -> re.Match[str] | None:
+    """A line that says when what is run: the schedule, and the command."""
+    return _FIVE_FIELDS.fullmatch(line) if _FIRST_FIELD.match(line) else _NICKNAME.fullmatch(line)
 
 
 def _unquoted(value: str) -> str:
