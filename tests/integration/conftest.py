@@ -10,8 +10,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from okta_mi_provider.cli.main import main
 from okta_mi_provider.store import Store
@@ -23,6 +25,8 @@ from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, Worl
 Provision = Callable[..., Run]
 Start = Callable[..., subprocess.Popen[str]]
 Ask = Callable[..., Run]
+#: Does something right before the given write of users is sent.
+AtWrite = Callable[[int, Callable[[], None]], None]
 
 MANAGED = ("-a", "all", "--prune", "managed", "--max-removals", "100%")
 OKTA_MI = Path(sys.executable).with_name("okta-mi")
@@ -180,3 +184,23 @@ def fifty(okta: Okta) -> SourceGroup:
     group = SourceGroup(okta.group("Fifty"), "Fifty")
     okta.crowd("Fifty", 50)
     return group
+
+
+@pytest.fixture
+def at_write(monkeypatch: pytest.MonkeyPatch) -> AtWrite:
+    """Does something right before the given write of users is sent."""
+
+    def install(number: int, act: Callable[[], None]) -> None:
+        send = requests.Session.send
+        writes: list[str] = []
+
+        def spy(session: requests.Session, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+            if request.method == "POST" and "/api/user/" in (request.url or ""):
+                writes.append(request.url or "")
+                if len(writes) == number:
+                    act()
+            return send(session, request, **more)
+
+        monkeypatch.setattr(requests.Session, "send", spy)
+
+    return install

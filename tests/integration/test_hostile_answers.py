@@ -18,8 +18,8 @@ from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
 from tests.integration.canned import Answer, canned
 from tests.integration.dripping import dripping
-from tests.integration.test_metric_insights_faults import ANA, ROW, bearer
-from tests.integration.test_okta_faults import STANDARD, okta_client, usernames
+from tests.integration.mi_client import ANA, ROW, client
+from tests.integration.reading import STANDARD, okta_client, usernames
 from tests.integration.world import ENVIRONMENT, Run, World
 
 FINANCE = SourceGroup("00g1", "Finance")
@@ -49,7 +49,7 @@ def test_what_is_no_json_is_an_error_of_both_clients(what: str) -> None:
         with pytest.raises(Unavailable, match="not JSON"):
             okta_client(server.url).members(FINANCE, STANDARD)
         with pytest.raises(Unavailable, match="not JSON"):
-            bearer(server.url).users()
+            client(server.url).users()
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html", "application/json; charset=nonsense"])
@@ -63,13 +63,13 @@ def test_json_is_read_whatever_it_is_called(kind: str, coding: str) -> None:
 def test_a_coding_that_is_announced_is_believed() -> None:
     users = json.dumps({"users": [{**ROW, "first_name": "José"}]}, ensure_ascii=False).encode("latin-1")
     with canned(Answer(users, headers={"Content-Type": "application/json; charset=iso-8859-1"})) as server:
-        (user,) = bearer(server.url).users()
+        (user,) = client(server.url).users()
     assert user.first_name == "José"
 
 
 def test_json_that_mi_calls_a_page_is_no_dead_session() -> None:
     with canned(Answer({"users": [ROW]}, headers={"Content-Type": "text/html; charset=UTF-8"})) as server:
-        assert bearer(server.url).users() == (ANA,)
+        assert client(server.url).users() == (ANA,)
         assert len(server.seen) == 1
 
 
@@ -109,7 +109,7 @@ def test_an_answer_that_fills_the_memory_is_not_read_to_its_end(monkeypatch: pyt
 def test_a_redirect_to_what_is_no_url_is_a_redirect(location: str) -> None:
     with canned(Answer({}, 302, {"Location": location})) as server:
         with pytest.raises(BadAnswer, match="answered 302"):
-            bearer(server.url).users()
+            client(server.url).users()
         assert len(server.seen) == 1
 
 
@@ -191,26 +191,26 @@ def test_a_create_whose_answer_is_no_user_is_looked_up(answer: Any) -> None:
     created = Answer({"users": [ROW]})
     memberships = Answer({"user_group_members": [{"id": 1, "user": 7, "group": 57}]})
     with canned(Answer(answer, 201), created, memberships) as server:
-        writer = EnsuringWriter(bearer(server.url))
+        writer = EnsuringWriter(client(server.url))
         written = writer.create_user(_without_id(ANA), TargetGroup("57", "Finance"), None)
     assert (written.target_id, written.already) == ("7", False)
 
 
 def test_a_user_who_is_listed_twice_is_one_user() -> None:
     with canned(Answer({"users": [ROW, ROW]})) as server:
-        assert bearer(server.url).users() == (ANA,)
+        assert client(server.url).users() == (ANA,)
 
 
 def test_an_id_of_thousands_of_digits_is_a_text() -> None:
     with canned(Answer({"user_group_member": {"id": 1}}, 201)) as server:
-        bearer(server.url).add_member("9" * 5000, "57")
+        client(server.url).add_member("9" * 5000, "57")
         assert server.bodies == [{"user": "9" * 5000, "group": 57}]
 
 
 @pytest.mark.parametrize("retry_after", [f"Tue, 1 Jan 2030 {'9' * 5000}:00:00 GMT", "9" * 5000, "-5", "nan", ","])
 def test_a_pause_that_is_garbage_is_an_error_or_a_pause(retry_after: str) -> None:
     with canned(Answer({}, 429, {"Retry-After": retry_after})) as server, pytest.raises((Unavailable, RateLimited)):
-        bearer(server.url).users()
+        client(server.url).users()
 
 
 # ---------------------------------------------------------------------- addresses

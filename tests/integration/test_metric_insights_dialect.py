@@ -9,25 +9,15 @@ from typing import Any
 
 import pytest
 
-from okta_mi_provider.cli.provision import journal_of
 from okta_mi_provider.clients import metric_insights_pages
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.clients.errors import ApiError, BadAnswer, Deadlock, Rejected
-from okta_mi_provider.clients.metric_insights import MetricInsightsClient, UpdatesOff
-from okta_mi_provider.clients.metric_insights_auth import PersonalToken
-from okta_mi_provider.clients.metric_insights_dialect import MIDialect
+from okta_mi_provider.clients.metric_insights import UpdatesOff
 from okta_mi_provider.clients.metric_insights_http import MetricInsightsHttp
-from okta_mi_provider.clients.okta import OktaClient
-from okta_mi_provider.clients.okta_auth import ApiToken
-from okta_mi_provider.clients.urls import metric_insights_url, okta_url
-from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import Store
-from okta_mi_provider.sync.fetch import GroupSelector
-from okta_mi_provider.sync.journal import NoJournal
 from okta_mi_provider.sync.model import TargetGroup, TargetUser
-from okta_mi_provider.sync.run import Result, Sides, provision
 from tests.integration.canned import Answer, canned
+from tests.integration.mi_client import client, sync, sync_all
 from tests.integration.world import DEFAULT_GROUP, World, login, logins
 
 FINANCE, DEFAULT = TargetGroup("5", "Finance"), TargetGroup("1", DEFAULT_GROUP)
@@ -48,29 +38,6 @@ REFUSED = Answer({"status": "ERROR", "message": "Username is in use"}, 400)
 NOBODY = Answer({"users": []})
 MEMBER = Answer({"user_group_members": [{"id": 1, "user": 7, "group": 5}]})
 JOINED = Answer({"user_group_member": {"id": 1}}, 201)
-
-
-def client(url: str, **dialect: Any) -> MetricInsightsClient:
-    token = PersonalToken(credentials.MI_API_TOKEN, credentials="test")
-    return MetricInsightsClient(metric_insights_url(url), token, credentials="test", dialect=MIDialect(**dialect))
-
-
-def sync(world: World, *, settings: dict[str, Any] | None = None, store: Store | None = None, **dialect: Any) -> Result:
-    """Syncs Finance between the simulators, creating what is missing."""
-    (result,) = sync_all(world, "Finance", settings=settings, store=store, **dialect)
-    return result
-
-
-def sync_all(
-    world: World, *groups: str, settings: dict[str, Any] | None = None, store: Store | None = None, **dialect: Any
-) -> list[Result]:
-    """Syncs groups in one run."""
-    token = ApiToken(credentials.OKTA_API_TOKEN, credentials="test")
-    mi = client(world.mi.url, **dialect)
-    sides = Sides(OktaClient(okta_url(world.okta.url), token), mi, EnsuringWriter(mi), 4)
-    chosen = SyncSettings.from_mapping({"auto_create": "all", **(settings or {})})
-    journal = journal_of(store, sides, chosen) if store else lambda _: NoJournal()
-    return list(provision(sides, [[GroupSelector(name=name)] for name in groups], chosen, journal_of=journal))
 
 
 # ---------------------------------------------------------------------- what is sent

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 from urllib3.connection import HTTPConnection
 
 from okta_mi_provider.clients.ensure import EnsuringWriter
@@ -17,20 +15,11 @@ from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.clients.metric_insights_auth import Application, PersonalToken
 from okta_mi_provider.clients.urls import metric_insights_url
 from okta_mi_provider.simulators import credentials
-from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
+from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from tests.integration.canned import Answer, canned
-from tests.integration.conftest import Provision
-from tests.integration.world import DEFAULT_GROUP, PASSING, MetricInsights, Okta, World, login, logins
-
-#: Does something right before the given write of users is sent.
-AtWrite = Callable[[int, Callable[[], None]], None]
-
-#: A user as Metric Insights answers it, and as we understand it.
-ROW = {
-    "id": 7, "username": "ana", "first_name": "Ana", "last_name": "Silva", "type": "power", "email": "ana@x.example",
-    "enabled": "Y",
-}  # fmt: skip
-ANA = TargetUser("7", "ana", "ana@x.example", "Ana", "Silva", "power_user")
+from tests.integration.conftest import AtWrite, Provision
+from tests.integration.mi_client import ANA, ROW, client
+from tests.integration.world import DEFAULT_GROUP, DOUBTFUL, PASSING, MetricInsights, Okta, World, login, logins
 
 
 def mi_client(url: str, *, timeout_s: float = 30.0) -> MetricInsightsClient:
@@ -54,23 +43,6 @@ def test_reads_of_mi_are_tried_again(
     run = provision("Finance")
     assert run.code == 0, run.err
     assert mi.members("Finance") == logins("ana", "bruno")
-
-
-#: Trouble with a write: the fault, and whether the write has taken effect all the same.
-DOUBTFUL = [
-    *(
-        (fault, after)
-        for fault in PASSING
-        if not fault.startswith(("reset", "trunc", "cut"))
-        for after in (False, True)
-    ),
-    ("reset_before", False),
-    ("reset_after", True),
-    ("truncated", True),
-    ("cut_json", True),
-    ("deadlock", False),
-    ("429", False),
-]
 
 
 @pytest.mark.parametrize(("fault", "has_effect"), DOUBTFUL)
@@ -285,7 +257,7 @@ def test_an_error_inside_a_200_is_an_error(
 def test_a_membership_that_the_answer_does_not_show_is_looked_for(body: Any) -> None:
     member = {"user_group_members": [{"id": 1, "user": 7, "group": 5}]}
     with canned(Answer(body), Answer(member)) as server:
-        written = EnsuringWriter(bearer(server.url)).add_member(ANA, TargetGroup("5", "Finance"))
+        written = EnsuringWriter(client(server.url)).add_member(ANA, TargetGroup("5", "Finance"))
         assert [method for method, _, _ in server.seen] == ["POST", "GET"]
     assert (written.already, written.joined) == (False, True)
 
@@ -539,17 +511,12 @@ def renew_default_group(mi: MetricInsights) -> None:
     mi.knobs(default_group_id=group["id"])
 
 
-def bearer(url: str) -> MetricInsightsClient:
-    """A client with a personal token, for a canned server."""
-    return MetricInsightsClient(metric_insights_url(url), PersonalToken("t", credentials="test"), credentials="test")
-
-
 @pytest.mark.parametrize(
     "body", [{"users": [ROW]}, {"user": ROW}, {"user": [ROW]}, {"users": ROW}, [ROW]], ids=json.dumps
 )
 def test_users_in_every_envelope(body: Any) -> None:
     with canned(Answer(body)) as server:
-        assert bearer(server.url).users() == (ANA,)
+        assert client(server.url).users() == (ANA,)
 
 
 @pytest.mark.parametrize("group_id", [57, "57"])
@@ -557,18 +524,18 @@ def test_members_in_every_envelope(group_id: Any) -> None:
     row = {"id": 1, "user": 7, "group": group_id}
     for body in ({"user_group_members": [row]}, {"user_group_member": row}, [row]):
         with canned(Answer(body)) as server:
-            assert bearer(server.url).members(TargetGroup("57", "Finance")) == {"7"}
+            assert client(server.url).members(TargetGroup("57", "Finance")) == {"7"}
 
 
 def test_memberships_of_other_groups_are_left_out() -> None:
     rows = [{"id": 1, "user": 7, "group": 57}, {"id": 2, "user": 8, "group": 58}]
     with canned(Answer({"user_group_members": rows})) as server:
-        assert bearer(server.url).members(TargetGroup("57", "Finance")) == {"7"}
+        assert client(server.url).members(TargetGroup("57", "Finance")) == {"7"}
 
 
 def test_an_empty_list_is_nobody() -> None:
     with canned(Answer([])) as server:
-        assert bearer(server.url).users() == ()
+        assert client(server.url).users() == ()
 
 
 @pytest.mark.parametrize(
@@ -576,21 +543,21 @@ def test_an_empty_list_is_nobody() -> None:
 )
 def test_an_answer_without_users_is_an_error(body: Any) -> None:
     with canned(Answer(body)) as server, pytest.raises(BadAnswer):
-        bearer(server.url).users()
+        client(server.url).users()
 
 
 def test_a_redirect_of_mi_is_not_followed_and_the_token_stays() -> None:
     with canned(Answer([])) as elsewhere:
         with canned(Answer({}, 307, {"Location": f"{elsewhere.url}/api/user"})) as server, pytest.raises(BadAnswer):
-            bearer(server.url).users()
+            client(server.url).users()
         assert elsewhere.seen == []
 
 
 def test_cookies_are_not_sent_back() -> None:
     with canned(Answer({"users": []}, headers={"Set-Cookie": "session=of-somebody"})) as server:
-        client = bearer(server.url)
-        client.users()
-        client.users()
+        reader = client(server.url)
+        reader.users()
+        reader.users()
         assert not any("Cookie" in headers for _, _, headers in server.seen)
 
 
@@ -607,23 +574,3 @@ def test_one_connection_serves_many_requests(world: World, monkeypatch: pytest.M
     for _ in range(5):
         client.users()
     assert len(opened) == 1
-
-
-@pytest.fixture
-def at_write(monkeypatch: pytest.MonkeyPatch) -> AtWrite:
-    """Does something right before the given write of users is sent."""
-
-    def install(number: int, act: Callable[[], None]) -> None:
-        send = requests.Session.send
-        writes: list[str] = []
-
-        def spy(session: requests.Session, request: requests.PreparedRequest, **more: Any) -> requests.Response:
-            if request.method == "POST" and "/api/user/" in (request.url or ""):
-                writes.append(request.url or "")
-                if len(writes) == number:
-                    act()
-            return send(session, request, **more)
-
-        monkeypatch.setattr(requests.Session, "send", spy)
-
-    return install

@@ -22,12 +22,9 @@ from okta_mi_provider.sync.model import SourceGroup, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from tests.integration.canned import Answer, canned
-from tests.integration.conftest import Provision
+from tests.integration.conftest import AtWrite, Provision
 from tests.integration.crowded import REFUSALS, crowded
-from tests.integration.test_metric_insights_faults import AtWrite, at_write
 from tests.integration.world import MetricInsights, Okta
-
-__all__ = ["at_write"]
 
 FINANCE, DEFAULT = TargetGroup("5", "Finance"), TargetGroup("1", "Default Group")
 

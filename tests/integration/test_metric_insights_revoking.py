@@ -19,9 +19,8 @@ from okta_mi_provider.sync.model import TargetGroup, TargetUser
 from okta_mi_provider.sync.writer import Written
 from tests.integration.canned import Answer, Canned, canned
 from tests.integration.conftest import Provision
-from tests.integration.test_metric_insights_dialect import client, sync
-from tests.integration.test_metric_insights_faults import DOUBTFUL
-from tests.integration.world import DEFAULT_GROUP, MetricInsights, Okta, World, login, logins
+from tests.integration.mi_client import client, sync
+from tests.integration.world import DEFAULT_GROUP, DOUBTFUL, MetricInsights, Okta, World, login, logins
 
 FINANCE = TargetGroup("5", "Finance")
 ANA, BO = (TargetUser(key, name, f"{name}@x.example", "", "", "regular") for key, name in (("7", "ana"), ("8", "bo")))

@@ -407,9 +407,9 @@ def test_max_concurrency_bounds_the_requests_in_flight_on_mi(
     provision: Provision, okta: Okta, mi: MetricInsights, options: list[str], peak: int
 ) -> None:
     okta.group("Finance")
-    okta.crowd("Finance", 40)
-    mi.knobs(latency_ms=25)
-    assert provision(*options, "-a", "all", "Finance").users == {"source": 40, "created": 40}
+    okta.crowd("Finance", 24)
+    mi.knobs(latency_ms=100)
+    assert provision(*options, "-a", "all", "Finance").users == {"source": 24, "created": 24}
     assert mi.stats()["peak_in_flight"] == peak
 
 

@@ -328,3 +328,18 @@ def _part(name: str) -> str:
 PASSING = [
     "500", "502", "503", "504", "maintenance", "reset_before", "reset_after", "truncated", "cut_json", "empty",
 ]  # fmt: skip
+#: Trouble with a write: the fault, and whether the write has taken effect all the same.
+DOUBTFUL = [
+    *(
+        (fault, after)
+        for fault in PASSING
+        if not fault.startswith(("reset", "trunc", "cut"))
+        for after in (False, True)
+    ),
+    ("reset_before", False),
+    ("reset_after", True),
+    ("truncated", True),
+    ("cut_json", True),
+    ("deadlock", False),
+    ("429", False),
+]

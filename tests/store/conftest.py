@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from okta_mi_provider.store import Store
 from okta_mi_provider.store.schema import METADATA
 from tests.servers import Postgres, postgres
+from tests.store.fakes import Sync
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,14 @@ def store(database: str, request: pytest.FixtureRequest, path: Path) -> Iterator
             connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY"))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sync(store: Store) -> Sync:
+    """Syncs of a group with two users, as soon as it runs."""
+    made = Sync(store)
+    made.okta.join("Sales", "ana", "bob")
+    return made
 
 
 @pytest.fixture
