@@ -149,7 +149,7 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
         found = pairs(node, mistakes)
         names = {key: _name(key, found[key].value, mistakes) for key in entry_options.NAMES if key in found}
         if not names and "groups" not in found:
-            mistakes.append(mistake(node, "a group without a name; give name, id, or groups"))
+            mistakes.append(mistake(node, f"a group without a name; give name, id, or groups{_perhaps_a_name(node)}"))
     elif isinstance(node, yaml.ScalarNode):
         names = {"name": _name("name", node, mistakes)}
     else:
@@ -190,6 +190,14 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
         **extra,
     )
     return _Draft(line, own, title, (), entry)
+
+
+def _perhaps_a_name(node: yaml.MappingNode) -> str:
+    """What to say of a mapping of one pair that may be meant as a name with a colon in it."""
+    words = [each.value for pair in node.value for each in pair if isinstance(each, yaml.ScalarNode) and each.value]
+    if len(node.value) != 1 or len(words) != 2 or words[0] in {*ENTRY_OPTIONS, *lasting()}:
+        return ""
+    return f". Or is it a name with a colon? Put it in quotes: {quoted(': '.join(words))}"
 
 
 def _union(found: Mapping[str, Pair], names: Mapping[str, str | None], mistakes: list[Mistake]) -> tuple[str, ...]:

@@ -294,6 +294,24 @@ def test_slips_are_told_in_the_words_of_whoever_has_made_them(
 
 
 @pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("MI: Finance", ". Or is it a name with a colon? Put it in quotes: 'MI: Finance'"),
+        ("auto_create: all", ""),
+        ("MI:", ""),
+        ("MI: [a]", ""),
+        ("{}", ""),
+        ("{a: b, c: d}", ""),
+    ],
+)
+def test_a_name_with_a_colon_looks_like_a_mapping(entry: str, said: str) -> None:
+    (found,) = parse(f"groups:\n  - {entry}\n", FILE).broken
+
+    wanted = f"a group without a name; give name, id, or groups{said}"
+    assert wanted in [each.message for each in found.mistakes]
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("approve: yes", "approve: yes is not allowed; allowed: never"),
