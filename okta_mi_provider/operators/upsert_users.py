@@ -148,6 +148,23 @@ class UpsertUsersOperator(SyncOperator):
                         log_failure(outcome)
         finally:
             self._conclude(plan, counts, len(changes), settled=len(settled))
+        self._raise_if_unfinished(passing, todo)
+        # Once for all parts of the plan: the last one tells it, when none has anything left to try.
+        tally = journal.tally()
+        if not journal.untried(before=len(plan.changes)) and not tally.passing:
+            self.announce(job, plan, failed=tally.failed)
+        return counts
+
+    def _raise_if_unfinished(self, passing: int, todo: int) -> None:
+        """Has Airflow try again.
+
+        Args:
+            passing: How many changes failed for a reason that may pass.
+            todo: Of how many.
+
+        Raises:
+            AirflowException: If the task was told to stop, or any such change failed.
+        """
         if self.pauses.stopped:
             raise AirflowException("The task was told to stop; what was not written is left to the next try.")
         if passing:
@@ -155,11 +172,6 @@ class UpsertUsersOperator(SyncOperator):
                 f"{plural(passing, 'change')} of {todo:,} failed for a reason that may pass. The next try goes on from "
                 "here."
             )
-        # Once for all parts of the plan: the last one tells it, when none has anything left to try.
-        tally = journal.tally()
-        if not journal.untried(before=len(plan.changes)) and not tally.passing:
-            self.announce(job, plan, failed=tally.failed)
-        return counts
 
     def _conclude(self, plan: Plan, counts: Counter[Status], total: int, *, settled: int) -> None:
         rows: list[Row] = [("changes of this part", total)]

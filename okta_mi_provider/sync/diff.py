@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -207,13 +207,7 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
     if not inside:
         found.findings.append(_empty_source(source))
     valid, invalid = by_profile(inside, settings)
-    matching = match(
-        valid,
-        people(target),
-        settings.match_by,
-        links=memory.links,
-        former=memory.former,
-    )
+    matching = match(valid, people(target), settings.match_by, links=memory.links, former=memory.former)
     found.findings += [*invalid, *matching.conflicts]
     found.conflicts |= matching.in_conflict
     default_group = None if settings.skip_default_group else target.default_group
@@ -225,29 +219,49 @@ def _compared(snapshot: Snapshot, settings: SyncSettings, group: TargetGroup | N
         default_members=target.members.get(default_group.id, frozenset()) if default_group else frozenset(),
         snapshot=snapshot,
     )
-    for pair in matching.pairs:
+    _compare_pairs(found, room, matching.pairs)
+    matched = {pair.target.id for pair in matching.pairs if pair.target}
+    off = deactivated(snapshot, room.group, settings, matched)
+    found.changes += off.changes
+    found.findings += off.findings
+    if group is not None:
+        _compare_members(found, snapshot, settings, group, matched)
+    return found
+
+
+def _compare_pairs(found: Comparison, room: _Room, pairs: Sequence[Pair]) -> None:
+    """Adds what concerns those whom Okta lists."""
+    for pair in pairs:
         wanted = list(room.changes(pair))
         found.changes += wanted
         found.findings += room.notices(pair)
         if pair.target:
             if not any(change.kind is ChangeKind.UPDATE_USER for change in wanted):
                 found.unchanged.add(pair.source.id)
-            if pair.source.id in memory.unlinked:
+            if pair.source.id in room.snapshot.memory.unlinked:
                 found.matched.append(Link(pair.source.id, pair.target.id, pair.target.username))
-    matched = {pair.target.id for pair in matching.pairs if pair.target}
-    off = deactivated(snapshot, room.group, settings, matched)
-    found.changes += off.changes
-    found.findings += off.findings
-    if group is not None:
-        leaving = leavers(snapshot, group, settings, matched)
-        found.changes += leaving.changes
-        found.findings += leaving.findings
-        if settings.mode == "drift":
-            removed = {change.after.id for change in leaving.changes if change.after}
-            found.findings += added_by_hand(snapshot, group, removed, matched)
-            if settings.prune == "off":
-                found.findings += left_and_staying(snapshot, group, matched)
-    return found
+
+
+def _compare_members(
+    found: Comparison, snapshot: Snapshot, settings: SyncSettings, group: TargetGroup, matched: set[str]
+) -> None:
+    """Adds what concerns members of the MI group whom Okta does not list.
+
+    Args:
+        found: What it is added to.
+        snapshot: Both sides.
+        settings: How to sync.
+        group: The MI group.
+        matched: MI ids of those whom Okta lists.
+    """
+    leaving = leavers(snapshot, group, settings, matched)
+    found.changes += leaving.changes
+    found.findings += leaving.findings
+    if settings.mode == "drift":
+        removed = {change.after.id for change in leaving.changes if change.after}
+        found.findings += added_by_hand(snapshot, group, removed, matched)
+        if settings.prune == "off":
+            found.findings += left_and_staying(snapshot, group, matched)
 
 
 def _refusals(source: Source, users_in_scope: int, settings: SyncSettings) -> Iterator[str]:
