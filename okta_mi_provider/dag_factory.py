@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +13,7 @@ from okta_mi_provider import addresses, write_pools
 from okta_mi_provider.assets import alias_of
 from okta_mi_provider.dag_doc import doc
 from okta_mi_provider.entry import BrokenEntry, Entry
+from okta_mi_provider.garbage import nothing_collected
 from okta_mi_provider.groups_file import read
 from okta_mi_provider.okta_pool import OktaPool
 from okta_mi_provider.operators.config_error import ConfigErrorOperator
@@ -60,7 +59,7 @@ def build_dags(file: str, *, on_state_change: Sequence[BaseNotifier] = ()) -> No
     groups = read(path)
     only = get_parsing_context().dag_id
     house = _House(file, OktaPool.configured(), write_pools.configured(), addresses.prefix(), on_state_change)
-    with _nothing_collected():
+    with nothing_collected():
         for entry in groups.entries:
             if only in {None, entry.dag_id}:
                 _dag(entry, house)
@@ -81,21 +80,6 @@ class _House(NamedTuple):
     write_pools: Mapping[str, write_pools.WritePool]
     under: str
     on_state_change: Sequence[BaseNotifier]
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keeps the garbage collector from looking for what is not there: all that is made meanwhile is kept.
-
-    It would go through everything that Airflow has imported, again and again: a tenth of the time for many groups.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _dag(entry: Entry, house: _House) -> None:

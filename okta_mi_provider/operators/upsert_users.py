@@ -28,7 +28,7 @@ from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
-from okta_mi_provider.sync.plan import REMOVALS, Change, Plan
+from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKey, Plan
 from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import plural, quoted
 
@@ -225,7 +225,7 @@ def _left_alone(change: Change) -> Outcome:
     return Outcome(change, Status.FAILED, error)
 
 
-def _settled(earlier: Mapping[str, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[str]:
+def _settled(earlier: Mapping[ChangeKey, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[ChangeKey]:
     """Keys of the changes that need not be tried again.
 
     Args:

@@ -32,7 +32,7 @@ from okta_mi_provider.store.errors import StoreError
 from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
 from okta_mi_provider.sync.memory import Link
 from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
-from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.plan import Change, ChangeKey, ChangeKind, Plan
 
 #: What may be sent.
 _OPEN = (Status.PLANNED.value, Status.BEGUN.value, Status.FAILED.value)
@@ -227,12 +227,12 @@ def note(connection: Connection, run: int, news: Iterable[Noted]) -> None:
         connection.execute(_NOTE[status], rows)
 
 
-def outcomes(connection: Connection, run: int, of: Plan, among: range | None = None) -> dict[str, Outcome]:
+def outcomes(connection: Connection, run: int, of: Plan, among: range | None = None) -> dict[ChangeKey, Outcome]:
     """What became of those changes of a plan that were begun, by their keys; only among some positions, if given."""
     query = select(CHANGES).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
     if among is not None:
         query = query.where(CHANGES.c.position >= among.start, CHANGES.c.position < among.stop)
-    found: dict[str, Outcome] = {}
+    found: dict[ChangeKey, Outcome] = {}
     for row in connection.execute(query.order_by(CHANGES.c.position)):
         change, status = of.changes[row.position], Status(row.status)
         target_id = row.group_id if change.kind is ChangeKind.CREATE_GROUP else row.user_id

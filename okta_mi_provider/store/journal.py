@@ -12,6 +12,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
+from okta_mi_provider.garbage import nothing_collected
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import artifacts, consequences, doubts, ledger, links, runs
 from okta_mi_provider.store import changes as account
@@ -28,7 +29,7 @@ from okta_mi_provider.sync.fetch import target_name
 from okta_mi_provider.sync.memory import Memory
 from okta_mi_provider.sync.model import Source, Target, TargetGroup
 from okta_mi_provider.sync.outcome import Outcome, Status
-from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.plan import Change, ChangeKey, ChangeKind, Plan
 from okta_mi_provider.sync.report import Approval, Report
 from okta_mi_provider.sync.text import plural
 
@@ -73,7 +74,7 @@ class StoreJournal:
         self._id: int | None = None
         self._plan: Plan | None = None
         self._group = TargetGroup("", beginning.target_group)
-        self._positions: dict[str, int] = {}
+        self._positions: dict[ChangeKey, int] = {}
         self._begun_at: dict[int, datetime] = {}
         self._in_doubt: set[int] = set()
         self._waiting: list[Outcome] = []
@@ -109,6 +110,7 @@ class StoreJournal:
         assert self._id is not None, "it has begun"  # noqa: S101
         return self._id
 
+    @nothing_collected()
     def recall(self, source: Source, target: Target, group: TargetGroup | None) -> Memory:
         """See `Journal`. A dry run settles nothing: what it takes for MI may be what it would have written itself."""
         run, settings = self.run, self._settings
@@ -189,7 +191,7 @@ class StoreJournal:
             with self._store.writing() as connection:
                 runs.group_is(connection, self.run, group)
 
-    def begin(self, changes: Sequence[Change]) -> Collection[str]:
+    def begin(self, changes: Sequence[Change]) -> Collection[ChangeKey]:
         """See `Journal`."""
         self.flush()
         keys, now = {self._positions[change.key]: change.key for change in changes}, datetime.now(UTC)
@@ -231,7 +233,7 @@ class StoreJournal:
             self._waiting = []
         self._written_at = time.monotonic()
 
-    def outcomes(self, plan: Plan, among: range | None = None) -> dict[str, Outcome]:
+    def outcomes(self, plan: Plan, among: range | None = None) -> dict[ChangeKey, Outcome]:
         """What became of the changes of a plan that `planned` was told of, by their keys.
 
         Args:

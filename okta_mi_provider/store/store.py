@@ -19,7 +19,7 @@ from okta_mi_provider.store.told import Written
 from okta_mi_provider.sync.incremental import Changed
 from okta_mi_provider.sync.model import Source
 from okta_mi_provider.sync.outcome import Outcome
-from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.plan import ChangeKey, Plan
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Store(Database):
         with self.reading() as connection:
             return runs.newer_plan(connection, run, ArtifactKind.PLAN.value)
 
-    def outcomes(self, run: RunKey, plan: Plan) -> dict[str, Outcome]:
+    def outcomes(self, run: RunKey, plan: Plan) -> dict[ChangeKey, Outcome]:
         """What became of the changes of a plan, by their keys. What was not tried is not in it.
 
         Of several attempts the last one counts; but what it found done by an earlier one is done, not already so.

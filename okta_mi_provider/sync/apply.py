@@ -12,7 +12,7 @@ from okta_mi_provider.sync.errors import Stopped, SyncError
 from okta_mi_provider.sync.journal import Announcements, NoJournal
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.outcome import Outcome, Status
-from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.plan import Change, ChangeKey, ChangeKind, Plan
 from okta_mi_provider.sync.wakeful import taken_from
 from okta_mi_provider.sync.writer import TargetWriter, Written
 
@@ -85,7 +85,7 @@ def upsert_users(
     writer: TargetWriter,
     concurrency: int,
     *,
-    settled: Collection[str] = (),
+    settled: Collection[ChangeKey] = (),
     journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
@@ -146,7 +146,7 @@ class _Todo:
 
     def __init__(self, changes: Sequence[Change], journal: Announcements) -> None:
         self.total = len(changes)
-        self.unsent: dict[str, Change] = {}
+        self.unsent: dict[ChangeKey, Change] = {}
         self._changes = changes
         self._journal = journal
 

@@ -15,7 +15,7 @@ class Comparison:
     Attributes:
         source_users: How many members Okta lists.
         users_in_scope: How many of them have a status to sync.
-        unchanged: Okta ids of those whose record in MI is as it shall be.
+        unchanged: Okta ids, each once, of those whose record in MI is as it shall be.
         conflicts: Okta ids of those for whom a person has to decide.
         matched: Users whose counterpart has become known.
     """
@@ -24,7 +24,7 @@ class Comparison:
     users_in_scope: int
     changes: list[Change] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    unchanged: set[str] = field(default_factory=set)
+    unchanged: list[str] = field(default_factory=list)
     conflicts: set[str] = field(default_factory=set)
     matched: list[Link] = field(default_factory=list)
 

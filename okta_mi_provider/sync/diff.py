@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
+from okta_mi_provider.garbage import nothing_collected
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.comparison import Comparison
 from okta_mi_provider.sync.fetch import target_name
@@ -22,6 +23,7 @@ from okta_mi_provider.sync.text import plural, quoted
 from okta_mi_provider.sync.user_changes import UserChanges
 
 
+@nothing_collected()
 def diff(snapshot: Snapshot, settings: SyncSettings) -> Plan:
     """Compares both sides of a sync.
 
@@ -112,7 +114,7 @@ def _compare_pairs(found: Comparison, of_user: UserChanges, pairs: Sequence[Pair
         found.findings += of_user.notices(pair)
         if pair.target:
             if not any(change.kind is ChangeKind.UPDATE_USER for change in wanted):
-                found.unchanged.add(pair.source.id)
+                found.unchanged.append(pair.source.id)
             if pair.source.id in of_user.snapshot.memory.unlinked:
                 found.matched.append(Link(pair.source.id, pair.target.id, pair.target.username))
 

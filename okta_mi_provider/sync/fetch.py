@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
+from okta_mi_provider.garbage import nothing_collected
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.sync.errors import SyncError, about
 from okta_mi_provider.sync.model import (
@@ -103,6 +104,7 @@ class TargetReader(Protocol):
         """The same; None if there is none."""
 
 
+@nothing_collected()
 def fetch(
     source: SourceReader,
     target: TargetReader,
@@ -129,6 +131,7 @@ def fetch(
     return Snapshot(found, with_members(directory, target, found, settings))
 
 
+@nothing_collected()
 def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], settings: SyncSettings) -> Source:
     """Reads groups of Okta and all of their members, each of them once."""
     groups: list[SourceGroup] = []
@@ -147,6 +150,7 @@ def fetch_source(source: SourceReader, selectors: Sequence[GroupSelector], setti
     return Source(source.org, tuple(groups), tuple(users.values()), checked_at)
 
 
+@nothing_collected()
 def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
     """Reads all users and groups of MI, but nobody's membership."""
     read_at = datetime.now(UTC)
@@ -164,6 +168,7 @@ def fetch_directory(target: TargetReader, settings: SyncSettings) -> Target:
     )
 
 
+@nothing_collected()
 def with_members(directory: Target, target: TargetReader, source: Source, settings: SyncSettings) -> Target:
     """Adds the members of those MI groups that a sync of this source looks at.
 

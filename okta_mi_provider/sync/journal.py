@@ -10,14 +10,14 @@ from okta_mi_provider.sync.memory import Memory
 if TYPE_CHECKING:
     from okta_mi_provider.sync.model import Source, Target, TargetGroup
     from okta_mi_provider.sync.outcome import Outcome
-    from okta_mi_provider.sync.plan import Change, Plan
+    from okta_mi_provider.sync.plan import Change, ChangeKey, Plan
     from okta_mi_provider.sync.report import Report
 
 
 class Announcements(Protocol):
     """Hears of changes before they are sent, so that after a crash only those that were announced are in doubt."""
 
-    def begin(self, changes: Sequence[Change]) -> Collection[str]:
+    def begin(self, changes: Sequence[Change]) -> Collection[ChangeKey]:
         """Notes that these are about to be sent: from now on their fate is in doubt.
 
         Returns:
@@ -67,7 +67,7 @@ class NoJournal:
     def planned(self, plan: Plan) -> None:
         """Nothing is noted."""
 
-    def begin(self, changes: Sequence[Change]) -> Collection[str]:  # noqa: ARG002
+    def begin(self, changes: Sequence[Change]) -> Collection[ChangeKey]:  # noqa: ARG002
         """Nothing is noted."""
         return ()
 

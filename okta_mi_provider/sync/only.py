@@ -63,7 +63,7 @@ class Only:
             source_users=len(self.listed),
             changes=changes,
             findings=findings,
-            unchanged=found.unchanged & self._source_ids,
+            unchanged=[each for each in found.unchanged if each in self._source_ids],
             conflicts=found.conflicts & self._source_ids,
             matched=[link for link in found.matched if link.source_id in self._source_ids],
         )

@@ -41,7 +41,8 @@ class Index(Generic[_User]):
         self._users: dict[str, _User] = {}
         self._twins: dict[str, list[_User]] = {}
         for key, user in keyed:
-            folded = fold(key)
+            if (folded := fold(key)) == key:
+                folded = key  # which is kept anyway, and mostly is the very object that the other side has
             if not folded or (among is not None and folded not in among):
                 continue
             folded = same(folded)
@@ -56,8 +57,8 @@ class Index(Generic[_User]):
     def having(self, key: str) -> Sequence[_User]:
         """Everybody with this key."""
         folded = self._fold(key)
-        if folded in self._twins:
-            return self._twins[folded]
+        if self._twins and (twins := self._twins.get(folded)):
+            return twins
         user = self._users.get(folded)
         return () if user is None else (user,)
 

@@ -49,6 +49,8 @@ class FindingClass(StrEnum):
 USER_FIELDS = ("email", "first_name", "last_name", "type")
 #: How much of a digest is enough to name a plan.
 SHORT_DIGEST = 12
+#: Kind, MI group, username and MI id of a change.
+ChangeKey = tuple[str, str, str, str]
 #: Findings about what somebody has done in MI by hand.
 BY_HAND = frozenset({"added_by_hand", "removed_by_hand", "changed_by_hand"})
 #: Finding that the MI group does not exist, and is not to be created.
@@ -87,9 +89,9 @@ class Change:
         return any(user is not None and user.type == ADMINISTRATOR for user in (self.before, self.after))
 
     @property
-    def key(self) -> str:
+    def key(self) -> ChangeKey:
         """Tells this change from every other one of the same plan."""
-        return json.dumps([self.kind, self.group, self.user, self.after.id if self.after else ""])
+        return (self.kind, self.group, *((self.after.username, self.after.id) if self.after else ("", "")))
 
     @property
     def rank(self) -> tuple[int, str, str, str]:

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import Register
-from okta_mi_provider.sync.plan import MOVES, ChangeKind, Plan
+from okta_mi_provider.sync.plan import MOVES, ChangeKey, ChangeKind, Plan
 
 
-def project(target: Target, plan: Plan, ids: Mapping[str, str] = MappingProxyType({})) -> Target:
+def project(target: Target, plan: Plan, ids: Mapping[ChangeKey, str] = MappingProxyType({})) -> Target:
     """The target as it is once every change of the plan is done. Groups whose members were not read stay so.
 
     Where many syncs look into the users, in a `Register`, this costs as much as the plan has changes.

@@ -9,7 +9,17 @@ from typing import Any
 
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup, joined_name
 from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
-from okta_mi_provider.sync.plan import BY_HAND, GROUP_MISSING, LEFT, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.plan import (
+    BY_HAND,
+    GROUP_MISSING,
+    LEFT,
+    Change,
+    ChangeKey,
+    ChangeKind,
+    Finding,
+    FindingClass,
+    Plan,
+)
 from okta_mi_provider.sync.text import plural
 
 #: Version of the JSON report. Keys are added without changing it, never renamed or removed.
@@ -68,7 +78,7 @@ class Report:
     target_group: TargetGroup
     dry_run: bool
     plan: Plan | None = None
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[ChangeKey, Outcome] = field(default_factory=dict)
     error: str | None = None
     refused: bool = False
     notices: tuple[Finding, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from okta_mi_provider.sync.model import SourceGroup, Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import MOVES, USER_FIELDS, Change, ChangeKind, Finding, FindingClass, Plan
+from okta_mi_provider.sync.plan import MOVES, USER_FIELDS, Change, ChangeKey, ChangeKind, Finding, FindingClass, Plan
 from okta_mi_provider.sync.text import quoted
 
 
@@ -97,7 +97,7 @@ def take_back(
         later: What later runs have done, or were about to do, to the same users; the latest last.
     """
     back = _Back(target, group, later, disable_created=disable_created)
-    changes: dict[str, Change] = {}
+    changes: dict[ChangeKey, Change] = {}
     findings: list[Finding] = []
     for each in done:
         for found in back.of(each):
