@@ -26,6 +26,7 @@ from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.brake import raise_if_too_many_failed
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.meanwhile import left_alone
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
 from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKey, Plan
@@ -115,7 +116,7 @@ class UpsertUsersOperator(SyncOperator):
             # Whoever is tried again may be what makes it better.
             raise_if_too_many_failed(*journal.tally())
         todo = len(changes) - len(settled)
-        left_alone = [
+        given_up = [
             change
             for place, change in zip(positions, changes, strict=True)
             if place in overtaken and change.key not in settled
@@ -134,11 +135,11 @@ class UpsertUsersOperator(SyncOperator):
                     group,
                     ensuring(client),
                     client.max_concurrency,
-                    settled=settled | {each.key for each in left_alone},
+                    settled=settled | {each.key for each in given_up},
                     journal=journal,
                     stopped=lambda: self.pauses.stopped,
                 )
-                for outcome in chain(map(_left_alone, left_alone), written):
+                for outcome in chain(map(left_alone, given_up), written):
                     journal.note(outcome)
                     progress.add()
                     count.add(outcome)
@@ -217,12 +218,6 @@ class UpsertUsersOperator(SyncOperator):
             )
         log.info("%s before these are to be tried first. Looking again later.", plural(untried, "change"))
         raise AirflowRescheduleException(datetime.now(UTC) + _LOOK_AGAIN)  # type: ignore[no-untyped-call]
-
-
-def _left_alone(change: Change) -> Outcome:
-    """What becomes of a change about somebody whom others have changed since the plan was made."""
-    error = "Somebody has changed this user in MI since the plan was made, so it was not written. Trigger a new run."
-    return Outcome(change, Status.FAILED, error)
 
 
 def _settled(earlier: Mapping[ChangeKey, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[ChangeKey]:
