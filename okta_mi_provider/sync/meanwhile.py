@@ -14,7 +14,7 @@ from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import people
-from okta_mi_provider.sync.plan import SHORT_DIGEST, Change, ChangeKind, Plan
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.text import quoted
 
 #: Changes that send all that was read of a user.
@@ -73,8 +73,8 @@ def raise_if_renamed(plan: Plan, now: Target, advice: str, *, made: str | None =
     if found := renamed(groups, now):
         name, group = found
         raise SyncError(
-            f"What was MI group {quoted(name)} when plan {plan.digest[:SHORT_DIGEST]} was made is {quoted(group.name)} "
-            f"by now. What is left of the plan is not written. {advice}"
+            f"What was MI group {quoted(name)} when the plan was made is {quoted(group.name)} by now. What is left of "
+            f"the plan is not written. {advice}"
         )
 
 

@@ -15,8 +15,6 @@ from okta_mi_provider.sync.outcome import Outcome
 from okta_mi_provider.sync.plan import ChangeKey, ChangeKind, Plan
 from okta_mi_provider.sync.writer import TargetWriter
 
-_ADVICE = "Run it again."
-
 
 def write(
     plan: Plan,
@@ -61,7 +59,7 @@ def write(
         if not left or stopped() or not is_old():
             return
         directory = read()
-        raise_if_renamed(plan, directory, _ADVICE)
+        raise_if_renamed(plan, directory, "A new run begins with what MI has now.")
         read_at = directory.read_at
         places = frozenset(overtaken(enumerate(left), directory))
         for place in sorted(places):

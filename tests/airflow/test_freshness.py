@@ -316,7 +316,7 @@ def test_hours_later_nobody_is_let_into_a_group_that_has_got_another_name(
     groups.update({key: replace(each, name="Board") for key, each in groups.items() if each.name == "Sales"})
     world.mi.forget_requests()
 
-    with failing("What was MI group 'Sales' when plan .* was made is 'Board' by now.*Trigger a new run, or clear"):
+    with failing("What was MI group 'Sales' when the plan was made is 'Board' by now.*Trigger a new run, or clear"):
         _chunk(run, 1, 2)
 
     assert world.mi.writes() == []
