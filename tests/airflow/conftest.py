@@ -49,6 +49,8 @@ BY_TWO = SALES.replace("retries: 0", "retries: 0\n        chunk_size: 2")
 DAG_ID = "okta_mi__Sales"
 
 Execute = Callable[..., Any]
+#: Changes fields of a connection of Airflow.
+Connection = Callable[..., None]
 
 HOME = Path(tempfile.mkdtemp(prefix="okta-mi-airflow-"))
 DAGS = HOME / "dags"
@@ -111,7 +113,13 @@ def world(servers: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wo
 
 
 @pytest.fixture
-def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def everyone(world: World) -> None:
+    """The group that every org has."""
+    world.okta.group("Everyone", kind="BUILT_IN")
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
     """Changes fields of a connection; those that are None are taken away. `extra` is changed key by key."""
 
     def change(conn_id: str, **fields: Any) -> None:

@@ -17,7 +17,7 @@ from okta_mi_provider.operators.links import LINKS, Links, MetricInsightsGroupLi
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Instance, run_dag
+from tests.airflow.conftest import DAG_ID, SALES, Connection, Ended, Instance, run_dag
 from tests.airflow.person import Person
 from tests.integration.world import World
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
-Connection = Callable[..., None]
 Sync = Callable[..., Ended]
 
 CONSOLE = "https://acme-admin.okta.com"
