@@ -12,7 +12,7 @@ from sqlalchemy import update
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, RUNS
 from okta_mi_provider.sync.report import Approval
-from tests.airflow.conftest import DAG_ID, Instance, runnable
+from tests.airflow.runs import DAG_ID, Instance, runnable
 from tests.integration.world import World
 
 KEY = RunKey(DAG_ID, "run1")

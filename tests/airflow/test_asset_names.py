@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.airflow.conftest import DAG_ID, REPOSITORY, SALES, runnable
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
+from tests.airflow.conftest import REPOSITORY, SALES, Dags
+from tests.airflow.runs import DAG_ID, runnable
 
 pytestmark = pytest.mark.airflow
 
@@ -79,7 +76,7 @@ def test_the_alias_of_a_single_operator_is_of_its_dag(migrated: None) -> None:
     assert alias() == "okta_mi/provision"
 
 
-def test_tasks_that_write_have_the_outlet(dags: Callable[[str], DagBag]) -> None:
+def test_tasks_that_write_have_the_outlet(dags: Dags) -> None:
     (dag,) = dags(SALES).dags.values()
 
     outlets = {task.task_id: [each.name for each in task.outlets] for task in dag.tasks if task.outlets}

@@ -5,20 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from okta_mi_provider.store import RunKey, Store
-from tests.airflow.conftest import BY_TWO, DAG_ID, REPOSITORY, SALES, Ended, Instance, run_dag
+from tests.airflow.conftest import BY_TWO, REPOSITORY, SALES, Dags, Sync
+from tests.airflow.runs import DAG_ID, Instance, run_dag
 from tests.integration.world import World, login
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
 
-Sync = Callable[..., Ended]
 #: Numbers of an event that are not 0, as (what, how many).
 Numbers = dict[str, Any]
 
@@ -271,11 +268,7 @@ def test_a_single_operator_has_them_too(world: World, migrated: None) -> None:
 # ---------------------------------------------------------------------- those who wait
 
 
-def test_the_example_runs_after_a_change(
-    world: World,
-    dags: Callable[[str], DagBag],
-    tmp_path: Path,
-) -> None:
+def test_the_example_runs_after_a_change(world: World, dags: Dags, tmp_path: Path) -> None:
     """Airflow itself says that the example is due; nothing of what it goes by is ours."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db

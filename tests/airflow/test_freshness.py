@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from okta_mi_provider.store import Store
-from tests.airflow.conftest import SALES, Failing
+from tests.airflow.conftest import SALES, Dags, Failing
 from tests.airflow.step_by_step import Run, lists_of_users, planned
 from tests.integration.world import World, logins
 
@@ -19,7 +18,7 @@ ASKS = SALES.replace("retries: 0", "approve: always\n        retries: 0")
 
 
 @pytest.fixture
-def silent(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+def silent(world: World, dags: Dags, store: Store) -> Run:
     """A run about which nobody is asked, up to its plan: to add Ana to a group that has nobody yet."""
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
@@ -27,7 +26,7 @@ def silent(world: World, dags: Callable[[str], Any], store: Store) -> Run:
 
 
 @pytest.fixture
-def approved(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+def approved(world: World, dags: Dags, store: Store) -> Run:
     """The same, and a person has approved it."""
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
@@ -121,7 +120,7 @@ def test_hours_later_a_plan_is_written_that_mi_still_makes(
 
 
 def test_the_group_that_the_run_has_created_itself_makes_no_plan_stale(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+    world: World, dags: Dags, store: Store, failing: Failing
 ) -> None:
     world.okta.group("Sales", "ana", "bo")
     run = planned(dags(SALES), world, store)
@@ -138,7 +137,7 @@ def test_the_group_that_the_run_has_created_itself_makes_no_plan_stale(
     assert world.mi.members("Sales") == logins("ana", "bo")
 
 
-def test_what_was_begun_is_finished_hours_later(world: World, dags: Callable[[str], Any], store: Store) -> None:
+def test_what_was_begun_is_finished_hours_later(world: World, dags: Dags, store: Store) -> None:
     """What a try of the run has written itself makes its plan stale for nobody."""
     world.okta.group("Sales", "ana", "bo")
     world.mi.add_group("Sales")
@@ -203,7 +202,7 @@ def test_a_week_later_nothing_is_written_of_what_okta_has_said_then(
     assert world.mi.writes() == []
 
 
-def test_an_answer_that_comes_days_later_is_one(world: World, dags: Callable[[str], Any], store: Store) -> None:
+def test_an_answer_that_comes_days_later_is_one(world: World, dags: Dags, store: Store) -> None:
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
     run = planned(dags(ASKS), world, store)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from okta_mi_provider.store import Store
-from tests.airflow.conftest import SALES, Failing
+from tests.airflow.conftest import SALES, Dags, Failing
 from tests.airflow.step_by_step import KEY, Run, lists_of_users, planned
 from tests.integration.world import World, logins
 
@@ -17,7 +15,7 @@ pytestmark = pytest.mark.airflow
 
 
 def test_of_several_chunks_the_first_one_looks_and_the_others_go_on(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+    world: World, dags: Dags, store: Store, failing: Failing
 ) -> None:
     world.okta.group("Sales", "ana", "bo")
     world.mi.add_group("Sales")
@@ -34,7 +32,7 @@ def test_of_several_chunks_the_first_one_looks_and_the_others_go_on(
 
 
 @pytest.fixture
-def half_written(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+def half_written(world: World, dags: Dags, store: Store) -> Run:
     """A run of two chunks, the first of which was written 20 hours ago: Ana has got another name, and Bo shall."""
     world.okta.group("Sales", "ana", "bo")
     world.mi.add_group("Sales")
@@ -81,7 +79,7 @@ def test_hours_later_the_rest_is_written_of_whom_nobody_has_changed(world: World
 
 
 def test_hours_later_nobody_is_let_into_a_group_that_has_got_another_name(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+    world: World, dags: Dags, store: Store, failing: Failing
 ) -> None:
     """Whoever has renamed it may want it for others; and a restored server gives its id to another one."""
     world.okta.group("Sales", "ana", "bo")

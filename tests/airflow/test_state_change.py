@@ -13,13 +13,13 @@ import pytest
 
 from okta_mi_provider.store import Store, StoreError
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
-from tests.airflow.conftest import DAGS, REPOSITORY, SALES, run_dag
+from tests.airflow.conftest import DAGS, REPOSITORY, SALES, Dags
 from tests.airflow.mailbox import Hook, Mailbox, serving
 from tests.airflow.person import Person
+from tests.airflow.runs import run_dag
 from tests.integration.world import World, login
 
 if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import DAG
 
 pytestmark = pytest.mark.airflow
@@ -216,7 +216,7 @@ def test_without_the_store_airflow_knows_what_was_before(
     assert "What was told last is not known: no answer" in logged()
 
 
-def test_without_notifiers_nothing_is_attached(dags: Callable[[str], DagBag]) -> None:
+def test_without_notifiers_nothing_is_attached(dags: Dags) -> None:
     (dag,) = dags(SALES).dags.values()
 
     tasks: list[Any] = dag.tasks
