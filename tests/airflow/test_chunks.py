@@ -12,7 +12,7 @@ import pytest
 
 from okta_mi_provider.clients.ensure import EnsuringWriter
 from okta_mi_provider.store import Store
-from tests.airflow.conftest import BY_TWO, MANAGED, Sync
+from tests.airflow.conftest import BY_TWO, MANAGED, Connection, Sync
 from tests.airflow.runs import Ended, stored_report
 from tests.integration.world import World
 
@@ -24,6 +24,26 @@ BY_TWENTY = BY_TWO.replace("chunk_size: 2", "chunk_size: 20")
 def states(run: Ended) -> dict[str, str]:
     """Of the chunks only."""
     return {task: state for task, state in run.tasks.items() if task.startswith("upsert_users")}
+
+
+@pytest.fixture
+def third_in_trouble(
+    world: World, connection: Connection, quick_retries: None, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Of five users, the third meets a server in trouble until the task gives up. Returns who is sent, in order."""
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 5)
+    connection("metric_insights_default", extra={"max_concurrency": 1})
+    original, sent = EnsuringWriter.create_user, []
+
+    def create(self: EnsuringWriter, *arguments: Any) -> Any:
+        sent.append(arguments[0].username)
+        if len(sent) == 3:
+            world.mi.fault("503", method="POST", route="users", count=4)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(EnsuringWriter, "create_user", create)
+    return sent
 
 
 def test_without_changes_there_is_no_chunk_and_the_report_is_right(world: World, sync: Sync) -> None:
@@ -109,50 +129,22 @@ def test_a_dry_run_shows_each_part_and_writes_nothing(world: World, sync: Sync, 
     assert logged().count("would create user 'cy@acme.example'") == 2, "by its chunk, and by the report"
 
 
-@pytest.mark.usefixtures("quick_retries")
-def test_a_chunk_that_fails_is_tried_again_alone(world: World, sync: Sync, connection: Callable[..., None]) -> None:
-    """The third user meets a server in trouble until the task gives up."""
-    world.okta.group("Sales")
-    world.okta.crowd("Sales", 5)
-    connection("metric_insights_default", extra={"max_concurrency": 1})
-    original, calls = EnsuringWriter.create_user, []
-
-    def create(self: EnsuringWriter, *arguments: Any) -> Any:
-        calls.append(arguments[0].username)
-        if len(calls) == 3:
-            world.mi.fault("503", method="POST", route="users", count=4)
-        return original(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EnsuringWriter, "create_user", create)
-        run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
+def test_a_chunk_that_fails_is_tried_again_alone(world: World, sync: Sync, third_in_trouble: list[str]) -> None:
+    run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
 
     assert run.state == "success"
     assert sorted(run.tries[task] for task in states(run)) == [1, 1, 2]
-    assert len(calls) == 6, "nobody is sent again but the one who failed"
-    assert calls.count(calls[2]) == 2
+    assert len(third_in_trouble) == 6, "nobody is sent again but the one who failed"
+    assert third_in_trouble.count(third_in_trouble[2]) == 2
     assert run.report["users"]["created"] == 5
     assert len(world.mi.members("Sales")) == 5
 
 
-@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.usefixtures("third_in_trouble")
 def test_a_chunk_that_fails_after_its_last_try_leaves_a_report_with_all_the_others(
-    world: World, sync: Sync, store: Store, connection: Callable[..., None]
+    world: World, sync: Sync, store: Store
 ) -> None:
-    world.okta.group("Sales")
-    world.okta.crowd("Sales", 5)
-    connection("metric_insights_default", extra={"max_concurrency": 1})
-    original, calls = EnsuringWriter.create_user, []
-
-    def create(self: EnsuringWriter, *arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 3:
-            world.mi.fault("503", method="POST", route="users", count=4)
-        return original(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EnsuringWriter, "create_user", create)
-        run = sync(BY_TWO)
+    run = sync(BY_TWO)
 
     assert run.state == "failed"
     (unlucky,) = [task for task, state in states(run).items() if state == "failed"]
