@@ -16,14 +16,13 @@ import textwrap
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from demo.connections import simulator_connections
 from okta_mi_provider.store import Store
-from tests.airflow.runs import DAG_ID, Ended, Instance, run_dag, runnable
+from tests.airflow.runs import DAG_ID, Ended, Instance, execute_task, run_dag
 from tests.integration.running import running
 from tests.integration.world import World
 
@@ -205,11 +204,6 @@ def execute(dags: Dags, world: World) -> Execute:
     def run(task_id: str, run: Ended | str, *, run_type: str = "manual", **more: Any) -> Any:
         dag = dags(SALES).dags[DAG_ID]
         known = {"run_id": run} if isinstance(run, str) else {"run_id": run.run_id, "returned": run.returned}
-        context = {
-            "ti": Instance(**{**known, **more}),
-            "params": dag.params.dump(),
-            "dag_run": SimpleNamespace(run_type=run_type),
-        }
-        return runnable(dag, task_id).execute(context)
+        return execute_task(dag, task_id, Instance(**{**known, **more}), run_type=run_type)
 
     return run

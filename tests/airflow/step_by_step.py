@@ -12,7 +12,7 @@ from sqlalchemy import update
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, RUNS
 from okta_mi_provider.sync.report import Approval
-from tests.airflow.runs import DAG_ID, Instance, runnable
+from tests.airflow.runs import DAG_ID, Instance, execute_task
 from tests.integration.world import World
 
 KEY = RunKey(DAG_ID, "run1")
@@ -28,12 +28,7 @@ class Run:
 
     def __call__(self, *task_ids: str) -> None:
         for task_id in task_ids:
-            context = {
-                "ti": Instance(KEY.run_id, self.returned),
-                "params": self.dag.params.dump(),
-                "dag_run": SimpleNamespace(run_type="manual"),
-            }
-            self.returned[task_id] = runnable(self.dag, task_id).execute(context)
+            self.returned[task_id] = execute_task(self.dag, task_id, Instance(KEY.run_id, self.returned))
 
     def chunk(self, number: int, *, of: int) -> Any:
         """Writes a single change of its plan, at a place, as a chunk of its own."""

@@ -10,7 +10,7 @@ import pytest
 
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from tests.airflow.conftest import BY_TWO, MANAGED, Dags, Failing, Sync
-from tests.airflow.runs import DAG_ID, Instance
+from tests.airflow.runs import DAG_ID, Instance, execute_task
 from tests.integration.world import World
 
 pytestmark = pytest.mark.airflow
@@ -38,9 +38,7 @@ def planned(world: World, dags: Dags) -> Callable[[str, str], dict[int, Mapping[
     def run(groups: str, key: str) -> dict[int, Mapping[str, int]]:
         dag = dags(groups).dags[DAG_ID]
         for task_id in ("fetch", "diff", "create_groups"):
-            returned = dag.get_task(task_id).execute(
-                {"ti": Instance(key), "params": dag.params.dump(), "dag_run": SimpleNamespace(run_type="manual")}
-            )
+            returned = execute_task(dag, task_id, Instance(key))
         return dict(enumerate(returned))
 
     return run
