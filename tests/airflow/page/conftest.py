@@ -30,7 +30,7 @@ AUTH = "tests.airflow.picky.PickyAuthManager"
 HTML = {"accept": "text/html"}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Where the store is that the pages show."""
     path = tmp_path_factory.mktemp("page") / "okta_mi.db"
