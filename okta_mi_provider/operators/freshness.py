@@ -78,7 +78,7 @@ class _Look:
     """
 
     def __init__(self, job: Job, stored: StoredPlan, approval: Approval | None) -> None:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         self._job = job
         self._what = {"plan": stored.digest, "approved_at": approval.at if approval else None}
@@ -89,7 +89,7 @@ class _Look:
 
     def note(self, overtaken: Collection[int] = ()) -> None:
         """Notes that it was read just now."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         what = {**self._what, **({"overtaken": sorted(overtaken)} if overtaken else {})}
         self._job.store.save(self._job.run, ArtifactKind.CHECKED, what)

@@ -16,7 +16,8 @@ from okta_mi_provider.store import History, Store
 from okta_mi_provider.store.schema import MEMBERSHIPS
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.pauses import Pauses
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Execute, Instance, runnable
+from tests.airflow.conftest import SALES, Execute
+from tests.airflow.runs import DAG_ID, Ended, Instance, runnable
 from tests.integration.world import World
 from tests.store.kept import an_hour_passes
 
