@@ -28,10 +28,10 @@ from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.render import as_text
+from okta_mi_provider.sync.render import BRIEF, as_text, conflict_lines
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.entry import Entry
@@ -153,12 +153,24 @@ def _sync(
         )
         results = list(syncs)
     for result in results:
-        if result.report.error:
-            log.error("%s", naming("Okta group", result.report.source_name, result.report.error))
-        for failure in result.report.failures:
-            group, user = quoted(failure.change.group), failure.change.user
-            log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
+        _log_trouble(result.report)
     return results
+
+
+def _log_trouble(report: Report) -> None:
+    """Everything that makes the exit code another one than 0: who wants no summary is told that, too."""
+    if report.error:
+        log.error("%s", naming("Okta group", report.source_name, report.error))
+    for failure in report.failures:
+        group, user = quoted(failure.change.group), failure.change.user
+        log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
+    conflicts = conflict_lines(report)
+    for conflict in conflicts[:BRIEF]:
+        log.warning("Conflict: %s", naming("Okta group", report.source_name, conflict))
+    # They stay until somebody has mended them, and would fill every mail of cron.
+    if hidden := conflicts[BRIEF:]:
+        more = plural(len(hidden), "more conflict")
+        log.warning("%s of Okta group %s; --full-summary or --report FILE names them", more, quoted(report.source_name))
 
 
 def unions_of(groups: Sequence[str], settings: SyncSettings, entry: Entry | None = None) -> list[Union]:

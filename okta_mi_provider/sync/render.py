@@ -101,6 +101,11 @@ def as_csv(report: Report) -> str:
     return out.getvalue()
 
 
+def conflict_lines(report: Report) -> list[str]:
+    """What is said of the conflicts. Twins share one message."""
+    return list(dict.fromkeys(one_line(each.message, 1000) for each in report.conflicts))
+
+
 def describe(change: Change, status: Status) -> str:
     """A change as a line: what was done, to whom, old -> new."""
     would, did = _DID[change.kind]
@@ -175,8 +180,6 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
 
 def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     failures = [_failure(each) for each in report.failures]
-    # Twins share one message.
-    conflicts = list(dict.fromkeys(one_line(each.message, 1000) for each in report.conflicts))
     notices = _notices(report, full=full)
     changes = [
         describe(change, report.status(change))
@@ -184,7 +187,7 @@ def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
         if report.status(change) is not Status.FAILED
     ]
     yield from _section("Failed", failures, full=full)
-    yield from _section("Conflicts", conflicts, full=full)
+    yield from _section("Conflicts", conflict_lines(report), full=full)
     yield from _section("Notices", notices, full=full)
     if report.only_looks and report.plan and report.plan.unusual:
         digest = report.plan.digest[:SHORT_DIGEST]
