@@ -28,7 +28,7 @@ from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.render import BRIEF, as_text, conflict_lines
+from okta_mi_provider.sync.render import BRIEF, as_csv, as_markdown, as_text, conflict_lines
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
 from okta_mi_provider.sync.text import plural, quoted
@@ -105,7 +105,7 @@ def check_writable(path: str | None) -> None:
 
 
 def write_report(path: str | None, reports: Sequence[Report]) -> int:
-    """Writes the JSON report of one group, or a list of several.
+    """Writes the reports in the form that the name of the file asks for.
 
     A file is written whole or not at all, and can be read by its owner only. "-" is stdout.
 
@@ -114,8 +114,7 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
     """
     if path is None:
         return OK
-    documents = [report.to_json() for report in reports]
-    text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+    text = _document(path, reports)
     if path == STDOUT:
         return tell("provision", text)
     try:
@@ -127,6 +126,17 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
         complain("provision", f"--report {path}: the sync is over, but its report cannot be written: {error.strerror}")
         return FAILED
     return OK
+
+
+def _document(path: str, reports: Sequence[Report]) -> str:
+    """CSV or Markdown, if the file is named so; else JSON: the report of one group, or a list of several."""
+    name = Path(path).name.lower()
+    if name.endswith(".csv"):
+        return as_csv(reports)
+    if name.endswith(".md"):
+        return "\n".join(as_markdown(report, full=True) for report in reports)
+    documents = [report.to_json() for report in reports]
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
 
 
 def _is_special(path: Path) -> bool:
