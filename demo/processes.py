@@ -54,12 +54,17 @@ def tail(log: Path, lines: int = 25) -> str:
 
 @dataclass(slots=True)
 class Program:
-    """One program, started in a session of its own so that everything it starts can be found again."""
+    """One program, started in a session of its own so that everything it starts can be found again.
+
+    Attributes:
+        folder: Its working directory; None for ours.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    folder: Path | None = None
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -68,6 +73,7 @@ class Program:
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - commands of ours, no shell
                 self.command,
+                cwd=self.folder,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

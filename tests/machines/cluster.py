@@ -55,6 +55,11 @@ class Cluster:
         """A part that runs, or has run."""
         return self._programs[name]
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The parts that are to run."""
+        return frozenset(self._wanted)
+
     def start(self, name: str, *arguments: str) -> None:
         """Starts a part on a machine of its own, or starts it again."""
         home = self.folder / name
@@ -66,6 +71,7 @@ class Cluster:
                     command=[sys.executable, "-m", "airflow", *arguments],
                     environment={**self._environment, "AIRFLOW_HOME": str(home), "PWD": str(home)},
                     log=home / "log",
+                    folder=home,
                 )
             self._programs[name].start()
             self._wanted.add(name)

@@ -11,10 +11,11 @@ import signal
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.machines.checks import check_everything
-from tests.machines.cluster import WORKERS, Cluster, cluster
+from tests.machines.cluster import Cluster, cluster
 from tests.machines.runs import Runs, is_alive
 from tests.machines.scene import BIG, Scene, Size, scene, settings
 from tests.machines.watch import kept_running
@@ -90,7 +91,9 @@ def test_workers_and_the_database_fail_and_everything_ends_right(servers: Scene,
     check_everything(runs, undisturbed=undisturbed, out_of_sight=1)
 
 
-def test_nothing_was_written_outside_of_the_folder_of_each_machine(airflow: Cluster) -> None:
-    homes = {path.name for path in airflow.folder.iterdir() if path.is_dir()}
-    assert homes >= {"api-server", "scheduler", "dag-processor", *WORKERS}
+def test_every_part_works_in_a_folder_of_its_own(airflow: Cluster) -> None:
+    airflow.ensure_running()
+    folders = {name: psutil.Process(airflow.program(name).session()).cwd() for name in airflow.wanted}
+    assert {"api-server", "scheduler", "dag-processor"} < folders.keys()
+    assert folders == {name: str(airflow.folder / name) for name in folders}
     assert not (airflow.folder / "setup" / "okta_mi.db").exists(), "the store is on PostgreSQL"
