@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import os
 import signal
@@ -13,12 +12,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from okta_mi_provider import __version__
-from okta_mi_provider.cli.arguments import AUTO_CREATE, add_groups
-from okta_mi_provider.cli.commands import COMMANDS
+from okta_mi_provider.cli.parser import add_commands
 from okta_mi_provider.simulators import command as simulate_command
-
-#: How alike an unknown option and a known one are that somebody may have mixed up, from 0 to 1.
-_ALIKE = 0.75
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +23,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; see `exit_codes`. Wrong usage exits with 2 by itself.
     """
     _open_closed_streams()
-    args = parse(sys.argv[1:] if argv is None else argv)
+    return execute(parse(sys.argv[1:] if argv is None else argv))
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Runs the command that was parsed.
+
+    Returns:
+        The exit code; see `exit_codes`.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to die.
         if isinstance(stream, io.TextIOWrapper):
@@ -65,27 +68,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    args, rest = parser.parse_known_args(words)
-    if args.takes_groups:
-        # argparse looks for positional arguments in one place only; group names may stand between options.
-        after_options = words[words.index("--") + 1 :] if "--" in words else []
-        strange = [word for word in rest if word.startswith("-") and word not in after_options]
-        add_groups(args, [word for word in rest if word not in strange])
-    else:
-        strange = rest
-    wrong = [word for word in words if word.startswith("--auto-create=") and word.partition("=")[2] not in AUTO_CREATE]
-    if wrong:
-        args.parser.error(f"{wrong[0]}: allowed: all, groups")
-    if strange:
-        args.parser.error(f"unknown arguments: {' '.join(strange)}{_did_you_mean(strange[0], args.parser)}")
-    return args
-
-
-def _did_you_mean(word: str, parser: argparse.ArgumentParser) -> str:
-    # Each word of the help text; the parser keeps its options to itself.
-    known = {each.strip(",[]") for each in parser.format_help().split() if each.lstrip("[").startswith("--")}
-    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=_ALIKE)
-    return f"; did you mean {near[0]}?" if near else ""
+    return parser.parse_args(words)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,27 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="okta-mi", description="Keeps Metric Insights groups and users in step with Okta.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"okta-mi {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        sub = commands.add_parser(
-            command.name,
-            usage=f"%(prog)s {command.usage}" if command.usage else None,
-            help=command.summary,
-            description=command.description,
-            epilog=command.example,
-            allow_abbrev=False,
-        )
-        for flags, keywords in command.arguments():
-            sub.add_argument(*flags, **keywords)
-        sub.set_defaults(parser=sub, execute=command.run, takes_groups=command.takes_groups)
-    simulate = commands.add_parser(
-        "simulate",
-        help=simulate_command.SUMMARY,
-        description=simulate_command.DESCRIPTION,
-        allow_abbrev=False,
+    simulate = add_commands(parser).add_parser(
+        "simulate", help=simulate_command.SUMMARY, description=simulate_command.DESCRIPTION
     )
     simulate_command.add_arguments(simulate)
-    simulate.set_defaults(parser=simulate, execute=_simulate, takes_groups=False)
+    simulate.set_defaults(execute=_simulate)
     return parser
 
 

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.world import World, logins
+from okta_mi_provider.cli.commands import COMMANDS, Command
+from okta_mi_provider.cli.main import main, parse
+from tests.integration.world import ENVIRONMENT, World, logins, read_document
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("migrated")]
 
 CONNECTIONS = ["--okta-conn-id", "okta_default", "--mi-conn-id", "metric_insights_default"]
 
 
+def parse_as_airflow(*words: str) -> argparse.Namespace:
+    from airflow.cli import cli_parser
+
+    return cli_parser.get_parser().parse_args(["okta-mi", *words])
+
+
 @pytest.fixture
 def airflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str]]:
     """Runs `airflow okta-mi` with these words in this process; returns exit code and output."""
-    from airflow.cli import cli_parser
 
     def run(*words: str) -> tuple[Any, str]:
-        args = cli_parser.get_parser().parse_args(["okta-mi", *words])
+        args = parse_as_airflow(*words)
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             args.func(args)
@@ -104,12 +114,90 @@ def test_the_commands_that_lead_from_the_script(
     assert (code, live) == (1, {"connection": "fine", "Finance": "wrong", "MI - Sales": "wrong"})
 
 
-def test_what_metric_insights_does_not_offer() -> None:
-    from airflow.cli import cli_parser
+@pytest.mark.parametrize(
+    "line",
+    [
+        "provision -a G1 --okta-host X G2 --mi-host Y G3",
+        "provision -va G -- -H",
+        "provision -P",
+        "plan G1 --json G2",
+        "explain ana -g G -a groups",
+        "history --since 7d ana",
+        "undo 7 --yes",
+        "doctor --match-by email G",
+        "import-cron - --output -",
+        "discover MI* -f csv",
+        "validate --live",
+    ],
+)
+def test_what_okta_mi_understands_airflow_understands_as_well(line: str) -> None:
+    theirs = vars(parse_as_airflow(*line.split()))
 
+    assert {name: theirs[name] for name in set(theirs) - {"func", "subcommand"}} == vars(parse(line.split()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "provision --auto-create=foo G",
+        "provision -afoo G",
+        "provision --auto-creat all G",
+        "provision --auto G",
+        "provision -t king G",
+        "provision G --custom-user-attribute a,b",
+        "runs --limit x",
+        "history a b",
+        "undo",
+    ],
+)
+def test_what_is_wrong_airflow_says_in_the_same_words(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, *_ = words = line.split()
+    with pytest.raises(SystemExit):
+        parse(words)
+    ours = capsys.readouterr().err.partition(f"okta-mi {command}: error: ")
     with pytest.raises(SystemExit) as ended:
-        cli_parser.get_parser().parse_args(["okta-mi", "provision", "Sales", "--custom-user-attribute", "a,b"])
-    assert ended.value.code == 2
+        parse_as_airflow(*words)
+    out, err = capsys.readouterr()
+
+    assert (ended.value.code, out) == (2, "")
+    assert err.partition(f"airflow okta-mi {command}: error: ")[1:] == (f"airflow {ours[1]}", ours[2])
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_as_airflow("--help")
+
+    assert ended.value.code == 0
+    assert {command.name for command in COMMANDS} <= set(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_lists_every_option(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_as_airflow(command.name, "--help")
+
+    words = {word.strip("[],") for word in capsys.readouterr().out.split()}
+    assert ended.value.code == 0
+    assert {flag for argument in command.arguments() for flag in argument.flags if flag.startswith("-")} <= words
+
+
+def test_a_report_to_stdout_is_all_that_airflow_writes_there(world: World, tmp_path: Path) -> None:
+    """With a new store, whose migrations Alembic logs: Airflow would show them on stdout."""
+    world.okta.group("Sales", "ana")
+    airflow = Path(sys.executable).with_name("airflow")
+    options = [*world.options, "--store", f"sqlite:///{tmp_path / 'new.db'}", "-v", "-a", "all", "--report", "-"]
+    done = subprocess.run(
+        [str(airflow), "okta-mi", "provision", *options, "Sales"],
+        env={**os.environ, **ENVIRONMENT, "AIRFLOW__CORE__UNIT_TEST_MODE": "False"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert read_document(done.stdout)["state"] == "done"
+    assert "alembic" in done.stderr
+    assert "Sync of Okta group 'Sales'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -130,8 +218,6 @@ def test_a_missing_connection_is_told_with_the_airflow_that_was_asked(
     database: str | None,
     told: str,
 ) -> None:
-    from okta_mi_provider.cli.main import main
-
     if database:
         monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", database.format(folder=tmp_path))
 

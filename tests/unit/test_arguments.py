@@ -31,6 +31,7 @@ def _settings(*argv: str) -> SyncSettings:
         ("G -a all H", "all", ["G", "H"]),
         ("-a G -v H -n I", "all", ["G", "H", "I"]),
         ("-a -- -G", "all", ["-G"]),
+        ("-a G -v -- H -I", "all", ["G", "H", "-I"]),
     ],
 )
 def test_auto_create_with_and_without_value(argv: str, auto_create: str, groups: list[str]) -> None:
@@ -82,6 +83,21 @@ def test_the_token_is_taken_asked_for_or_left_out() -> None:
     assert parse(["provision", "G"]).okta_token is None
     assert parse(["provision", "G", "-P"]).okta_token is PROMPT
     assert parse(["provision", "-P", "secret", "G"]).okta_token == "secret"
+
+
+@pytest.mark.parametrize("glued", ["--auto-create=Sales", "-a=Sales", "-aSales", "-vaSales", "-av"])
+@pytest.mark.parametrize("command", ["provision", "plan", "explain me -g"])
+def test_what_hangs_on_auto_create_is_no_group(command: str, glued: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        parse([*command.split(), "Sales", glued, "--target-group", "Sales"])
+    assert exited.value.code == 2
+    assert "is none of its values; allowed: all, groups" in capsys.readouterr().err
+
+
+def test_a_command_without_groups_takes_none_behind_auto_create(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["explain", "me", "-g", "G", "-a", "H"])
+    assert "--auto-create: 'H' is none of its values" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", ["--auto G", "--auto-create=al G", "-t king G", "--sync-user-limit x G", "--nope G"])
