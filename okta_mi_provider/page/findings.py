@@ -6,7 +6,7 @@ Runs know how many conflicts they have. So a part of the list is found by number
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from okta_mi_provider.page.figures import figures_of
@@ -116,14 +116,20 @@ def speaking_of(found: Iterable[Conflict], text: str) -> list[Conflict]:
     ]
 
 
-def count_conflicts(syncs: Syncs, newest: Collection[int]) -> int:
+def count_conflicts(syncs: Syncs, newest: Iterable[RunRecord]) -> int:
     """How many users wait for a person, without a look at the reports.
 
     Args:
         syncs: Where the runs are.
         newest: The latest run of each sync.
     """
-    return sum(each.conflicts for each in syncs.waiting(sorted(newest)))
+    number, others = 0, []
+    for run in newest:
+        if run.state and run.plan_digest:
+            number += figures_of(run).conflicts or 0
+        else:
+            others.append(run.id)
+    return number + sum(each.conflicts for each in syncs.waiting(others))
 
 
 def _parts(waiting: Iterable[Waiting], offset: int, limit: int | None) -> Iterator[tuple[Waiting, int, int]]:

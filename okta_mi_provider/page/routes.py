@@ -232,7 +232,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
         total=len(lines),
         tally={key: sum(each.state == key for each in lines) for key in words.STATES},
         late=sum(each.is_late(now) for each in lines),
-        conflicts=count_conflicts(desk.syncs, [each.run.id for each in lines if each.run]),
+        conflicts=count_conflicts(desk.syncs, [each.run for each in lines if each.run]),
         newest=max((each.run.ended_at for each in lines if each.run and each.run.ended_at), default=None),
     )
 

@@ -209,11 +209,12 @@ class Syncs:
         ids = _dag_ids()
         newest = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == ids.c.dag_id).scalar_subquery()
         found = connection.execute(select(ids.c.dag_id, newest).where(ids.c.dag_id.is_not(None))).all()
-        seen = [(dag_id, run) for dag_id, run in found if dag_id in self._dag_ids]
-        runs = [run for _, run in seen]
-        for dag_id in (dag_id for dag_id, _ in seen if SyncKey.of(dag_id, "-").group):
+        runs: list[int] = []
+        for dag_id, run in found:
+            if dag_id not in self._dag_ids:
+                continue
             of_each = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == dag_id).group_by(RUNS.c.target_group)
-            runs += connection.scalars(of_each)
+            runs += connection.scalars(of_each) if SyncKey.of(dag_id, "-").group else [run]
         return runs
 
     def _of(self, sync: SyncKey) -> list[ColumnElement[bool]]:

@@ -51,7 +51,7 @@ def test_conflicts_are_those_of_the_last_run_that_came_to_a_plan(sync: Sync) -> 
     found = list(conflicts(sync.store, syncs_of(sync).waiting()))
 
     assert newest(sync).plan_digest is None
-    assert count_conflicts(syncs_of(sync), [newest(sync).id]) == 2
+    assert count_conflicts(syncs_of(sync), [newest(sync)]) == 2
     assert {(each.user, each.run.id) for each in found} == {("ana", 1), ("twin", 1)}
     assert all("Give each of them one of their own" in each.message for each in found)
 

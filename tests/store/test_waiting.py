@@ -83,6 +83,18 @@ def test_groups_of_one_mapped_task_are_looked_back_for_each(sync: Sync) -> None:
     assert numbers(waiting(sync)) == {"One": 2, "Two": 3}
 
 
+def test_each_group_counts_once_however_many_statements_it_takes(sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        leave(sync, f"Mapped{number}", 2, dag_id="nightly:provision", run_id=f"1:{number}")
+        leave(sync, f"group{number}", 2)
+        fail(sync, f"group{number}", run_id="2")
+    monkeypatch.setattr("okta_mi_provider.store.batches.MOST_IDS", 1)
+
+    names = [each.target_group.name for each in waiting(sync)]
+
+    assert names == [f"{kind}{number}" for kind in ("group", "Mapped") for number in range(3)]
+
+
 def test_a_command_is_one_sync_whatever_its_group_is_called(sync: Sync) -> None:
     leave(sync, "Sales", 2, dag_id="cli:Sales", run_id="1")
     fail(sync, "Sales", dag_id="cli:Sales", run_id="2")
@@ -97,12 +109,13 @@ def test_who_may_not_see_a_group_has_it_in_no_number(sync: Sync) -> None:
         leave(sync, group, 2)
     leave(sync, "Later", 3)
     fail(sync, "Later", run_id="2")
-    runs = [run.id for run in Syncs(sync.store, stored_dag_ids(sync.store)).latest().values()]
+    runs = Syncs(sync.store, stored_dag_ids(sync.store)).latest().values()
     syncs = Syncs(sync.store, ["okta_mi__Mine"])
 
     assert numbers(syncs.waiting()) == {"Mine": 2}
-    assert numbers(syncs.waiting(runs)) == {"Mine": 2}
-    assert count_conflicts(syncs, runs) == 2
+    assert numbers(syncs.waiting([run.id for run in runs])) == {"Mine": 2}
+    assert count_conflicts(syncs, syncs.latest().values()) == 2
+    assert count_conflicts(syncs, [run for run in runs if run.plan_digest is None]) == 0
     assert Syncs(sync.store, []).waiting() == []
 
 
@@ -140,9 +153,9 @@ def test_only_the_reports_of_a_page_are_read_and_of_a_long_one_only_a_piece(sync
 def test_neither_counting_nor_a_page_asks_more_the_more_groups_have_conflicts(sync: Sync) -> None:
     def asked() -> tuple[int, int]:
         syncs = Syncs(sync.store, stored_dag_ids(sync.store))
-        newest = [run.id for run in syncs.latest().values()]
+        newest = syncs.latest().values()
         with statements_sent(sync.store) as counting:
-            count_conflicts(syncs, newest)
+            assert count_conflicts(syncs, newest) == 2 * len(newest)
         with statements_sent(sync.store) as showing:
             assert len(list(conflicts(sync.store, syncs.waiting(), offset=2, limit=4))) == 4
         return len(counting), len(showing)
