@@ -83,7 +83,7 @@ class ReportOperator(SyncOperator):
         metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=job.run.dag_id)
 
     def _report(self, job: Job, settings: SyncSettings) -> Report:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         failures = job.store.find_all(job.run, ArtifactKind.FAILURE)
         error = self._error(job, failures)
