@@ -60,12 +60,10 @@ class ReportOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """See `execute`."""
-        from okta_mi_provider.store import ArtifactKind
-
         noted = job.store.settings(job.run)
         settings = self.effective_settings(job.context) if noted is None else SyncSettings.from_mapping(noted)
         report = self._report(job, settings)
-        job.store.save(job.run, ArtifactKind.REPORT, report.to_json())
+        job.store.save_report(job.run, report.to_json())
         job.journal(settings).resumed().close(report)
         log_summary(report, settings)
         self._measure(job, report, settings)

@@ -10,11 +10,12 @@ from starlette.responses import Response, StreamingResponse
 
 from okta_mi_provider.page import spreadsheet
 from okta_mi_provider.page.desk import NotThere, Seen
-from okta_mi_provider.page.findings import conflicts, speaking_of
+from okta_mi_provider.page.findings import conflicts, findings_of, speaking_of
 from okta_mi_provider.page.overview import Line, matching, overview
 from okta_mi_provider.page.plan import plan_of, row_of
 from okta_mi_provider.page.routes import ENDED, Name, RunId, Text, find_run, lines_of, states_of, wanted_of
 from okta_mi_provider.store.syncs import SyncKey
+from okta_mi_provider.sync.plan import FindingClass
 
 router = APIRouter(prefix="/csv", default_response_class=StreamingResponse)
 
@@ -48,6 +49,15 @@ def run(desk: Seen, run_id: RunId, q: Text = "", kind: Text = "", status: Text =
     return _file(f"okta-sync-run-{run_id}", spreadsheet.PLAN, map(spreadsheet.plan_cells, plan.rows))
 
 
+@router.get("/findings")
+def findings(desk: Seen, run_id: RunId, cls: FindingClass) -> Response:
+    """The conflicts of a run, or its notices."""
+    found = findings_of(desk.store, find_run(desk, run_id)).some(cls)
+    if found is None:
+        raise NotThere
+    return _file(f"okta-sync-run-{run_id}-{cls}s", spreadsheet.FINDINGS, map(spreadsheet.finding_cells, found))
+
+
 @router.get("/user")
 def user(desk: Seen, who: Annotated[str, Query(alias="id", max_length=2000)]) -> Response:
     """All changes of a user."""
@@ -61,7 +71,7 @@ def user(desk: Seen, who: Annotated[str, Query(alias="id", max_length=2000)]) ->
 @router.get("/conflicts")
 def all_conflicts(desk: Seen, q: Text = "") -> Response:
     """What waits for a person."""
-    found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
+    found = speaking_of(conflicts(desk.store, desk.syncs.waiting()), q)
     return _file("okta-sync-conflicts", spreadsheet.CONFLICTS, map(spreadsheet.conflict_cells, found))
 
 

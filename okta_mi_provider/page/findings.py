@@ -1,18 +1,47 @@
-"""What needs a person, and what is worth knowing: from the report of a run, in its own words."""
+"""What needs a person, and what is worth knowing: from the reports of runs, in their own words.
+
+Runs know how many conflicts they have. So a part of the list is found by numbers, and only its reports are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
+from okta_mi_provider.page.figures import figures_of
 from okta_mi_provider.page.plan import stored_plan, stored_report
-from okta_mi_provider.store import RunRecord, Store
-from okta_mi_provider.store.syncs import SyncKey, Syncs
+from okta_mi_provider.store import ArtifactMissing, RunRecord, Store
+from okta_mi_provider.store.syncs import Syncs, Waiting
 from okta_mi_provider.sync.plan import Finding, FindingClass
 from okta_mi_provider.sync.text import plural
 
-#: How many of the last runs of a sync may be under way, or may not have come to a plan.
-_LOOK_BACK = 5
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a run has found. It is read as far as somebody looks at it.
+
+    Attributes:
+        conflicts: How many of the rows are conflicts; they are the first ones.
+        kept: Whether they are known.
+    """
+
+    conflicts: int = 0
+    kept: bool = True
+    rows: Sequence[Finding] = field(default=(), repr=False)
+
+    @property
+    def notices(self) -> int:
+        """How many there are."""
+        return len(self.rows) - self.conflicts
+
+    def some(self, cls: FindingClass, start: int = 0, end: int | None = None) -> Sequence[Finding] | None:
+        """Conflicts, or notices, from one place to before another; None if they are not kept, or damaged."""
+        first, last = (0, self.conflicts) if cls is FindingClass.CONFLICT else (self.conflicts, len(self.rows))
+        try:
+            return self.rows[first + start : last if end is None else min(last, first + end)] if self.kept else None
+        except ArtifactMissing:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +54,55 @@ class Conflict:
         kept: Whether the report is still there; if not, the message says how many conflicts there were.
     """
 
-    run: RunRecord
+    run: Waiting
     kind: str
     user: str | None
     message: str
     kept: bool = True
 
 
-def findings_of(store: Store, run: RunRecord) -> list[Finding]:
-    """All findings of a run, conflicts first; none if its report is not kept any more.
+def findings_of(store: Store, run: RunRecord) -> Findings:
+    """All findings of a run; none if its report is not kept any more.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    report = stored_report(store, run)
-    if report is None:
-        plan = stored_plan(store, run)
-        return sorted(plan.findings, key=_weight) if plan else []
-    found = [
-        Finding(each["kind"], each["message"], each["user"], FindingClass(each["class"]))
-        for each in report.get("findings", ())
-    ]
-    return sorted(found, key=_weight)
+    if report := stored_report(store, run):
+        return _findings(report.findings, figures_of(run).conflicts or 0)
+    plan = stored_plan(store, run)
+    return _findings(plan.findings, plan.conflicts) if plan else Findings(kept=False)
 
 
-def conflicts(store: Store, syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> Iterator[Conflict]:
-    """What the last run of each sync that came to a plan has left to people.
+def number_of_rows(waiting: Iterable[Waiting]) -> int:
+    """How many `conflicts` there are."""
+    return sum(map(_rows, waiting))
+
+
+def conflicts(
+    store: Store, waiting: Iterable[Waiting], *, offset: int = 0, limit: int | None = None
+) -> Iterator[Conflict]:
+    """What runs have left to people.
 
     Args:
         store: Where the reports are.
-        syncs: Where the runs are.
-        latest: The latest run of each sync.
+        waiting: The runs.
+        offset: How many to pass over.
+        limit: About so many: if a run has more than it has counted, they all come with its last one.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    for run, number in _waiting(syncs, latest):
-        found = [each for each in findings_of(store, run) if each.cls is FindingClass.CONFLICT]
-        if not found:
-            said = f"{plural(number, 'conflict')}. The report is not in the store any more; the next one names them."
+    parts = list(_parts(waiting, offset, limit))
+    for (run, start, end), report in zip(parts, store.reports([run.id for run, _, _ in parts]), strict=True):
+        found = None
+        if report and report.plan_digest == run.plan_digest:
+            last = end if end < run.conflicts else None
+            found = _findings(report.findings, run.conflicts).some(FindingClass.CONFLICT, start, last)
+        if found is None:
+            number = plural(run.conflicts, "conflict")
+            said = f"{number}. The report is not in the store any more; the next one names them."
             yield Conflict(run, "", None, said, kept=False)
-        for each in found:
+        for each in found or ():
             yield Conflict(run, each.kind, each.user, each.message)
 
 
@@ -79,27 +116,48 @@ def speaking_of(found: Iterable[Conflict], text: str) -> list[Conflict]:
     ]
 
 
-def count_conflicts(syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> int:
-    """How many users wait for a person, without a look at the reports; arguments as for `conflicts`."""
-    return sum(number for _, number in _waiting(syncs, latest))
+def count_conflicts(syncs: Syncs, newest: Iterable[RunRecord]) -> int:
+    """How many users wait for a person, without a look at the reports.
+
+    Args:
+        syncs: Where the runs are.
+        newest: The latest run of each sync.
+    """
+    number, others = 0, []
+    for run in newest:
+        if run.state and run.plan_digest:
+            number += figures_of(run).conflicts or 0
+        else:
+            others.append(run.id)
+    return number + sum(each.conflicts for each in syncs.waiting(others))
 
 
-def _waiting(syncs: Syncs, latest: Mapping[SyncKey, RunRecord]) -> Iterator[tuple[RunRecord, int]]:
-    """The runs that have left conflicts, and how many."""
-    for key, newest in latest.items():
-        run = _with_plan([newest]) or _with_plan(syncs.runs(key, limit=_LOOK_BACK))
-        if run is not None and (number := _conflicts(run)):
-            yield run, number
+def _parts(waiting: Iterable[Waiting], offset: int, limit: int | None) -> Iterator[tuple[Waiting, int, int]]:
+    """The runs that a part of the list is about, each with the first of its rows and the one after its last."""
+    before = 0
+    for run in waiting:
+        start = max(offset - before, 0)
+        end = _rows(run) if limit is None else min(_rows(run), offset + limit - before)
+        if start < end:
+            yield run, start, end
+        before += _rows(run)
+        if limit is not None and before >= offset + limit:
+            return
 
 
-def _with_plan(runs: Iterable[RunRecord]) -> RunRecord | None:
-    """The first one that has ended with a plan: what did not get so far has not looked for conflicts."""
-    return next((run for run in runs if run.state and run.plan_digest), None)
+def _rows(run: Waiting) -> int:
+    return run.conflicts if run.kept else 1
 
 
-def _conflicts(run: RunRecord) -> int:
-    users = (run.counts or {}).get("users") or {}
-    return int(users.get("conflicts") or 0)
+def _findings(rows: Sequence[Finding], counted: int) -> Findings:
+    """Findings, of which a run has counted so many users in conflict: mostly each of them is in one."""
+    try:
+        fits = (counted == 0 or (counted <= len(rows) and not _weight(rows[counted - 1]))) and (
+            counted >= len(rows) or _weight(rows[counted])
+        )
+        return Findings(counted if fits else bisect_left(rows, True, key=_weight), rows=rows)
+    except ArtifactMissing:
+        return Findings(kept=False)
 
 
 def _weight(finding: Finding) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from okta_mi_provider.page.figures import figures_of
 from okta_mi_provider.page.words import only_looks
-from okta_mi_provider.store import ArtifactKind, ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
+from okta_mi_provider.store import ArtifactMissing, ChangeRecord, RunKey, RunRecord, Store
 from okta_mi_provider.store.lookup import Lookup, Wanted, danger_of
+from okta_mi_provider.store.reports import StoredReport
 from okta_mi_provider.store.runs import latest
 from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import ChangeKind, Plan
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
 from okta_mi_provider.sync.report import State
 
 Pair = tuple[str | None, str | None]
@@ -117,15 +118,15 @@ def plan_of(
     )
 
 
-def stored_report(store: Store, run: RunRecord) -> Mapping[str, Any] | None:
-    """The JSON report of a run; None if there is none, or not any more.
+def stored_report(store: Store, run: RunRecord) -> StoredReport | None:
+    """The report of a run; None if there is none, or not any more.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    data = _artifact(store, run, ArtifactKind.REPORT)
+    (found,) = store.reports([run.id])
     # The report of an earlier attempt stays until there is a new one.
-    return data if data is not None and data.get("plan_digest") == run.plan_digest and run.state else None
+    return found if found is not None and found.plan_digest == run.plan_digest and run.state else None
 
 
 def stored_plan(store: Store, run: RunRecord) -> Plan | None:
@@ -138,23 +139,9 @@ def stored_plan(store: Store, run: RunRecord) -> Plan | None:
         return None
     try:
         plan = store.find_plan(_key(run))
-        if plan is None or run.plan_digest not in {None, plan.digest}:
-            return None
-        # All of it now: what is damaged shall be found out here.
-        return replace(plan, changes=tuple(plan.changes), findings=tuple(plan.findings))
     except ArtifactMissing:
         return None
-
-
-def _artifact(store: Store, run: RunRecord, kind: ArtifactKind) -> Mapping[str, Any] | None:
-    """What was stored, if it is of this attempt of the run."""
-    if not _is_newest(store, run):
-        return None
-    try:
-        found = store.find(_key(run), kind)
-    except ArtifactMissing:
-        return None
-    return found.data if found and isinstance(found.data, dict) else None
+    return plan if plan and run.plan_digest in {None, plan.digest} else None
 
 
 def _is_newest(store: Store, run: RunRecord) -> bool:
@@ -177,38 +164,47 @@ def _had_none(run: RunRecord) -> bool:
 
 def _stored(store: Store, run: RunRecord) -> list[PlanRow] | None:
     """Its changes; None if they are not there, or not any more."""
-    if plan := stored_plan(store, run):
-        return [
-            PlanRow(
-                kind=change.kind,
-                status=Status.PLANNED,
-                user=change.user,
-                group=change.group,
-                who=change.source_id or change.user,
-                ids=frozenset({change.source_id, change.after.id if change.after else None}),
-                fields={name: (old, new) for name, (old, new) in change.fields.items()},
-                of_administrator=change.of_administrator,
-            )
-            for change in plan.changes
-        ]
+    plan = stored_plan(store, run)
+    if plan and (rows := _all_rows(_row_of_plan, plan.changes)) is not None:
+        return rows
     report = stored_report(store, run)
     # Without a digest it did not come to a plan.
-    if report is None or run.plan_digest is None:
+    return None if report is None or run.plan_digest is None else _all_rows(_row_of_report, report.changes)
+
+
+def _all_rows(make: Callable[[Any], PlanRow], changes: Iterable[Any]) -> list[PlanRow] | None:
+    """None if some are damaged in the store."""
+    try:
+        return list(map(make, changes))
+    except ArtifactMissing:
         return None
-    return [
-        PlanRow(
-            kind=ChangeKind(each["kind"]),
-            status=Status(each["status"]),
-            user=each["user"],
-            group=each["group"],
-            who=each["user"],
-            fields={name: (old, new) for name, (old, new) in each["fields"].items()},
-            # A report does not say who is one already.
-            of_administrator=ADMINISTRATOR in each["fields"].get("type", ()),
-            error=each["error"],
-        )
-        for each in report.get("changes", ())
-    ]
+
+
+def _row_of_plan(change: Change) -> PlanRow:
+    return PlanRow(
+        kind=change.kind,
+        status=Status.PLANNED,
+        user=change.user,
+        group=change.group,
+        who=change.source_id or change.user,
+        ids=frozenset({change.source_id, change.after.id if change.after else None}),
+        fields={name: (old, new) for name, (old, new) in change.fields.items()},
+        of_administrator=change.of_administrator,
+    )
+
+
+def _row_of_report(change: Mapping[str, Any]) -> PlanRow:
+    return PlanRow(
+        kind=ChangeKind(change["kind"]),
+        status=Status(change["status"]),
+        user=change["user"],
+        group=change["group"],
+        who=change["user"],
+        fields={name: (old, new) for name, (old, new) in change["fields"].items()},
+        # A report does not say who is one already.
+        of_administrator=ADMINISTRATOR in change["fields"].get("type", ()),
+        error=change["error"],
+    )
 
 
 def _is_wanted(row: PlanRow, wanted: Wanted) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +12,14 @@ from starlette.responses import HTMLResponse, Response
 from okta_mi_provider.page import sight, words
 from okta_mi_provider.page.desk import Desk, NotThere, Seen
 from okta_mi_provider.page.figures import figures_of
-from okta_mi_provider.page.findings import conflicts, count_conflicts, findings_of, speaking_of
+from okta_mi_provider.page.findings import (
+    Conflict,
+    conflicts,
+    count_conflicts,
+    findings_of,
+    number_of_rows,
+    speaking_of,
+)
 from okta_mi_provider.page.flows import mistakes
 from okta_mi_provider.page.overview import CHARTED, Line, group_charts, matching, overview, with_chart
 from okta_mi_provider.page.paging import Page
@@ -22,15 +29,15 @@ from okta_mi_provider.store import RunRecord
 from okta_mi_provider.store.lookup import Wanted
 from okta_mi_provider.store.syncs import Ended, SyncKey
 from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import ChangeKind, FindingClass
+from okta_mi_provider.sync.plan import ChangeKind, Finding, FindingClass
 from okta_mi_provider.sync.report import State
 
 router = APIRouter(default_response_class=HTMLResponse)
 
 #: Rows of a page.
-_SYNCS, _RUNS, _CHANGES, _CONFLICTS = 25, 25, 100, 50
-#: Most users that a search shows, and most notices of a run.
-_FOUND, _NOTICES = 50, 200
+_SYNCS, _RUNS, _CHANGES, _CONFLICTS, _NOTICES = 25, 25, 100, 50, 50
+#: Most users that a search shows.
+_FOUND = 50
 #: What a list of runs can be narrowed to, by its word in the address.
 ENDED: Mapping[str, Ended] = {**{each.value: each for each in State}, "differs": "differs", "running": "running"}
 
@@ -38,6 +45,9 @@ Text = Annotated[str, Query(max_length=200)]
 #: An id or a name, as long as one may be.
 Name = Annotated[str, Query(max_length=2000)]
 Number = Annotated[int, Query(alias="page", ge=1, le=1_000_000)]
+#: Where there are several lists, each has a number of its own.
+OfConflicts = Annotated[int, Query(alias="conflicts", ge=1, le=1_000_000)]
+OfNotices = Annotated[int, Query(alias="notices", ge=1, le=1_000_000)]
 RunId = Annotated[int, Query(alias="id", ge=1, le=2**31 - 1)]
 
 
@@ -83,6 +93,8 @@ def run(
     kind: Text = "",
     status: Text = "",
     number: Number = 1,
+    of_conflicts: OfConflicts = 1,
+    of_notices: OfNotices = 1,
 ) -> Response:
     """One run: its numbers, what it found, and its plan."""
     record = find_run(desk, run_id)
@@ -93,7 +105,9 @@ def run(
     if shown.number != number:
         plan = plan_of(desk.store, desk.lookup, record, wanted, offset=shown.offset, limit=shown.size)
     findings = findings_of(desk.store, record)
-    notices = [each for each in findings if each.cls is FindingClass.NOTICE]
+    to_settle = Page(of_conflicts, _CONFLICTS, findings.conflicts)
+    to_know = Page(of_notices, _NOTICES, findings.notices)
+    of_page = findings.some(FindingClass.CONFLICT, to_settle.offset, to_settle.last_row) or ()
     return page(
         request,
         "run.html",
@@ -103,10 +117,11 @@ def run(
         figures=figures_of(record),
         sync=SyncKey.of(record.dag_id, record.target_group.name),
         dag=_dag_of(desk, record.dag_id),
-        # Twins share one message.
-        conflicts=list(dict.fromkeys(each.message for each in findings if each.cls is FindingClass.CONFLICT)),
-        notices=notices[:_NOTICES],
-        more_notices=max(0, len(notices) - _NOTICES),
+        to_settle=to_settle,
+        conflicts=of_page,
+        known=_known(desk, of_page),
+        to_know=to_know,
+        notices=findings.some(FindingClass.NOTICE, to_know.offset, to_know.last_row) or (),
         plan=plan,
         changes=sum(plan.tally.values()),
         wanted=wanted,
@@ -152,11 +167,15 @@ def user(
 @router.get("/conflicts")
 def all_conflicts(request: Request, desk: Seen, q: Text = "", number: Number = 1) -> Response:
     """What waits for a person, with what to do about it."""
-    found = speaking_of(conflicts(desk.store, desk.syncs, desk.syncs.latest()), q)
-    shown = Page(number, _CONFLICTS, len(found))
-    of_page = found[shown.offset : shown.offset + shown.size]
-    known = desk.lookup.known({each.user for each in of_page if each.user})
-    return page(request, "conflicts.html", q=q, shown=shown, conflicts=of_page, known=known)
+    waiting = desk.syncs.waiting()
+    if q.strip():
+        found = speaking_of(conflicts(desk.store, waiting), q)
+        shown = Page(number, _CONFLICTS, len(found))
+        of_page = found[shown.offset : shown.last_row]
+    else:
+        shown = Page(number, _CONFLICTS, number_of_rows(waiting))
+        of_page = list(conflicts(desk.store, waiting, offset=shown.offset, limit=shown.size))
+    return page(request, "conflicts.html", q=q, shown=shown, conflicts=of_page, known=_known(desk, of_page))
 
 
 def lines_of(desk: Desk, dag_id: str) -> list[Line]:
@@ -213,7 +232,7 @@ def _list(request: Request, desk: Desk, lines: Sequence[Line], *, q: str, state:
         total=len(lines),
         tally={key: sum(each.state == key for each in lines) for key in words.STATES},
         late=sum(each.is_late(now) for each in lines),
-        conflicts=count_conflicts(desk.syncs, {each.key: each.run for each in lines if each.run}),
+        conflicts=count_conflicts(desk.syncs, [each.run for each in lines if each.run]),
         newest=max((each.run.ended_at for each in lines if each.run and each.run.ended_at), default=None),
     )
 
@@ -249,6 +268,11 @@ def _nothing(request: Request, desk: Desk, dag_id: str, *, ran: bool = False) ->
     """The tab of a DAG, or of a run, of which the store knows nothing."""
     line = Line(SyncKey(dag_id), None, desk.flows().get(dag_id))
     return page(request, "nothing.html", line=line, mistakes=_mistakes([line]), ran=ran)
+
+
+def _known(desk: Desk, shown: Iterable[Conflict | Finding]) -> set[str]:
+    """Whose users there is a page of, in small letters."""
+    return desk.lookup.known({each.user for each in shown if each.user})
 
 
 def _mistakes(lines: Sequence[Line]) -> dict[str, list[str]]:

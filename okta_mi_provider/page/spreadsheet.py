@@ -14,6 +14,7 @@ from okta_mi_provider.page.findings import Conflict
 from okta_mi_provider.page.overview import Line
 from okta_mi_provider.page.plan import PlanRow
 from okta_mi_provider.store import ChangeRecord, RunRecord
+from okta_mi_provider.sync.plan import Finding
 from okta_mi_provider.sync.render import spreadsheet_cell
 
 Cell = str | int | datetime | None
@@ -24,6 +25,7 @@ _PIECE = 1_000
 _RUN = ("run", "dag_id", "run_id", "group", "source", "mode", "state", "started_at", "ended_at", *Figures._fields)
 RUNS = (*_RUN, "triggered_by", "approved_by", "approved_at", "plan_digest", "error")
 PLAN = ("kind", "user", "group", "changes", "status", "error", "at")
+FINDINGS = ("kind", "user", "message")
 CONFLICTS = ("group", "dag_id", "run", "kind", "user", "message")
 HISTORY = (
     "at", "run", "dag_id", "kind", "user", "group", "changes", "status", "joined", "left", "triggered_by",
@@ -63,6 +65,11 @@ def run_cells(run: RunRecord, state: str | None = None) -> Sequence[Cell]:
 def plan_cells(row: PlanRow) -> Sequence[Cell]:
     """A change of a plan, for the columns `PLAN`."""
     return row.kind, row.user, row.group, _changes(row.fields), row.status, row.error, row.at
+
+
+def finding_cells(finding: Finding) -> Sequence[Cell]:
+    """A conflict or a notice of a run, for the columns `FINDINGS`."""
+    return finding.kind, finding.user, finding.message
 
 
 def conflict_cells(conflict: Conflict) -> Sequence[Cell]:

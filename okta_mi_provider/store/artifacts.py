@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, not_, or_, select
 
 from okta_mi_provider.store.errors import ArtifactMissing
 from okta_mi_provider.store.runs import RunKey
@@ -34,6 +35,9 @@ class ArtifactKind(StrEnum):
     CHECKED = "checked"
     """That MI, read again, still made this plan, or still goes with what is left of it."""
     REPORT = "report"
+    """With the first rows of its long parts; see `reports`."""
+    REPORT_CHANGES = "report_changes"
+    REPORT_FINDINGS = "report_findings"
     LINKS = "links"
     """Where the groups have their pages."""
     FAILURE = "failure"
@@ -117,9 +121,9 @@ def forget(connection: Connection, run: RunKey, kind: ArtifactKind, part: int | 
     connection.execute(delete(ARTIFACTS).where(*_of(run), these))
 
 
-def forget_all_but(connection: Connection, run: RunKey, kind: ArtifactKind) -> None:
-    """Deletes whatever was stored of another kind."""
-    connection.execute(delete(ARTIFACTS).where(*_of(run), ARTIFACTS.c.kind != kind.value))
+def forget_all_but(connection: Connection, run: RunKey, kinds: Iterable[ArtifactKind]) -> None:
+    """Deletes whatever was stored of other kinds."""
+    connection.execute(delete(ARTIFACTS).where(*_of(run), *(not_(_any_part(kind)) for kind in kinds)))
 
 
 def _name(kind: ArtifactKind, part: int | None) -> str:

@@ -14,9 +14,8 @@ from sqlalchemy import Connection
 
 from okta_mi_provider.garbage import nothing_collected
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import artifacts, consequences, doubts, ledger, links, runs
 from okta_mi_provider.store import changes as account
-from okta_mi_provider.store.artifacts import ArtifactKind
+from okta_mi_provider.store import consequences, doubts, ledger, links, reports, runs
 from okta_mi_provider.store.changes import Noted, Tally
 from okta_mi_provider.store.consequences import Writing
 from okta_mi_provider.store.errors import StoreError
@@ -270,11 +269,11 @@ class StoreJournal:
         run, mode = self.run, self._beginning.mode or self._settings.mode
         complete = report.is_complete and mode == "sync" and self._settings.only_user is None
         # A generated DAG has a task that stores its report; of all others nobody would know the conflicts afterwards.
-        packed = artifacts.pack(report.to_json()) if self._beginning.shared else None
+        packed = reports.pack(report.to_json()) if self._beginning.shared else None
         with self._store.writing() as connection:
             runs.close(connection, run, report, complete=complete)
             if packed:
-                artifacts.save(connection, self._key, ArtifactKind.REPORT, packed)
+                reports.put(connection, self._key, packed)
             if report.refused and report.plan and not account.count(connection, run):
                 # What somebody has kept from being written is a part of the history too.
                 triggered_by = self._beginning.triggered_by

@@ -264,7 +264,8 @@ ARTIFACTS = Table(
         primary_key=True,
         comment="snapshot, plan, approval, checked, report or failure",
         doc="`snapshot`, `plan`, `plan_changes`, `plan_findings`, `plan_matched`, `approval`, `checked`, `report`, "
-        "`links` or `failure`; of what is kept in parts, a colon and the number of the part follow.",
+        "`report_changes`, `report_findings`, `links` or `failure`; of what is kept in parts, a colon and the number "
+        "of the part follow.",
     ),
     Column("digest", SafeString(64), nullable=False, comment="sha256 of the JSON, in hex", doc="sha256 of the JSON."),
     Column(

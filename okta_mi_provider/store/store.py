@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from okta_mi_provider.settings import SyncSettings, options
-from okta_mi_provider.store import artifacts, changes, okta_changes, plans, retention, runs, snapshots, told
+from okta_mi_provider.store import artifacts, changes, okta_changes, plans, reports, retention, runs, snapshots, told
 from okta_mi_provider.store.artifacts import Artifact, ArtifactKind
+from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.errors import SETTING, ArtifactMissing, StoreError
+from okta_mi_provider.store.reports import StoredReport
 from okta_mi_provider.store.retention import Retention
 from okta_mi_provider.store.runs import Beginning, NewerPlan, RunKey
 from okta_mi_provider.store.told import Written
@@ -23,6 +28,8 @@ from okta_mi_provider.sync.plan import ChangeKey, Plan
 
 log = logging.getLogger(__name__)
 
+#: How many reports are read in one statement.
+_REPORTS = 100
 #: Settings that are about a single run, and not about what it reads.
 _THIS_RUN = dict.fromkeys(name for name, option in options().items() if option.per_run)
 
@@ -43,7 +50,7 @@ class Store(Database):
         """
         with self.writing() as connection:
             # The last report stays, until there is a new one.
-            artifacts.forget_all_but(connection, run, ArtifactKind.REPORT)
+            artifacts.forget_all_but(connection, run, reports.ALL_KINDS)
             return runs.begin(connection, run, beginning)
 
     def settings(self, run: RunKey) -> dict[str, Any] | None:
@@ -166,9 +173,7 @@ class Store(Database):
         head = self.find(run, ArtifactKind.PLAN)
         if head is None:
             return None
-        return plans.unpack(
-            head, lambda kind, number: self.find(run, kind, part=number), _named(ArtifactKind.PLAN, run)
-        )
+        return plans.unpack(head, partial(self._piece, run), _named(ArtifactKind.PLAN, run))
 
     def load_plan(self, run: RunKey, *, made_by: str, digest: str | None = None) -> Plan:
         """The plan that a task has stored for the ones after it. Arguments and errors as for `load`."""
@@ -178,6 +183,33 @@ class Store(Database):
         if digest and plan.digest != digest:
             raise _another(run, ArtifactKind.PLAN, made_by=made_by)
         return plan
+
+    def save_report(self, run: RunKey, report: Mapping[str, Any]) -> None:
+        """Stores a JSON report in place of the one that there was."""
+        packed = reports.pack(report)
+        with self.writing() as connection:
+            reports.put(connection, run, packed)
+
+    def reports(self, runs: Sequence[int]) -> Iterator[StoredReport | None]:
+        """The reports of some runs, in their order; None for one that is not there any more, or damaged.
+
+        Args:
+            runs: Their ids.
+
+        Raises:
+            ArtifactMissing: Later, when more of a report is looked at and is not what was stored.
+        """
+        for ids in batches(runs, _REPORTS):
+            with self.reading() as connection:
+                heads = reports.heads(connection, ids)
+            for run in ids:
+                found = None
+                if run in heads:
+                    key, packed = heads[run]
+                    what = _named(ArtifactKind.REPORT, key)
+                    with suppress(ArtifactMissing):
+                        found = reports.unpack(artifacts.unpack(packed, what), partial(self._piece, key), what)
+                yield found
 
     def last_source(self, run: RunKey, settings: SyncSettings) -> Source | None:
         """What the last run of the same DAG has read of Okta; None if that cannot be used with these settings."""
@@ -244,6 +276,9 @@ class Store(Database):
                 retention.forget(connection, keep)
         except StoreError as error:
             log.warning("What is too old was not deleted from the store: %s", error)
+
+    def _piece(self, run: RunKey, kind: ArtifactKind, number: int) -> Artifact | None:
+        return self.find(run, kind, part=number)
 
     def _missing(self, run: RunKey, kind: ArtifactKind, *, made_by: str, digest: str | None) -> ArtifactMissing:
         if self.settings(run) is not None:

@@ -6,16 +6,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, bindparam, func, not_, or_, select
 
 from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import RunRecord, run_records
+from okta_mi_provider.store.reports import is_kept
 from okta_mi_provider.store.schema import RUNS
+from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.report import State
 
 #: What the id of a sync from the command line begins with.
 COMMAND = "cli:"
+
+#: How many of the last runs of a sync are looked at for one that came to a plan: it may be under way, or fail early.
+_LOOK_BACK = 5
 
 #: How a run has ended, or that it has not. A look for drift that has found some has failed in another way than others.
 Ended = State | Literal["differs", "running"]
@@ -65,6 +70,23 @@ class Undo(NamedTuple):
     run: int | None
 
 
+class Waiting(NamedTuple):
+    """A run that has left something to people; see `RunRecord`.
+
+    Attributes:
+        conflicts: How many it has counted.
+        kept: Whether its report is still there.
+    """
+
+    id: int
+    dag_id: str
+    target_group: TargetGroup
+    plan_digest: str
+    started_at: datetime
+    conflicts: int
+    kept: bool
+
+
 class Syncs:
     """The syncs of some DAGs. Every method raises a `StoreError` if the store cannot be read.
 
@@ -79,21 +101,30 @@ class Syncs:
 
     def latest(self) -> dict[SyncKey, RunRecord]:
         """The latest run of each sync."""
-        ids = _dag_ids()
-        newest = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == ids.c.dag_id).scalar_subquery()
         with self._store.reading() as connection:
-            found = connection.execute(select(ids.c.dag_id, newest).where(ids.c.dag_id.is_not(None))).all()
-            seen = [(dag_id, run) for dag_id, run in found if dag_id in self._dag_ids]
-            runs = [run for _, run in seen]
-            for dag_id in (dag_id for dag_id, _ in seen if SyncKey.of(dag_id, "-").group):
-                of_each = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == dag_id).group_by(RUNS.c.target_group)
-                runs += connection.scalars(of_each)
             records = [
                 record
-                for ids in batches(runs)
+                for ids in batches(self._newest(connection))
                 for record in run_records(connection.execute(select(RUNS).where(RUNS.c.id.in_(ids))))
             ]
         return {SyncKey.of(each.dag_id, each.target_group.name): each for each in records}
+
+    def waiting(self, newest: Sequence[int] | None = None) -> list[Waiting]:
+        """What the last run of each sync that came to a plan has left to people, by the names of the groups.
+
+        Args:
+            newest: The latest run of each sync to look at; None for all.
+        """
+        found: list[Waiting] = []
+        with self._store.reading() as connection:
+            left = list(self._newest(connection) if newest is None else newest)
+            for _ in range(_LOOK_BACK):
+                rows = [row for ids in batches(left) for row in connection.execute(_WITH_CONFLICTS, {"ids": ids})]
+                found += [_waiting(row) for row in rows if row.state and row.plan_digest]
+                # What did not get so far has not looked for conflicts.
+                left = [row.previous for row in rows if not (row.state and row.plan_digest) and row.previous]
+        mine = [each for each in found if each.conflicts and each.dag_id in self._dag_ids]
+        return sorted(mine, key=lambda each: (each.target_group.name.casefold(), each.dag_id, each.id))
 
     def points(self, sync: SyncKey, most: int) -> list[Point]:
         """How the last real syncs went that have ended, the oldest first. Dry runs, drift and undos are none."""
@@ -173,6 +204,19 @@ class Syncs:
             rows = connection.execute(query).all()
         return {row.undoes: Undo(row.started_at, row.id if row.dag_id in self._dag_ids else None) for row in rows}
 
+    def _newest(self, connection: Connection) -> list[int]:
+        """Ids of the latest run of each sync."""
+        ids = _dag_ids()
+        newest = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == ids.c.dag_id).scalar_subquery()
+        found = connection.execute(select(ids.c.dag_id, newest).where(ids.c.dag_id.is_not(None))).all()
+        runs: list[int] = []
+        for dag_id, run in found:
+            if dag_id not in self._dag_ids:
+                continue
+            of_each = select(func.max(RUNS.c.id)).where(RUNS.c.dag_id == dag_id).group_by(RUNS.c.target_group)
+            runs += connection.scalars(of_each) if SyncKey.of(dag_id, "-").group else [run]
+        return runs
+
     def _of(self, sync: SyncKey) -> list[ColumnElement[bool]]:
         # No run is without one.
         mine = sync.dag_id if sync.dag_id in self._dag_ids else None
@@ -201,3 +245,45 @@ def _dag_ids() -> CTE:
     found = select(func.min(RUNS.c.dag_id).label("dag_id")).cte("dag_ids", recursive=True)
     following = select(func.min(RUNS.c.dag_id)).where(RUNS.c.dag_id > found.c.dag_id).scalar_subquery()
     return found.union_all(select(following).where(found.c.dag_id.is_not(None)))
+
+
+def _with_conflicts() -> Select[Any]:
+    """Of some runs what they have left to people, and the run before each of the same sync."""
+    earlier = RUNS.alias("earlier")
+    # As `SyncKey` tells them apart.
+    has_several = and_(RUNS.c.dag_id.contains(":"), func.substr(RUNS.c.dag_id, 1, len(COMMAND)) != COMMAND)
+    previous = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.dag_id == RUNS.c.dag_id,
+            earlier.c.id < RUNS.c.id,
+            or_(not_(has_several), earlier.c.target_group == RUNS.c.target_group),
+        )
+        .order_by(earlier.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    table = RUNS.c
+    columns = (
+        table.id, table.dag_id, table.target_group_id, table.target_group, table.state, table.plan_digest,
+        table.started_at, table.counts,
+    )  # fmt: skip
+    return select(*columns, is_kept().label("kept"), previous.label("previous")).where(
+        table.id.in_(bindparam("ids", expanding=True))
+    )
+
+
+_WITH_CONFLICTS = _with_conflicts()
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    users = (row.counts or {}).get("users") or {}
+    return Waiting(
+        row.id,
+        row.dag_id,
+        TargetGroup(row.target_group_id or "", row.target_group),
+        row.plan_digest,
+        row.started_at,
+        int(users.get("conflicts") or 0),
+        bool(row.kept),
+    )

@@ -122,6 +122,11 @@ class Finding:
         """The finding as in the JSON report."""
         return {"class": self.cls, "kind": self.kind, "user": self.user, "message": self.message}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Finding:
+        """A finding as `to_json` gave it."""
+        return cls(data["kind"], data["message"], data["user"], FindingClass(data["class"]))
+
 
 #: How many rows of a long part of a plan have one digest, so that who reads a few can check them.
 PIECE = 1_000

@@ -17,7 +17,7 @@ from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import ADMINISTRATOR
 from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import ChangeKind
+from okta_mi_provider.sync.plan import ChangeKind, FindingClass
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 from tests.store.fakes import HOST, ORG, Sync
@@ -48,11 +48,11 @@ def test_conflicts_are_those_of_the_last_run_that_came_to_a_plan(sync: Sync) -> 
     sync.okta.groups.pop("Sales")
     sync.run(key=KEY._replace(run_id="2"), shared=True)
 
-    found = list(conflicts(sync.store, syncs_of(sync), syncs_of(sync).latest()))
+    found = list(conflicts(sync.store, syncs_of(sync).waiting()))
 
     assert newest(sync).plan_digest is None
-    assert count_conflicts(syncs_of(sync), syncs_of(sync).latest()) == 2
-    assert {(each.user, each.run.run_id) for each in found} == {("ana", "1"), ("twin", "1")}
+    assert count_conflicts(syncs_of(sync), [newest(sync)]) == 2
+    assert {(each.user, each.run.id) for each in found} == {("ana", 1), ("twin", 1)}
     assert all("Give each of them one of their own" in each.message for each in found)
 
 
@@ -61,11 +61,11 @@ def test_without_its_report_their_number_is_told(sync: Sync) -> None:
     with sync.store.writing() as connection:
         connection.execute(delete(ARTIFACTS))
 
-    (told,) = conflicts(sync.store, syncs_of(sync), syncs_of(sync).latest())
+    (told,) = conflicts(sync.store, syncs_of(sync).waiting())
 
     assert told.message.startswith("2 conflicts.")
     assert not told.kept
-    assert findings_of(sync.store, newest(sync)) == []
+    assert not findings_of(sync.store, newest(sync)).kept
 
 
 @pytest.mark.parametrize("kind", [ArtifactKind.PLAN, ArtifactKind.REPORT])
@@ -85,7 +85,9 @@ def test_a_dry_run_is_shown_from_what_was_stored(sync: Sync, kind: ArtifactKind)
     one = plan_of(sync.store, lookup, newest(sync), Wanted("BOB@"), limit=1)
     assert [row.fields["email"] for row in one.rows] == [(None, "bob@example.com")]
     assert plan_of(sync.store, lookup, newest(sync), Wanted(status=Status.FAILED)).total == 0
-    assert {each.user for each in findings_of(sync.store, newest(sync))} == {"ana", "twin"}
+    found = findings_of(sync.store, newest(sync))
+    assert (found.conflicts, found.notices) == (2, 0)
+    assert {each.user for each in found.some(FindingClass.CONFLICT) or ()} == {"ana", "twin"}
 
 
 def test_a_plan_is_shown_while_it_waits_for_a_person(sync: Sync) -> None:
@@ -115,7 +117,7 @@ def test_a_plan_of_another_version_is_none(sync: Sync) -> None:
     sync.store.save(KEY, ArtifactKind.PLAN, {"changes": [{"strange": True}]})
 
     assert plan_of(sync.store, Lookup(sync.store, [KEY.dag_id]), newest(sync), Wanted()).total == 0
-    assert findings_of(sync.store, newest(sync)) == []
+    assert not findings_of(sync.store, newest(sync)).kept
 
 
 class TestPlansWithoutChanges:

@@ -26,6 +26,7 @@ PAGES = (
     "/okta-mi/csv/run?id=1",
     "/okta-mi/csv/user?id=person01",
     "/okta-mi/csv/conflicts",
+    "/okta-mi/csv/findings?id=1&cls=notice",
 )
 
 
