@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,11 +26,15 @@ from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import Beginning, RunKey, Store
+from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.store.schema import ARTIFACTS
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.plan import Change, ChangeKind
 from tests.airflow.picky import READS
 from tests.standalone.page_world import HOSTILE, age, dag_of, fill
 from tests.store.fakes import Sync
+from tests.unit.worlds import mi_user, snapshot
 
 #: Entries with mistakes: of a group that has never run, and of one that has.
 WRONG = """
@@ -56,8 +61,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     sync.okta.join("Secret", "person01")
     sync.okta.join("Secret", "stranger@acme.example", "twin", email="same@example.com")
     sync.run("Secret", key=RunKey("nightly:secret", "manual__1"), shared=True)
-    undo = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=1)
-    store.begin(RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), undo)
+    _take_back(store, 1)
     store.close()
     return f"sqlite:///{path}"
 
@@ -563,11 +567,26 @@ class TestTrouble:
         assert "Finance" in of("root").get("/okta-mi/").text
 
 
+def _take_back(store: Store, run: int) -> None:
+    """An undo that takes one of three memberships away, cannot take another one, and has not come to the third."""
+    users = [mi_user(name) for name in ("gone", "held", "later")]
+    changes = tuple(Change(ChangeKind.REMOVE_MEMBER, "Sales", before=user, after=user) for user in users)
+    begun = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=run)
+    with StoreJournal(store, RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), begun) as journal:
+        journal.planned(replace(diff(snapshot([]), SyncSettings()), changes=changes))
+        journal.begin(changes[:2])
+        journal.note(Outcome(changes[0], Status.DONE))
+        journal.note(Outcome(changes[1], Status.FAILED, "MI is away."))
+
+
 def test_a_run_that_was_taken_back_says_so_and_leads_there_whoever_may_see_it(of: Client, runs: dict[str, int]) -> None:
     undo = runs["cli:Sales"]
 
+    group = of("root").get("/okta-mi/group?dag=okta_mi__Sales").text
     back, all_runs = of("root").get("/okta-mi/run?id=1").text, of("root").get(f"/okta-mi/run?id={undo}").text
     assert f'This run was taken back by <a href="/okta-mi/run?id={undo}">run {undo}</a>' in back
+    assert "as it had left it; but <b>2 changes of that were not written</b>." in back
+    assert f'taken back in part by <a href="/okta-mi/run?id={undo}">' in group
     assert 'Takes back <a href="/okta-mi/run?id=1">run 1</a>' in all_runs
     partly = of("sam").get("/okta-mi/run?id=1").text
     assert "This run was taken back at <time" in partly
