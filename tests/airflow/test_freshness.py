@@ -261,9 +261,9 @@ def half_written(world: World, dags: Callable[[str], Any], store: Store) -> Run:
     return run
 
 
-def _chunk(run: Run, number: int, of: int) -> Any:
-    """Writes the change at a place."""
-    chunk = {"start": number, "end": number + 1, "total": of}
+def _chunk(run: Run, number: int, of: int, *, changes: int = 1) -> Any:
+    """Writes the change at a place, or several from there on."""
+    chunk = {"start": number, "end": number + changes, "total": of}
     task: Any = run.dag.get_task("upsert_users").unmap({"chunk": chunk})
     instance = Instance(KEY.run_id, run.returned, map_index=number)
     return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})
@@ -287,6 +287,29 @@ def test_hours_later_the_rest_leaves_alone_whom_somebody_has_changed_by_hand(
     assert lists_of_users(world) == 1
     assert _chunk(half_written, 1, 2)["failed"] == 1
     assert lists_of_users(world) == 1, "what one look has found is good for half an hour"
+
+
+def test_hours_later_the_rest_is_written_also_if_somebody_has_changed_most_of_it_by_hand(
+    world: World, dags: Callable[[str], Any], store: Store
+) -> None:
+    """Whom we leave alone is no write that has failed: MI is not in trouble."""
+    names = [f"u{number:02}" for number in range(22)]
+    world.okta.group("Sales", *names)
+    world.mi.add_group("Sales")
+    for name in names:
+        world.mi.add_user(name, "Sales", last_name="Old")
+    run = _planned(dags(SALES), world, store)
+    run("create_groups")
+    assert _chunk(run, 0, 22)["done"] == 1
+    run.wait(20)
+    for name in names[1:21]:
+        world.mi.add_user(name, last_name="Old", enabled="N")
+
+    assert _chunk(run, 1, 22, changes=20)["failed"] == 20
+    assert _chunk(run, 21, 22)["done"] == 1
+
+    assert world.mi.user("u21")["last_name"] == "Doe"
+    assert {world.mi.user(name)["enabled"] for name in names[1:21]} == {"N"}
 
 
 def test_hours_later_the_rest_is_written_of_whom_nobody_has_changed(world: World, half_written: Run) -> None:
