@@ -232,8 +232,11 @@ def outcomes(connection: Connection, run: int, of: Plan, among: range | None = N
     query = select(CHANGES).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
     if among is not None:
         query = query.where(CHANGES.c.position >= among.start, CHANGES.c.position < among.stop)
+    # All at once: the plan is read from the same database beside it, and SQLite without a log of writes lets nobody
+    # begin to read while a writer waits for this one to end.
+    rows = connection.execute(query.order_by(CHANGES.c.position)).all()
     found: dict[ChangeKey, Outcome] = {}
-    for row in connection.execute(query.order_by(CHANGES.c.position)):
+    for row in rows:
         change, status = of.changes[row.position], Status(row.status)
         target_id = row.group_id if change.kind is ChangeKind.CREATE_GROUP else row.user_id
         found[change.key] = Outcome(

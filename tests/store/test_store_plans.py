@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,29 +220,54 @@ def test_the_task_that_reads_gets_what_the_one_before_has_handed_over(kept: Stor
         kept.load_plan(RunKey("another", "1"), made_by="diff")
 
 
-def test_a_plan_is_noted_in_a_file_that_nobody_else_reads_meanwhile(
-    path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On some disks SQLite has no log of writes: what does not fit into its memory keeps readers out, ourselves too."""
+@pytest.fixture
+def without_log(path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store on a disk where SQLite has no log of writes, with a plan that does not fit into its memory."""
 
-    def without_log(url: URL, *, connect_args: Mapping[str, Any], **options: Any) -> Engine:
+    def opened(url: URL, *, connect_args: Mapping[str, Any], **options: Any) -> Engine:
         return create_engine(url, connect_args={**connect_args, "factory": _WithoutLog}, **options)
 
-    monkeypatch.setattr(engine, "create_engine", without_log)
+    monkeypatch.setattr(engine, "create_engine", opened)
     monkeypatch.setattr(engine, "_BUSY_TIMEOUT_S", 0.01)
     store = Store(f"sqlite:///{path}")
-    store.begin(RUN, Beginning(settings(), "alice"))
-    changes = [replace(plan.changes[0], source_id=f"00u{number}") for number in range(300)]
-    store.save_plan(RUN, replace(plan, changes=tuple(changes)))
-
-    with StoreJournal(store, RUN, Beginning(settings(), "alice")).resumed() as journal:
-        journal.planned(load(store))
-
     with store.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    store.begin(RUN, Beginning(settings(), "alice"))
+    changes = [replace(plan.changes[0], group=f"Sales {number}") for number in range(300)]
+    store.save_plan(RUN, replace(plan, changes=tuple(changes)))
+    yield store
+    store.close()
+
+
+def test_a_plan_is_noted_where_who_writes_keeps_readers_out(without_log: Store) -> None:
+    """The task that notes it reads the plan from the same file."""
+    with StoreJournal(without_log, RUN, Beginning(settings(), "alice")).resumed() as journal:
+        journal.planned(load(without_log))
+
+    with without_log.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(CHANGES)) == 300
         assert connection.scalar(select(func.count()).select_from(LINKS)) == 4
-    store.close()
+
+
+def test_outcomes_are_found_where_who_reads_keeps_writers_out(
+    without_log: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer who waits for a reader lets nobody begin to read, not even that one, who reads the plan beside."""
+    found = load(without_log)
+    with StoreJournal(without_log, RUN, Beginning(settings(), "alice")).resumed() as journal:
+        journal.planned(found)
+        journal.begin(found.changes[:200])
+    read, found = Store.find, load(without_log)
+
+    def while_somebody_writes(self: Store, *what: Any, **more: Any) -> Any:
+        with closing(sqlite3.connect(path, timeout=0)) as other:
+            other.execute("UPDATE okta_mi_runs SET triggered_by = 'bob'")
+            other.commit()
+        return read(self, *what, **more)
+
+    monkeypatch.setattr(Store, "find", while_somebody_writes)
+
+    assert len(without_log.outcomes(RUN, found)) == 200
 
 
 class _WithoutLog(sqlite3.Connection):
