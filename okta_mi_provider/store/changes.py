@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Update,
+    and_,
     bindparam,
     case,
     delete,
@@ -116,10 +117,12 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
-def any_user_tried(connection: Connection, run: int) -> bool:
-    """Whether any change of a user of a run was begun."""
-    begun = (CHANGES.c.status != Status.PLANNED.value, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value)
-    return connection.scalar(select(CHANGES.c.id).where(CHANGES.c.run == run, *begun).limit(1)) is not None
+def any_user_written(connection: Connection, run: int) -> bool:
+    """Whether any change of a user of a run was made, or may have been. What has failed for good was refused."""
+    made = CHANGES.c.status.in_([Status.BEGUN.value, *(each.value for each in SETTLED)])
+    may_be = or_(made, and_(CHANGES.c.status == Status.FAILED.value, CHANGES.c.passing))
+    of_users = (CHANGES.c.run == run, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value)
+    return connection.scalar(select(CHANGES.c.id).where(*of_users, may_be).limit(1)) is not None
 
 
 def settled(connection: Connection, run: int) -> set[int]:
