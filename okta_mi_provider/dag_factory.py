@@ -162,7 +162,7 @@ def _slots(write_pool: write_pools.WritePool) -> dict[str, Any]:
 def _sync_by_attribute(reading: Mapping[str, Any], dag_id: str) -> None:
     """One task for all rooms: which MI groups there are is known only when the group was read."""
     # Only DAGs that have it pay for it.
-    from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator  # noqa: PLC0415
+    from okta_mi_provider.operators.by_attribute import SyncByAttributeOperator
 
     SyncByAttributeOperator(task_id=SYNC, outlets=[alias_of(dag_id)], **reading)
 
@@ -170,7 +170,7 @@ def _sync_by_attribute(reading: Mapping[str, Any], dag_id: str) -> None:
 def _tell(dag: DAG, notifiers: Sequence[BaseNotifier]) -> None:
     """Attaches notifiers to the task that ends the sync, and to the one that asks. Both run them where tasks run."""
     # Only DAG files that have some pay for it.
-    from okta_mi_provider.notifications.on_change import OnQuestion, OnStateChange  # noqa: PLC0415
+    from okta_mi_provider.notifications.on_change import OnQuestion, OnStateChange
 
     told: Any = OnStateChange(*notifiers)
     tasks: list[Any] = dag.tasks
@@ -188,7 +188,7 @@ def _of_okta(entry: Entry) -> str:
 def _approve(entry: Entry, common: Mapping[str, Any]) -> BaseOperator:
     """The task that asks a person."""
     # Only DAGs that have it pay for it.
-    from okta_mi_provider.operators.approve import ApproveOperator  # noqa: PLC0415
+    from okta_mi_provider.operators.approve import ApproveOperator
 
     return ApproveOperator(
         task_id=APPROVE, approvers=entry.approvers, approval_timeout=entry.approval_timeout, **common

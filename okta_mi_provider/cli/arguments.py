@@ -56,7 +56,11 @@ def provision_arguments() -> Iterator[Argument]:
     yield from common_arguments()
     yield Argument(
         ("--report",),
-        {"metavar": "FILE", "help": "write the report to FILE, as JSON; -: to stdout, and everything else to stderr"},
+        {
+            "metavar": "FILE",
+            "help": "write the report to FILE, as CSV if its name ends in .csv, as Markdown if in .md, else as JSON; "
+            "-: as JSON to stdout, and everything else to stderr",
+        },
     )
 
 

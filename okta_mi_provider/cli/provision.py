@@ -28,10 +28,10 @@ from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
 from okta_mi_provider.sync.errors import SyncError, naming
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.pauses import Pauses
-from okta_mi_provider.sync.render import as_text
+from okta_mi_provider.sync.render import BRIEF, as_csv, as_markdown, as_text, conflict_lines
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Result, Sides, Union, Watcher, provision
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.text import plural, quoted
 
 if TYPE_CHECKING:
     from okta_mi_provider.entry import Entry
@@ -105,7 +105,7 @@ def check_writable(path: str | None) -> None:
 
 
 def write_report(path: str | None, reports: Sequence[Report]) -> int:
-    """Writes the JSON report of one group, or a list of several.
+    """Writes the reports in the form that the name of the file asks for.
 
     A file is written whole or not at all, and can be read by its owner only. "-" is stdout.
 
@@ -114,8 +114,7 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
     """
     if path is None:
         return OK
-    documents = [report.to_json() for report in reports]
-    text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+    text = _document(path, reports)
     if path == STDOUT:
         return tell("provision", text)
     try:
@@ -127,6 +126,17 @@ def write_report(path: str | None, reports: Sequence[Report]) -> int:
         complain("provision", f"--report {path}: the sync is over, but its report cannot be written: {error.strerror}")
         return FAILED
     return OK
+
+
+def _document(path: str, reports: Sequence[Report]) -> str:
+    """CSV or Markdown, if the file is named so; else JSON: the report of one group, or a list of several."""
+    name = Path(path).name.lower()
+    if name.endswith(".csv"):
+        return as_csv(reports)
+    if name.endswith(".md"):
+        return "\n".join(as_markdown(report, full=True) for report in reports)
+    documents = [report.to_json() for report in reports]
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
 
 
 def _is_special(path: Path) -> bool:
@@ -153,12 +163,24 @@ def _sync(
         )
         results = list(syncs)
     for result in results:
-        if result.report.error:
-            log.error("%s", naming("Okta group", result.report.source_name, result.report.error))
-        for failure in result.report.failures:
-            group, user = quoted(failure.change.group), failure.change.user
-            log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
+        _log_trouble(result.report)
     return results
+
+
+def _log_trouble(report: Report) -> None:
+    """Everything that makes the exit code another one than 0: who wants no summary is told that, too."""
+    if report.error:
+        log.error("%s", naming("Okta group", report.source_name, report.error))
+    for failure in report.failures:
+        group, user = quoted(failure.change.group), failure.change.user
+        log.warning("Failed: %s: %s", f"{quoted(user)} for {group}" if user else group, failure.error)
+    conflicts = conflict_lines(report)
+    for conflict in conflicts[:BRIEF]:
+        log.warning("Conflict: %s", naming("Okta group", report.source_name, conflict))
+    # They stay until somebody has mended them, and would fill every mail of cron.
+    if hidden := conflicts[BRIEF:]:
+        more = plural(len(hidden), "more conflict")
+        log.warning("%s of Okta group %s; --full-summary or --report FILE names them", more, quoted(report.source_name))
 
 
 def unions_of(groups: Sequence[str], settings: SyncSettings, entry: Entry | None = None) -> list[Union]:

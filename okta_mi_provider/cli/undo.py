@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from okta_mi_provider.cli.connections import metric_insights
 from okta_mi_provider.cli.diagnostics import complain, diagnostics
@@ -18,7 +19,6 @@ from okta_mi_provider.clients.errors import AuthError, ConfigurationError, Forbi
 from okta_mi_provider.clients.metric_insights import MetricInsightsClient
 from okta_mi_provider.settings import SyncSettings
 from okta_mi_provider.store import Beginning, ChangeRecord, History, RunKey, RunRecord, Store, StoreError, StoreJournal
-from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import Target
 from okta_mi_provider.sync.outcome import Outcome, Status
@@ -28,6 +28,7 @@ from okta_mi_provider.sync.render import as_text
 from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.text import quoted
 from okta_mi_provider.sync.undo import Done, take_back
+from okta_mi_provider.sync.writing import write
 
 _AGAIN = "The next sync does again what Okta still says: pause its DAG, or change Okta or the settings, before it.\n"
 _SHOWN = f"Nothing was written. Write it with --yes. {_AGAIN}"
@@ -79,7 +80,8 @@ def _undo(args: argparse.Namespace, store: Store) -> tuple[Report, str]:
             return Report.of_plan(plan, dry_run=not args.yes, mode="undo"), hint
         if not args.yes:
             return Report.of_plan(plan, dry_run=True, mode="undo"), _SHOWN
-        return _write(plan, record.id, client, store, pauses), _AGAIN
+        written = _write(plan, record.id, lambda: _target(client, changes), target.read_at, client, store, pauses)
+        return written, _AGAIN
 
 
 def _run_to_undo(history: History, number: int, store: str) -> RunRecord:
@@ -101,6 +103,7 @@ def _may_be_of_its_making(change: ChangeRecord) -> bool:
 
 def _target(client: MetricInsightsClient, changes: Sequence[ChangeRecord]) -> Target:
     """MI now, with the members of the groups of a run that are still there."""
+    read_at = datetime.now(UTC)
     groups = client.groups()
     return Target(
         client.host,
@@ -110,6 +113,7 @@ def _target(client: MetricInsightsClient, changes: Sequence[ChangeRecord]) -> Ta
         client.find_default_group(groups),
         client.username_casefold,
         client.acts_for,
+        read_at,
     )
 
 
@@ -147,7 +151,15 @@ def _done(change: ChangeRecord) -> Done:
     )
 
 
-def _write(plan: Plan, undoes: int, client: MetricInsightsClient, store: Store, pauses: Pauses) -> Report:
+def _write(
+    plan: Plan,
+    undoes: int,
+    read: Callable[[], Target],
+    read_at: datetime | None,
+    client: MetricInsightsClient,
+    store: Store,
+    pauses: Pauses,
+) -> Report:
     beginning = Beginning(
         SyncSettings(),
         os_user(),
@@ -165,13 +177,14 @@ def _write(plan: Plan, undoes: int, client: MetricInsightsClient, store: Store, 
         error = None
         writer = EnsuringWriter(client)
         try:
-            for outcome in upsert_users(
+            for outcome in write(
                 plan,
-                plan.target_group,
                 writer,
+                read,
                 client.max_concurrency,
                 journal=journal,
                 stopped=lambda: pauses.stopped,
+                read_at=read_at,
             ):
                 outcomes.append(outcome)
                 journal.note(outcome)

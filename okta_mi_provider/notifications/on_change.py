@@ -75,8 +75,8 @@ class OnStateChange(BaseNotifier):
             log.exception("It could not be found out who is to be told of this run, so nobody was.")
 
     def _tell(self, context: Context, state: str, ended: Mapping[str, Any]) -> None:
-        from okta_mi_provider.hooks.store import open_store  # noqa: PLC0415
-        from okta_mi_provider.store import StoreError  # noqa: PLC0415
+        from okta_mi_provider.hooks.store import open_store
+        from okta_mi_provider.store import StoreError
 
         sync = _sync(context)
         named = list(_named(self.notifiers))
@@ -164,7 +164,7 @@ def _without_secrets(error: Exception) -> str:
 
 def _note(store: Store, sync: _Sync, key: str, state: str) -> None:
     """Notes what was told."""
-    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+    from okta_mi_provider.store import StoreError
 
     try:
         store.tell(sync.dag_id, key, state, sync.part)
@@ -205,7 +205,7 @@ def _result(context: Context) -> Mapping[str, Any]:
 
 
 def _sync(context: Context) -> _Sync:
-    from okta_mi_provider.store import RunKey  # noqa: PLC0415
+    from okta_mi_provider.store import RunKey
 
     task: Any = context["task"]
     names = [getattr(task, name, None) for name in ("group", "group_id", "target_group")]

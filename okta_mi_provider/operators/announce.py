@@ -50,7 +50,7 @@ def announce(
         part: Which one of a mapped task this is.
         shared: Whether the run shares its `dag_id` with syncs into other groups.
     """
-    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+    from okta_mi_provider.store import StoreError
 
     try:
         written = store.announce(run, part=part, shared=shared)
@@ -77,7 +77,7 @@ def owe(store: Store, run: RunKey, *, shared: bool = False) -> None:
         run: The run.
         shared: As for `announce`.
     """
-    from okta_mi_provider.store import StoreError  # noqa: PLC0415
+    from okta_mi_provider.store import StoreError
 
     try:
         store.owe(run, shared=shared)

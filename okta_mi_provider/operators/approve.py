@@ -62,7 +62,7 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
             PlanRefused: If Airflow would show another plan than this one, or an answer would come too late.
             TaskAwaitingInput: Always, once somebody is asked (Airflow 3.2: TaskDeferred).
         """
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         # Of an earlier try: whoever clears this task wants to be asked again.
         job.store.forget(job.run, ArtifactKind.APPROVAL)
@@ -93,7 +93,7 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
             AirflowFailException: If it was no answer to this plan.
             DownstreamTasksSkipped: If the plan was rejected, or nobody has answered in time.
         """
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         with ending_for_airflow(context), self.open_job(context) as job:
             try:
@@ -161,8 +161,8 @@ class ApproveOperator(SyncOperator, ApprovalOperator):
 
 def _put_question(task: ApproveOperator, context: Context) -> HITLDetailRequestResult:
     """What Airflow shows, after it was told what to. Twice does no harm: the operator of the provider does it again."""
-    from airflow.sdk.execution_time.comms import CreateHITLDetailPayload  # noqa: PLC0415
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS  # noqa: PLC0415
+    from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
     payload = {
         "ti_id": context["ti"].id,

@@ -119,8 +119,8 @@ class SyncOperator(ServersOperator):
         Raises:
             StoreError: If the store cannot be opened.
         """
-        from okta_mi_provider.hooks.store import open_store  # noqa: PLC0415
-        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+        from okta_mi_provider.hooks.store import open_store
+        from okta_mi_provider.store import RunKey
 
         instance = context["ti"]
         with open_store() as store:
@@ -163,7 +163,7 @@ class SyncOperator(ServersOperator):
 
     def note_failure(self, job: Job, error: Exception | None) -> None:
         """Leaves a sentence for the report, or takes back the one of an earlier try; each part of a task its own."""
-        from okta_mi_provider.store import ArtifactKind, StoreError  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind, StoreError
 
         if error is None:
             job.store.forget(job.run, ArtifactKind.FAILURE, part=job.part)

@@ -51,7 +51,7 @@ class SyncByAttributeOperator(SyncOperator):
             AirflowFailException: If something failed for good or was refused, or conflicts remain.
             AirflowException: If something failed that may pass.
         """
-        from okta_mi_provider.hooks.store import retention  # noqa: PLC0415
+        from okta_mi_provider.hooks.store import retention
 
         settings = self.effective_settings(job.context)
         begun_at = datetime.now(UTC)
@@ -87,7 +87,7 @@ class SyncByAttributeOperator(SyncOperator):
         return {**counts, "state": State.DONE.value}
 
     def _journals(self, job: Job, sides: Sides, settings: SyncSettings) -> Callable[[str], Journal]:
-        from okta_mi_provider.store import Beginning, RunKey, StoreJournal  # noqa: PLC0415
+        from okta_mi_provider.store import Beginning, RunKey, StoreJournal
 
         def journal(target_group: str) -> Journal:
             beginning = Beginning(
@@ -110,14 +110,14 @@ class SyncByAttributeOperator(SyncOperator):
 
     def _owe(self, job: Job, report: Report) -> None:
         """A group that is well is told of later if another one makes the task fail."""
-        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+        from okta_mi_provider.store import RunKey
 
         if report.plan and not report.only_looks:
             owe(job.store, RunKey.of_group(job.run.dag_id, job.run.run_id, report.target_group.name), shared=True)
 
     def _announce(self, job: Job, results: Sequence[Result]) -> None:
         """Tells other DAGs, of each group by itself. Only a run that ends well can: see `announce`."""
-        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+        from okta_mi_provider.store import RunKey
 
         for group in {each.report.target_group.name for each in results if each.report.plan}:
             announce(

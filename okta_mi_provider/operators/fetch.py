@@ -35,8 +35,8 @@ class FetchOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """Returns the snapshot's digest and how many users there are on both sides."""
-        from okta_mi_provider.hooks.store import retention  # noqa: PLC0415
-        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
+        from okta_mi_provider.hooks.store import retention
+        from okta_mi_provider.store import ArtifactKind, snapshots
 
         settings = self.effective_settings(job.context)
         keep = retention()
@@ -74,7 +74,7 @@ class FetchOperator(SyncOperator):
 
     def _known_members(self, job: Job, okta: OktaClient, settings: SyncSettings) -> Source | None:
         """The members as an earlier run has read them, if Okta says that they still are; None to read them."""
-        from okta_mi_provider.clients.errors import ApiError  # noqa: PLC0415
+        from okta_mi_provider.clients.errors import ApiError
 
         if not settings.incremental or settings.only_looks or settings.only_user:
             return None

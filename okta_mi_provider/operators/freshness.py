@@ -15,11 +15,9 @@ from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.operators.task_ids import FETCH
 from okta_mi_provider.sync.approval import APPROVED, MI_VALID_FOR, raise_if_stale, raise_if_too_old
 from okta_mi_provider.sync.diff import diff
-from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.fetch import fetch_directory, with_members
-from okta_mi_provider.sync.meanwhile import overtaken, renamed
-from okta_mi_provider.sync.plan import SHORT_DIGEST, Digested
-from okta_mi_provider.sync.text import quoted
+from okta_mi_provider.sync.meanwhile import overtaken, raise_if_renamed
+from okta_mi_provider.sync.plan import Digested
 
 if TYPE_CHECKING:
     from okta_mi_provider.sync.fetch import TargetReader
@@ -80,7 +78,7 @@ class _Look:
     """
 
     def __init__(self, job: Job, stored: StoredPlan, approval: Approval | None) -> None:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         self._job = job
         self._what = {"plan": stored.digest, "approved_at": approval.at if approval else None}
@@ -91,7 +89,7 @@ class _Look:
 
     def note(self, overtaken: Collection[int] = ()) -> None:
         """Notes that it was read just now."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         what = {**self._what, **({"overtaken": sorted(overtaken)} if overtaken else {})}
         self._job.store.save(self._job.run, ArtifactKind.CHECKED, what)
@@ -126,15 +124,7 @@ def _overtaken(job: Job, plan: Plan, now: Target, look: _Look, advice: str) -> f
     Raises:
         SyncError: If a group of the plan has another name by now.
     """
-    groups = {each.name: each.id for each in (plan.default_group, plan.target_group) if each}
-    for group_id in job.store.groups_made(job.run, plan):
-        groups[plan.target_group.name] = group_id
-    if found := renamed(groups, now):
-        name, group = found
-        raise SyncError(
-            f"What was MI group {quoted(name)} when plan {plan.digest[:SHORT_DIGEST]} was made is {quoted(group.name)} "
-            f"by now. What is left of the plan is not written. {advice}"
-        )
+    raise_if_renamed(plan, now, advice, made=next(iter(job.store.groups_made(job.run, plan)), None))
     settled = job.store.settled(job.run, plan)
     changes = plan.changes.once() if isinstance(plan.changes, Digested) else plan.changes
     places = frozenset(overtaken((each for each in enumerate(changes) if each[0] not in settled), now))

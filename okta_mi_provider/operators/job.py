@@ -58,7 +58,7 @@ class Job:
             ArtifactMissing: If it has not, or not in this store.
             SettingsError: If it was let through by whoever triggered it, and now people are asked.
         """
-        from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactMissing
 
         noted = self.store.settings(self.run)
         if noted is None:
@@ -75,14 +75,14 @@ class Job:
             settings: The settings of this run.
             known: What else is known of it; see `Beginning`.
         """
-        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
+        from okta_mi_provider.store import Beginning, StoreJournal
 
         beginning = Beginning(settings, triggered_by(self.context), **known)
         return StoreJournal(self.store, self.run, beginning, approval=self.approval())
 
     def approval(self) -> Approval | None:
         """What a person has said of the plan who was asked; None if nobody was."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         found = self.store.find(self.run, ArtifactKind.APPROVAL)
         return Approval(**found.data) if found else None
@@ -93,7 +93,7 @@ class Job:
         Raises:
             ArtifactMissing: If they are not there.
         """
-        from okta_mi_provider.store import ArtifactKind, snapshots  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind, snapshots
 
         digest = self.handed_over(FETCH, "snapshot")
         found = self.store.load(self.run, ArtifactKind.SNAPSHOT, made_by=FETCH, digest=digest)
@@ -163,7 +163,7 @@ def readable(read: Callable[[Any], Value], data: Any, run: RunKey) -> Value:
     Raises:
         ArtifactMissing: If another version of the package has stored it.
     """
-    from okta_mi_provider.store import ArtifactMissing  # noqa: PLC0415
+    from okta_mi_provider.store import ArtifactMissing
 
     try:
         return read(data)

@@ -79,7 +79,7 @@ LINKS = (OktaGroupLink(), MetricInsightsGroupLink(), PlanLink())
 
 def noted(job: Job) -> Links:
     """What is known of the links of a run: nothing, before `fetch` has begun it."""
-    from okta_mi_provider.store import ArtifactKind, StoreError  # noqa: PLC0415
+    from okta_mi_provider.store import ArtifactKind, StoreError
 
     try:
         found = job.store.find(job.run, ArtifactKind.LINKS)
@@ -92,7 +92,7 @@ def noted(job: Job) -> Links:
 
 def note(job: Job, links: Links) -> None:
     """Leaves the links to the tasks after this one."""
-    from okta_mi_provider.store import ArtifactKind, StoreError  # noqa: PLC0415
+    from okta_mi_provider.store import ArtifactKind, StoreError
 
     try:
         job.store.save(job.run, ArtifactKind.LINKS, asdict(links))

@@ -139,7 +139,7 @@ class ProvisionOperator(ServersOperator):
             AirflowFailException: If something failed for good or was refused, or conflicts remain.
             AirflowException: If something failed that may pass.
         """
-        from okta_mi_provider.hooks.store import open_store, retention  # noqa: PLC0415
+        from okta_mi_provider.hooks.store import open_store, retention
 
         begun_at = datetime.now(UTC)
         with ending_for_airflow(context), open_store() as store:
@@ -221,7 +221,7 @@ class ProvisionOperator(ServersOperator):
             metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=dag_id)
 
     def _key(self, context: Context) -> RunKey:
-        from okta_mi_provider.store import RunKey  # noqa: PLC0415
+        from okta_mi_provider.store import RunKey
 
         instance = context["ti"]
         return RunKey.of_task(instance.dag_id, self.task_id, instance.run_id, getattr(instance, "map_index", None))
@@ -230,7 +230,7 @@ class ProvisionOperator(ServersOperator):
         self, context: Context, store: Store, sides: Sides, settings: SyncSettings, made: list[StoreJournal]
     ) -> Callable[[str], Journal]:
         """Makes the journal, and adds it to those that were made."""
-        from okta_mi_provider.store import Beginning, StoreJournal  # noqa: PLC0415
+        from okta_mi_provider.store import Beginning, StoreJournal
 
         key = self._key(context)
 

@@ -60,7 +60,7 @@ class ReportOperator(SyncOperator):
 
     def work(self, job: Job) -> dict[str, Any]:
         """See `execute`."""
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         noted = job.store.settings(job.run)
         settings = self.effective_settings(job.context) if noted is None else SyncSettings.from_mapping(noted)
@@ -85,7 +85,7 @@ class ReportOperator(SyncOperator):
         metrics.send_run(report.state, conflicts=len(report.conflicts), lasted=lasted, dag_id=job.run.dag_id)
 
     def _report(self, job: Job, settings: SyncSettings) -> Report:
-        from okta_mi_provider.store import ArtifactKind  # noqa: PLC0415
+        from okta_mi_provider.store import ArtifactKind
 
         failures = job.store.find_all(job.run, ArtifactKind.FAILURE)
         error = self._error(job, failures)

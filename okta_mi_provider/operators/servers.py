@@ -63,7 +63,7 @@ class ServersOperator(BaseOperator):
             ConfigurationError: If the connection cannot work.
             OktaPoolError: If the configured pool cannot be used.
         """
-        from okta_mi_provider.hooks.okta import OktaHook  # noqa: PLC0415
+        from okta_mi_provider.hooks.okta import OktaHook
 
         return OktaHook(self.okta_conn_id).client(
             read_only=True, sharers=sharers(self.pool), pauses=self.pauses, traffic=self.traffic
@@ -76,7 +76,7 @@ class ServersOperator(BaseOperator):
             ConfigurationError: If the connection cannot work.
             WritePoolError: If it does not go with the pool.
         """
-        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook  # noqa: PLC0415
+        from okta_mi_provider.hooks.metric_insights import MetricInsightsHook
 
         return MetricInsightsHook(self.metric_insights_conn_id).client(
             read_only=read_only,
@@ -111,6 +111,6 @@ def _write_share(pool: str, slots: int) -> Callable[[int], int]:
 
 def ensuring(client: MetricInsightsClient) -> TargetWriter:
     """A writer whose every write is an ensure."""
-    from okta_mi_provider.clients.ensure import EnsuringWriter  # noqa: PLC0415
+    from okta_mi_provider.clients.ensure import EnsuringWriter
 
     return EnsuringWriter(client)

@@ -22,15 +22,17 @@ from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import Row, log_dry_run, log_failure
 from okta_mi_provider.operators.servers import ensuring
 from okta_mi_provider.operators.task_ids import CREATE_GROUPS, FETCH
-from okta_mi_provider.sync.apply import upsert_users
 from okta_mi_provider.sync.brake import raise_if_too_many_failed
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.errors import SyncError
+from okta_mi_provider.sync.fetch import fetch_directory
+from okta_mi_provider.sync.meanwhile import left_alone
 from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.outcome import SETTLED, Outcome, Status
-from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKey, Plan
+from okta_mi_provider.sync.plan import REMOVALS, Change, ChangeKey, ChangeKind, Plan
 from okta_mi_provider.sync.progress import Progress
 from okta_mi_provider.sync.text import plural, quoted
+from okta_mi_provider.sync.writing import write
 
 if TYPE_CHECKING:
     from okta_mi_provider.clients.metric_insights import MetricInsightsClient
@@ -104,7 +106,7 @@ class UpsertUsersOperator(SyncOperator):
             ) from None
 
     def _write(self, job: Job, plan: Plan, settings: SyncSettings, overtaken: Collection[int]) -> Counter[Status]:
-        positions = self._positions(plan)
+        looked_at, positions = datetime.now(UTC), self._positions(plan)
         changes = plan.changes[positions.start : positions.stop]
         journal = job.journal(settings).resumed()
         journal.planned(plan, positions)
@@ -116,7 +118,7 @@ class UpsertUsersOperator(SyncOperator):
         if not earlier and not overtaken:
             raise_if_too_many_failed(*journal.tally())
         todo = len(changes) - len(settled)
-        left_alone = [
+        given_up = [
             change
             for place, change in zip(positions, changes, strict=True)
             if place in overtaken and change.key not in settled
@@ -130,16 +132,16 @@ class UpsertUsersOperator(SyncOperator):
         passing = 0
         try:
             with journal, metrics.counting(job.run.dag_id) as count:
-                written = upsert_users(
-                    replace(plan, changes=changes),
-                    group,
+                written = write(
+                    _rest(plan, group, changes, without=settled | {each.key for each in given_up}),
                     ensuring(client),
+                    lambda: fetch_directory(client, settings),
                     client.max_concurrency,
-                    settled=settled | {each.key for each in left_alone},
                     journal=journal,
                     stopped=lambda: self.pauses.stopped,
+                    read_at=looked_at,
                 )
-                for outcome in chain(map(_left_alone, left_alone), written):
+                for outcome in chain(map(left_alone, given_up), written):
                     journal.note(outcome)
                     progress.add()
                     count.add(outcome)
@@ -220,10 +222,11 @@ class UpsertUsersOperator(SyncOperator):
         raise AirflowRescheduleException(datetime.now(UTC) + _LOOK_AGAIN)  # type: ignore[no-untyped-call]
 
 
-def _left_alone(change: Change) -> Outcome:
-    """What becomes of a change about somebody whom others have changed since the plan was made."""
-    error = "Somebody has changed this user in MI since the plan was made, so it was not written. Trigger a new run."
-    return Outcome(change, Status.FAILED, error)
+def _rest(plan: Plan, group: TargetGroup, changes: Sequence[Change], *, without: Collection[ChangeKey]) -> Plan:
+    """The changes of users that are left to write, as a plan."""
+    users = (change for change in changes if change.kind is not ChangeKind.CREATE_GROUP)
+    left = tuple(change for change in users if change.key not in without)
+    return replace(plan, target_group=group, changes=left)
 
 
 def _settled(earlier: Mapping[ChangeKey, Outcome], changes: Sequence[Change], *, for_good: bool) -> set[ChangeKey]:

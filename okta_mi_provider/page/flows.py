@@ -37,9 +37,9 @@ class Flow:
 
 def all_dag_ids() -> set[str]:
     """Ids of all DAGs of Airflow, whoever may read them."""
-    from airflow.models.dag import DagModel  # noqa: PLC0415 - Airflow's tables are for its own processes only
-    from airflow.utils.session import create_session  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     with create_session() as session:
         return set(session.scalars(select(DagModel.dag_id)))
@@ -52,9 +52,9 @@ def flows(readable: Collection[str], *, of: Collection[str] = ()) -> dict[str, F
         readable: Ids of the DAGs that may be told of.
         of: Ids of DAGs that are wanted although they are not generated ones.
     """
-    from airflow.models.dag import DagModel, DagTag  # noqa: PLC0415
-    from airflow.utils.session import create_session  # noqa: PLC0415
-    from sqlalchemy import or_, select  # noqa: PLC0415
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.utils.session import create_session
+    from sqlalchemy import or_, select
 
     with create_session() as session:
         tagged = session.execute(select(DagTag.dag_id, DagTag.name).where(DagTag.name.in_((TAG, ERROR_TAG)))).all()
@@ -84,7 +84,7 @@ def mistakes(dag_ids: Collection[str]) -> dict[str, list[str]]:
     """
     if not dag_ids:
         return {}
-    from airflow.models.serialized_dag import SerializedDagModel  # noqa: PLC0415
+    from airflow.models.serialized_dag import SerializedDagModel
 
     found = SerializedDagModel.get_latest_serialized_dags(dag_ids=sorted(dag_ids))
     texts = {each.dag_id: (each.data or {}).get("dag", {}).get("doc_md") or "" for each in found}

@@ -27,7 +27,7 @@ class LateApp:
     def _made(self) -> ASGIApp:
         with self._lock:
             if self._app is None:
-                from okta_mi_provider.page.app import create_page_app  # noqa: PLC0415
+                from okta_mi_provider.page.app import create_page_app
 
                 self._app = create_page_app()
             return self._app

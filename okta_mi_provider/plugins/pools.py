@@ -55,7 +55,7 @@ def _readable(wanted: Callable[[], Iterator[_Wanted]]) -> list[_Wanted]:
 
 
 def _okta_pool() -> Iterator[_Wanted]:
-    from okta_mi_provider.okta_pool import OktaPool  # noqa: PLC0415
+    from okta_mi_provider.okta_pool import OktaPool
 
     if pool := OktaPool.configured():
         yield _Wanted(
@@ -68,7 +68,7 @@ def _okta_pool() -> Iterator[_Wanted]:
 
 
 def _write_pools() -> Iterator[_Wanted]:
-    from okta_mi_provider import write_pools  # noqa: PLC0415
+    from okta_mi_provider import write_pools
 
     for pool in sorted(set(write_pools.configured().values())):
         yield _Wanted(
@@ -81,8 +81,9 @@ def _write_pools() -> Iterator[_Wanted]:
 
 
 def _make(pool: _Wanted) -> None:
-    from airflow.models.pool import Pool  # noqa: PLC0415 - Airflow's tables are for its own processes only
-    from sqlalchemy.exc import IntegrityError  # noqa: PLC0415
+    # Airflow's tables are for its own processes only.
+    from airflow.models.pool import Pool
+    from sqlalchemy.exc import IntegrityError
 
     existing = Pool.get_pool(pool.name)
     if existing is None:

@@ -6,12 +6,21 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, exists, or_, select
 
 from okta_mi_provider.store.changes import is_
 from okta_mi_provider.store.schema import CHANGES, RUNS
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
+
+_LATER, _LATER_RUN = CHANGES.alias(), RUNS.alias()
+_DONE_SINCE = (
+    exists()
+    .where(_LATER.c.source_id == CHANGES.c.source_id, _LATER.c.group_name == CHANGES.c.group_name)
+    .where(_LATER.c.run > CHANGES.c.run, _LATER.c.joined, _LATER.c.status == Status.DONE.value)
+    .where(_LATER_RUN.c.id == _LATER.c.run, _LATER_RUN.c.host == RUNS.c.host)
+    .label("done_since")
+)
 
 
 class Doubt(NamedTuple):
@@ -21,7 +30,9 @@ class Doubt(NamedTuple):
         run: Id of the run that has announced it.
         source_group_id: Okta id of the first group of that run.
         new: The attributes that were to be written.
+        begun_at: When it was announced.
         default_group: Whether that run was to put those that it creates into the Default Group.
+        done_since: A later run has done the same, so that what is there tells nothing of this one.
     """
 
     run: int
@@ -36,7 +47,9 @@ class Doubt(NamedTuple):
     user_id: str | None
     username: str | None
     new: dict[str, Any] | None
+    begun_at: datetime
     default_group: bool = True
+    done_since: bool = False
 
 
 def in_doubt(
@@ -62,7 +75,7 @@ def in_doubt(
     if group_id is not None:
         same_group = or_(same_group, RUNS.c.target_group_id == group_id)
     query = (
-        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups, RUNS.c.settings)
+        select(CHANGES, RUNS.c.org, RUNS.c.dag_id, RUNS.c.source_groups, RUNS.c.settings, _DONE_SINCE)
         .join(RUNS)
         .where(is_(Status.BEGUN))
         .where(CHANGES.c.run < before, RUNS.c.host == host, same_group)
@@ -85,7 +98,9 @@ def in_doubt(
             row.user_id,
             row.username,
             row.new,
+            row.at,
             not row.settings.get("skip_default_group"),
+            row.done_since,
         )
         for row in rows
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from okta_mi_provider.store.changes import Noted
@@ -14,6 +15,11 @@ from okta_mi_provider.sync.plan import ChangeKind
 
 #: Why a change failed that was announced, but is not to be seen in MI.
 NOT_DONE = "Interrupted: the process was stopped before the answer came, and MI shows that it was not done."
+#: How long a request may be on its way that nobody waits for any more: in a queue of a proxy, or of the server.
+_ON_ITS_WAY = timedelta(minutes=5)
+#: What makes somebody a member. Taken for not done, and done after all, it would be a membership that nobody ends.
+_JOINS = frozenset({ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER})
+_SINCE = "Interrupted: the process was stopped before the answer came, and a later run has done it."
 _SOMEBODY_ELSE = "Interrupted: MI has a user of that name, but with another e-mail address."
 _UNKNOWN = "Interrupted: whether it was done is not known, for the members of that group were not read since."
 
@@ -34,6 +40,8 @@ class Verdict(NamedTuple):
 def settle(doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, name: str) -> Iterator[Verdict]:
     """Finds out what became of changes. What is there is of our making, for we were about to make it.
 
+    What is not there, and was to make somebody a member, stays in doubt for a few minutes: it may come to be done yet.
+
     Args:
         doubts: The changes.
         target: MI, read after they were announced.
@@ -45,7 +53,9 @@ def settle(doubts: Iterable[Doubt], target: Target, group: TargetGroup | None, n
     court = _Court(doubts, target, group, name)
     for doubt in doubts:
         user = court.user(doubt)
-        yield Verdict(doubt, court.judge(doubt, user), user)
+        noted = court.judge(doubt, user)
+        if noted.error != NOT_DONE or not _may_come(doubt, target.read_at):
+            yield Verdict(doubt, noted, user)
 
 
 class _Court:
@@ -67,6 +77,8 @@ class _Court:
         return user if user and self._fold(user.username) == self._fold(name) else None
 
     def judge(self, doubt: Doubt, user: TargetUser | None) -> Noted:
+        if doubt.done_since:
+            return _failed(doubt, _SINCE)
         match doubt.kind:
             case ChangeKind.CREATE_GROUP:
                 group = self._group if doubt.group_name == self._name else None
@@ -107,6 +119,11 @@ class _Court:
         if doubt.group_name == self._name:
             return self._group.id if self._group else None
         return doubt.group_id
+
+
+def _may_come(doubt: Doubt, read_at: datetime | None) -> bool:
+    """Whether MI may have got the request only after it was read."""
+    return doubt.kind in _JOINS and read_at is not None and read_at - doubt.begun_at < _ON_ITS_WAY
 
 
 def _has(user: TargetUser, wanted: Mapping[str, str]) -> bool:

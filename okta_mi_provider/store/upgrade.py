@@ -71,10 +71,10 @@ def _version(engine: Engine) -> str | None:
 
 def _migrate(connection: Connection, where: str, set_by: str) -> None:
     # Only who migrates pays for the import.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", MIGRATIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
@@ -85,7 +85,6 @@ def upsert_users(
     writer: TargetWriter,
     concurrency: int,
     *,
-    settled: Collection[ChangeKey] = (),
     journal: Announcements = _NOBODY,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
@@ -96,7 +95,6 @@ def upsert_users(
         group: The MI group, which exists.
         writer: Whom to tell.
         concurrency: Most writes in flight, at least 1.
-        settled: Keys of changes that need not be tried again.
         journal: Is told of changes before they are sent, some at a time, and at the end of those that were not sent
             after all. Those that another try has settled, as it says, are not sent. What it raises ends the whole.
         stopped: Asked before each write; once it says yes, what is in flight is finished and no more is begun.
@@ -121,8 +119,7 @@ def upsert_users(
             return writer.remove_member(user, groups[change.group])
         return writer.add_member(user, groups[change.group])
 
-    users = (change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP)
-    todo = _Todo([change for change in users if change.key not in settled], journal)
+    todo = _Todo([change for change in plan.changes if change.kind is not ChangeKind.CREATE_GROUP], journal)
 
     def send(change: Change) -> Written:
         del todo.unsent[change.key]

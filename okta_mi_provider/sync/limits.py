@@ -14,8 +14,6 @@ from okta_mi_provider.sync.text import one_line, plural, quoted
 PERCENT_FROM = 10
 #: The settings that decide who is synced, who is who, and who is removed.
 _DECIDING = ("username_attr", "email_attr", "first_name_attr", "last_name_attr", "match_by", "statuses", "prune")
-#: Whom `prune` removes: each value removes more people than the one before it.
-_EVER_MORE = ("off", "managed", "all")
 
 
 def fingerprint(settings: SyncSettings, groups: Sequence[SourceGroup], target_group: str) -> dict[str, Any]:
@@ -116,7 +114,9 @@ def unusual(
             f"Okta has {users_in_scope:,} users to sync, {lost:,} fewer than the {last.users_in_scope:,} of the last "
             f"complete sync: max_removals allows {allowed}."
         )
-    changed = [key for key in now if key in last.fingerprint and _matters(key, last.fingerprint[key], now[key])]
+    changed = [
+        key for key in now if key in last.fingerprint and _matters(key, last.fingerprint[key], now[key], removals)
+    ]
     if changed:
         told = "; ".join(f"{key}: {_words(last.fingerprint[key])} -> {_words(now[key])}" for key in changed)
         yield (
@@ -125,10 +125,14 @@ def unusual(
         )
 
 
-def _matters(key: str, before: object, now: object) -> bool:
-    """Whether a change of a setting is worth a look. To remove fewer people is not."""
+def _matters(key: str, before: object, now: object, removals: int) -> bool:
+    """Whether a change of a setting is worth a look.
+
+    To remove leavers whom a sync has put there is what `prune: managed` was switched on for. `prune: all` is another
+    thing: it also removes whom somebody has put there by hand.
+    """
     if key == "prune":
-        return _EVER_MORE.index(str(before)) < _EVER_MORE.index(str(now))
+        return now == "all" and before != now and removals > 0
     return before != now
 
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.model import ADMINISTRATOR, Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import people
-from okta_mi_provider.sync.plan import Change, ChangeKind
+from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
+from okta_mi_provider.sync.text import quoted
 
 #: Changes that send all that was read of a user.
 _WHOLE = frozenset({ChangeKind.UPDATE_USER, ChangeKind.DISABLE_USER, ChangeKind.ENABLE_USER})
@@ -54,6 +57,35 @@ def renamed(groups: Mapping[str, str], now: Target) -> tuple[str, TargetGroup] |
     return next(
         ((names[group.id], group) for group in now.groups if names.get(group.id, group.name) != group.name), None
     )
+
+
+def raise_if_renamed(plan: Plan, now: Target, advice: str, *, made: str | None = None) -> None:
+    """Ends a plan whose groups are others by now.
+
+    Args:
+        plan: What is half written.
+        now: MI, read again.
+        advice: What to do then.
+        made: Id of the plan's group, where that was created since.
+
+    Raises:
+        SyncError: If a group that the plan is about has another name by now.
+    """
+    groups = {each.name: each.id for each in (plan.default_group, plan.target_group) if each}
+    if made:
+        groups[plan.target_group.name] = made
+    if found := renamed(groups, now):
+        name, group = found
+        raise SyncError(
+            f"What was MI group {quoted(name)} when the plan was made is {quoted(group.name)} by now. What is left of "
+            f"the plan is not written. {advice}"
+        )
+
+
+def left_alone(change: Change) -> Outcome:
+    """What becomes of a change that was overtaken."""
+    error = "Somebody has changed this user in MI since the plan was made, so it was not written. Trigger a new run."
+    return Outcome(change, Status.FAILED, error)
 
 
 def _comparable(user: TargetUser) -> TargetUser:

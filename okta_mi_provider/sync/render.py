@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from okta_mi_provider.sync.markdown import escaped
 from okta_mi_provider.sync.outcome import Outcome, Status
@@ -17,6 +17,8 @@ from okta_mi_provider.sync.text import aligned, one_line, plural, quoted
 _MOST_REFUSED = 50
 #: How many conflicts and failures a summary that is not full names, each.
 BRIEF = 10
+#: The first line of CSV.
+COLUMNS = ("source", "class", "kind", "user", "group", "fields", "status", "message")
 
 #: Why users were left alone, behind their number.
 _REASONS = {
@@ -69,36 +71,26 @@ def as_markdown(report: Report, *, full: bool) -> str:
     if report.plan:
         lines += ["", "| | |", "|---|---:|", *rows]
     if report.error:
-        lines += ["", f"**{escaped(report.error)}**"]
+        lines += ["", f"**{escaped(one_line(report.error, 2000))}**"]
     for heading, entries in _sections(report, full=full):
         lines += ["", f"#### {heading}", "", *(f"* {escaped(entry)}" for entry in entries)]
     return "\n".join(lines) + "\n"
 
 
-def as_csv(report: Report) -> str:
-    """Every change and finding as a row, for a spreadsheet."""
+def as_csv(reports: Sequence[Report]) -> str:
+    """Every change and finding of all reports as a row, and why a sync did not get through, for a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["class", "kind", "user", "group", "fields", "status", "message"])
-    for change in report.changes:
-        outcome = report.outcomes.get(change.key)
-        message = outcome.error if outcome else None
-        row = [
-            "change",
-            change.kind,
-            change.user,
-            change.group,
-            _fields(change),
-            report.status(change),
-            message,
-        ]
-        writer.writerow(map(spreadsheet_cell, row))
-    for finding in report.findings:
-        group = report.target_group.name
-        writer.writerow(
-            map(spreadsheet_cell, [finding.cls, finding.kind, finding.user, group, None, None, finding.message])
-        )
+    writer.writerow(COLUMNS)
+    for report in reports:
+        for row in _rows(report):
+            writer.writerow(map(spreadsheet_cell, (report.source_name, *row)))
     return out.getvalue()
+
+
+def conflict_lines(report: Report) -> list[str]:
+    """What is said of the conflicts. Twins share one message."""
+    return list(dict.fromkeys(one_line(each.message, 1000) for each in report.conflicts))
 
 
 def describe(change: Change, status: Status) -> str:
@@ -112,6 +104,20 @@ def describe(change: Change, status: Status) -> str:
     if change.kind in {ChangeKind.ADD_MEMBER, ChangeKind.REMOVE_MEMBER}:
         return f"{verb} {quoted(change.group)}: {quoted(change.user or '')}"
     return f"{verb} {quoted(change.user or '')}: {_fields(change)}"
+
+
+def _rows(report: Report) -> Iterator[tuple[str | None, ...]]:
+    """What stands in CSV behind the name of the Okta group."""
+    group = report.target_group.name
+    if report.error:
+        # A group that was not found has nothing else, and a file without it would look like one with nothing to do.
+        yield "error", report.state, None, group, None, None, report.error
+    for change in report.changes:
+        outcome = report.outcomes.get(change.key)
+        message = outcome.error if outcome else None
+        yield "change", change.kind, change.user, change.group, _fields(change), report.status(change), message
+    for finding in report.findings:
+        yield finding.cls, finding.kind, finding.user, group, None, None, finding.message
 
 
 def _text_lines(report: Report, *, full: bool) -> Iterator[str]:
@@ -175,8 +181,6 @@ def _numbers(report: Report) -> list[tuple[str, int]]:
 
 def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     failures = [_failure(each) for each in report.failures]
-    # Twins share one message.
-    conflicts = list(dict.fromkeys(one_line(each.message, 1000) for each in report.conflicts))
     notices = _notices(report, full=full)
     changes = [
         describe(change, report.status(change))
@@ -184,7 +188,7 @@ def _sections(report: Report, *, full: bool) -> Iterator[tuple[str, list[str]]]:
         if report.status(change) is not Status.FAILED
     ]
     yield from _section("Failed", failures, full=full)
-    yield from _section("Conflicts", conflicts, full=full)
+    yield from _section("Conflicts", conflict_lines(report), full=full)
     yield from _section("Notices", notices, full=full)
     if report.only_looks and report.plan and report.plan.unusual:
         digest = report.plan.digest[:SHORT_DIGEST]

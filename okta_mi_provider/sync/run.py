@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.sync.apply import apply
 from okta_mi_provider.sync.approval import BY_ITS_DAG, MI_VALID_FOR, raise_if_not_approved
 from okta_mi_provider.sync.by_attribute import part
 from okta_mi_provider.sync.diff import diff
@@ -38,6 +37,7 @@ from okta_mi_provider.sync.snapshot import Snapshot
 from okta_mi_provider.sync.text import one_line, plural, quoted
 from okta_mi_provider.sync.wakeful import beside
 from okta_mi_provider.sync.writer import TargetWriter
+from okta_mi_provider.sync.writing import write
 
 #: The groups of Okta whose union is synced into one group of MI; mostly there is one.
 Union = Sequence[GroupSelector]
@@ -200,7 +200,7 @@ class _Run:
             return Result(self._report(plan, cause=error, refused=True), error), target
         except SyncError as error:
             return Result(self._report(plan, cause=error), error), target
-        outcomes, cause = self._apply(journal, plan)
+        outcomes, cause = self._write(journal, plan, target.read_at)
         return Result(self._report(plan, outcomes, cause=cause), cause), known_after(target, plan, outcomes)
 
     def _as_it_would_be(self, target: Target, plan: Plan) -> Target:
@@ -221,12 +221,18 @@ class _Run:
             mode=self.settings.mode,
         )
 
-    def _apply(self, journal: Journal, plan: Plan) -> tuple[list[Outcome], SyncError | None]:
+    def _write(self, journal: Journal, plan: Plan, read_at: datetime | None) -> tuple[list[Outcome], SyncError | None]:
         outcomes: list[Outcome] = []
         progress = Progress(f"Writing to MI group {quoted(plan.target_group.name)}", "change", total=len(plan.changes))
         try:
-            for outcome in apply(
-                plan, self.sides.writer, self.sides.concurrency, journal=journal, stopped=self.stopped
+            for outcome in write(
+                plan,
+                self.sides.writer,
+                lambda: fetch_directory(self.sides.target, self.settings),
+                self.sides.concurrency,
+                journal=journal,
+                stopped=self.stopped,
+                read_at=read_at,
             ):
                 outcomes.append(outcome)
                 progress.add()

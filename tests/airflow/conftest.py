@@ -13,26 +13,21 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from demo.connections import simulator_connections
-from okta_mi_provider.store import RunKey, Store
+from okta_mi_provider.store import Store
+from tests.airflow.runs import DAG_ID, Ended, Instance, execute_task, run_dag
 from tests.integration.running import running
 from tests.integration.world import World
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
-    from airflow.sdk import DAG
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -45,10 +40,15 @@ SALES = """
     """
 #: The same, in parts of two changes.
 BY_TWO = SALES.replace("retries: 0", "retries: 0\n        chunk_size: 2")
+#: And whoever leaves loses access, even if it is everybody.
+MANAGED = BY_TWO.replace("auto_create: all", "auto_create: all\n        prune: managed\n        max_removals: 100%")
 
-DAG_ID = "okta_mi__Sales"
-
+#: Parses the DAGs of a groups file.
+Dags = Callable[[str], "DagBag"]
+#: Runs one task of a run.
 Execute = Callable[..., Any]
+#: Changes fields of a connection of Airflow.
+Connection = Callable[..., None]
 
 HOME = Path(tempfile.mkdtemp(prefix="okta-mi-airflow-"))
 DAGS = HOME / "dags"
@@ -111,7 +111,13 @@ def world(servers: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wo
 
 
 @pytest.fixture
-def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def everyone(world: World) -> None:
+    """The group that every org has."""
+    world.okta.group("Everyone", kind="BUILT_IN")
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
     """Changes fields of a connection; those that are None are taken away. `extra` is changed key by key."""
 
     def change(conn_id: str, **fields: Any) -> None:
@@ -134,35 +140,12 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("okta_mi_provider.clients.http._BACK_OFF", lambda _: 0.001)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that has ended: its state, those of its tasks, and what they have returned.
-
-    A mapped task with a single instance goes by its own id, with several by id and number, as `upsert_users_1`.
-
-    Attributes:
-        labels: What the UI calls the instances of a mapped task.
-    """
-
-    dag_id: str
-    run_id: str
-    state: str
-    tasks: Mapping[str, str]
-    tries: Mapping[str, int]
-    returned: Mapping[str, Any]
-    labels: Mapping[str, str]
-
-    @property
-    def report(self) -> Any:
-        return self.returned["report"]
-
-    @property
-    def key(self) -> RunKey:
-        return RunKey(self.dag_id, self.run_id)
+#: Runs the DAG of the group `Sales`, with values of its form.
+Sync = Callable[..., Ended]
 
 
 @pytest.fixture
-def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], DagBag]:
+def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dags:
     """Parses the generated DAGs of a groups file."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -176,72 +159,8 @@ def dags(migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return parse
 
 
-@cache
-def _execution_api() -> Any:
-    """One for all tasks, as Airflow 3.3 has it. Airflow 3.2 makes one for each, and that takes seconds every time."""
-    from airflow.api_fastapi.execution_api.app import InProcessExecutionAPI
-
-    return InProcessExecutionAPI()
-
-
-def run_dag(dag: DAG, meanwhile: Callable[[], None] = lambda: None, /, **conf: Any) -> Ended:
-    """Runs a DAG to its end in this process.
-
-    Args:
-        dag: Which.
-        meanwhile: Called whenever nothing can go on: a task waits for a person.
-        conf: Values of its form.
-    """
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with pytest.MonkeyPatch.context() as patch:
-        # Between two looks for tasks to run, `dag.test()` sleeps for a second.
-        sleep = time.sleep
-
-        def look_again(seconds: float) -> None:
-            sleep(min(seconds, 0.01))
-            if seconds == 1:
-                meanwhile()
-
-        patch.setattr(time, "sleep", look_again)
-        patch.setattr("airflow.sdk.execution_time.supervisor.in_process_api_server", _execution_api)
-        run = dag.test(run_conf=conf)
-    for name in [name for name in os.environ if name.startswith("_AIRFLOW_PARSING_CONTEXT")]:
-        # Airflow 3.2 leaves them behind, and every later parse would see this DAG only.
-        del os.environ[name]
-    with create_session() as session:
-        rows = session.execute(
-            select(XComModel.task_id, XComModel.map_index, XComModel.value).where(
-                XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
-            )
-        ).all()
-    instances = run.get_task_instances()
-    several = Counter(each.task_id for each in instances)
-
-    def name(task_id: str, map_index: int) -> str:
-        return f"{task_id}_{map_index}" if several[task_id] > 1 else task_id
-
-    return Ended(
-        run.dag_id,
-        run.run_id,
-        str(run.state),
-        {name(each.task_id, each.map_index): str(each.state) for each in instances},
-        {name(each.task_id, each.map_index): each.try_number for each in instances},
-        {name(*which): json.loads(value) if isinstance(value, str) else value for *which, value in rows},
-        {name(each.task_id, each.map_index): each.rendered_map_index for each in instances if each.rendered_map_index},
-    )
-
-
-def runnable(dag: DAG, task_id: str) -> Any:
-    """A task of a DAG; of the mapped one an instance that writes the whole plan."""
-    task: Any = dag.get_task(task_id)
-    return task.unmap({"chunk": None}) if task.is_mapped else task
-
-
 @pytest.fixture
-def sync(world: World, dags: Callable[[str], DagBag]) -> Callable[..., Ended]:
+def sync(world: World, dags: Dags) -> Sync:
     """Syncs the group `Sales` by its generated DAG."""
 
     def run(groups: str = SALES, **conf: Any) -> Ended:
@@ -267,35 +186,6 @@ def logged(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str])
     return lambda: "\n".join([caplog.text, *capsys.readouterr()])
 
 
-@dataclass
-class Instance:
-    """What an operator asks of its task instance."""
-
-    run_id: str
-    returned: Mapping[str, Any] = field(default_factory=dict)
-    states: Mapping[str, str] = field(default_factory=dict)
-    dag_id: str = DAG_ID
-    map_index: int = -1
-    pushed: dict[str, Any] = field(default_factory=dict)
-
-    def xcom_pull(self, *, task_ids: str) -> Any:
-        return self.returned.get(task_ids)
-
-    def xcom_push(self, *, key: str, value: Any) -> None:
-        self.pushed[key] = value
-
-    def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
-        assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
-        return {
-            self.run_id: {
-                task: state
-                for task, state in self.states.items()
-                # As Airflow calls the instances of a mapped task.
-                if task in task_ids or task.rpartition("_")[0] in task_ids
-            }
-        }
-
-
 Failing = Callable[[str], Any]
 
 
@@ -308,17 +198,12 @@ def failing() -> Failing:
 
 
 @pytest.fixture
-def execute(dags: Callable[[str], Any], world: World) -> Execute:
+def execute(dags: Dags, world: World) -> Execute:
     """Runs one task of a run, as after it was cleared; the XComs are those of the run if it has ended."""
 
     def run(task_id: str, run: Ended | str, *, run_type: str = "manual", **more: Any) -> Any:
         dag = dags(SALES).dags[DAG_ID]
         known = {"run_id": run} if isinstance(run, str) else {"run_id": run.run_id, "returned": run.returned}
-        context = {
-            "ti": Instance(**{**known, **more}),
-            "params": dag.params.dump(),
-            "dag_run": SimpleNamespace(run_type=run_type),
-        }
-        return runnable(dag, task_id).execute(context)
+        return execute_task(dag, task_id, Instance(**{**known, **more}), run_type=run_type)
 
     return run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from tests.airflow.conftest import DAG_ID
+from tests.airflow.runs import DAG_ID
 
 
 @dataclass

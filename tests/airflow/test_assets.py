@@ -1,31 +1,23 @@
-"""Assets of MI groups: how they are called, when there is an event of one, and who hears of it."""
+"""Assets of MI groups: when there is an event of one, what it says, and who hears of it."""
 
 from __future__ import annotations
 
 import shutil
-import string
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from okta_mi_provider.store import RunKey, Store
-from tests.airflow.conftest import BY_TWO, DAG_ID, REPOSITORY, SALES, Ended, Instance, run_dag, runnable
+from tests.airflow.conftest import BY_TWO, REPOSITORY, SALES, Dags, Sync
+from tests.airflow.runs import DAG_ID, Instance, run_dag
 from tests.integration.world import World, login
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
 
-Sync = Callable[..., Ended]
 #: Numbers of an event that are not 0, as (what, how many).
 Numbers = dict[str, Any]
-
-NAMES = ["Sales", "a/b", "ü 😀", "%2F", "..", " ", "x?y#z", "airflow:", "<script>", "a\nb", "\udcff", "x" * 5000]
 
 
 @pytest.fixture
@@ -50,51 +42,6 @@ def events(migrated: None) -> Callable[..., list[tuple[str, str, Numbers]]]:
             ]
 
     return found
-
-
-# ---------------------------------------------------------------------- names
-
-
-def test_the_uri_is_what_the_documents_say() -> None:
-    from okta_mi_provider.assets import target_group_asset
-
-    asset = target_group_asset("BI Readers")
-
-    assert asset.uri == asset.name == "x-okta-mi://metric_insights_default/BI%20Readers"
-    text = (REPOSITORY / "docs" / "watching.md").read_text(encoding="utf-8")
-    assert f"`{asset.uri}`" in text
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_hostile_names_make_valid_uris(name: str) -> None:
-    from okta_mi_provider.assets import target_group_asset
-
-    asset = target_group_asset(name, "mi/1")
-
-    assert set(asset.uri) <= set(string.ascii_letters + string.digits + "-._~:/%")
-    assert len(asset.uri) <= 1500
-    assert asset.uri.startswith("x-okta-mi://mi%2F1/")
-    # Airflow takes it as it is, and somebody who writes it out gets the same asset.
-    assert type(asset)(asset.uri) == asset
-
-
-@given(st.sets(st.text(min_size=1), min_size=2, max_size=2), st.sampled_from(["", "y" * 600]))
-def test_two_names_never_share_an_asset(names: set[str], beginning: str) -> None:
-    from okta_mi_provider.assets import target_group_asset
-
-    one, other = (target_group_asset(beginning + name) for name in names)
-
-    assert one.uri != other.uri
-
-
-def test_no_name_can_look_like_one_that_was_cut() -> None:
-    from okta_mi_provider.assets import target_group_asset
-
-    cut = target_group_asset("é" * 1000)
-
-    assert target_group_asset(cut.uri.split("/", 3)[3]).uri != cut.uri
-    assert "%" in cut.uri
-    assert all(len(each) >= 2 for each in cut.uri.split("/")[3].split("%")[1:])
 
 
 # ---------------------------------------------------------------------- events
@@ -318,31 +265,10 @@ def test_a_single_operator_has_them_too(world: World, migrated: None) -> None:
     assert told() == []
 
 
-def test_the_alias_of_a_single_operator_is_of_its_dag(migrated: None) -> None:
-    from airflow.sdk import DAG, TaskGroup
-
-    from okta_mi_provider.operators.provision import ProvisionOperator
-
-    def alias(**arguments: Any) -> str:
-        (found,) = ProvisionOperator(task_id="provision", group="Sales", **arguments).outlets
-        return str(found.name)
-
-    with DAG("mine", schedule=None):
-        assert alias() == "okta_mi/mine:provision"
-        with TaskGroup("nightly"):
-            assert alias() == "okta_mi/mine:nightly.provision"
-    assert alias(dag=DAG("other", schedule=None)) == "okta_mi/other:provision"
-    assert alias() == "okta_mi/provision"
-
-
 # ---------------------------------------------------------------------- those who wait
 
 
-def test_the_example_runs_after_a_change(
-    world: World,
-    dags: Callable[[str], DagBag],
-    tmp_path: Path,
-) -> None:
+def test_the_example_runs_after_a_change(world: World, dags: Dags, tmp_path: Path) -> None:
     """Airflow itself says that the example is due; nothing of what it goes by is ours."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
@@ -370,12 +296,3 @@ def test_the_example_runs_after_a_change(
 
     assert due() == ["after_access_changed"]
     assert world.mi.members("BI Readers") == [login("ana")]
-
-
-def test_tasks_that_write_have_the_outlet(dags: Callable[[str], DagBag]) -> None:
-    (dag,) = dags(SALES).dags.values()
-
-    outlets = {task.task_id: [each.name for each in task.outlets] for task in dag.tasks if task.outlets}
-
-    assert outlets == {key: [f"okta_mi/{DAG_ID}"] for key in ("create_groups", "upsert_users")}
-    assert [each.name for each in runnable(dag, "upsert_users").outlets] == [f"okta_mi/{DAG_ID}"]

@@ -1,31 +1,24 @@
-"""Large plans in chunks: by `dag.test()` as a whole, and single chunks as Airflow tries them again."""
+"""Large plans in chunks: whole runs, by `dag.test()`."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from okta_mi_provider.clients.ensure import EnsuringWriter
-from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from tests.airflow.conftest import BY_TWO, DAG_ID, Ended, Failing, Instance
+from okta_mi_provider.store import Store
+from tests.airflow.conftest import BY_TWO, MANAGED, Connection, Sync
+from tests.airflow.runs import Ended, stored_report
 from tests.integration.world import World
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
 
-Sync = Callable[..., Ended]
-Dags = Callable[[str], "DagBag"]
-
 BY_TWENTY = BY_TWO.replace("chunk_size: 2", "chunk_size: 20")
-MANAGED = BY_TWO.replace("auto_create: all", "auto_create: all\n        prune: managed\n        max_removals: 100%")
 
 
 def states(run: Ended) -> dict[str, str]:
@@ -33,13 +26,24 @@ def states(run: Ended) -> dict[str, str]:
     return {task: state for task, state in run.tasks.items() if task.startswith("upsert_users")}
 
 
-def stored_report(store: Store, key: RunKey) -> dict[str, Any]:
-    found = store.find(key, ArtifactKind.REPORT)
-    assert found is not None
-    return dict(found.data)
+@pytest.fixture
+def third_in_trouble(
+    world: World, connection: Connection, quick_retries: None, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Of five users, the third meets a server in trouble until the task gives up. Returns who is sent, in order."""
+    world.okta.group("Sales")
+    world.okta.crowd("Sales", 5)
+    connection("metric_insights_default", extra={"max_concurrency": 1})
+    original, sent = EnsuringWriter.create_user, []
 
+    def create(self: EnsuringWriter, *arguments: Any) -> Any:
+        sent.append(arguments[0].username)
+        if len(sent) == 3:
+            world.mi.fault("503", method="POST", route="users", count=4)
+        return original(self, *arguments)
 
-# ---------------------------------------------------------------------- whole runs
+    monkeypatch.setattr(EnsuringWriter, "create_user", create)
+    return sent
 
 
 def test_without_changes_there_is_no_chunk_and_the_report_is_right(world: World, sync: Sync) -> None:
@@ -93,7 +97,7 @@ def test_a_larger_plan_is_written_by_several_and_told_as_one(world: World, sync:
     assert [run.returned[f"upsert_users_{number}"]["done"] for number in range(3)] == [2, 2, 1]
     assert run.report["users"]["created"] == run.report["memberships"]["added"] == 5
     assert len(world.mi.members("Sales")) == 5
-    statuses = [change["status"] for change in stored_report(store, run.key)["changes"]]
+    statuses = [change["status"] for change in stored_report(store, run)["changes"]]
     assert statuses == ["done"] * 6
 
 
@@ -125,55 +129,27 @@ def test_a_dry_run_shows_each_part_and_writes_nothing(world: World, sync: Sync, 
     assert logged().count("would create user 'cy@acme.example'") == 2, "by its chunk, and by the report"
 
 
-@pytest.mark.usefixtures("quick_retries")
-def test_a_chunk_that_fails_is_tried_again_alone(world: World, sync: Sync, connection: Callable[..., None]) -> None:
-    """The third user meets a server in trouble until the task gives up."""
-    world.okta.group("Sales")
-    world.okta.crowd("Sales", 5)
-    connection("metric_insights_default", extra={"max_concurrency": 1})
-    original, calls = EnsuringWriter.create_user, []
-
-    def create(self: EnsuringWriter, *arguments: Any) -> Any:
-        calls.append(arguments[0].username)
-        if len(calls) == 3:
-            world.mi.fault("503", method="POST", route="users", count=4)
-        return original(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EnsuringWriter, "create_user", create)
-        run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
+def test_a_chunk_that_fails_is_tried_again_alone(world: World, sync: Sync, third_in_trouble: list[str]) -> None:
+    run = sync(BY_TWO.replace("retries: 0", "retries: 1"))
 
     assert run.state == "success"
     assert sorted(run.tries[task] for task in states(run)) == [1, 1, 2]
-    assert len(calls) == 6, "nobody is sent again but the one who failed"
-    assert calls.count(calls[2]) == 2
+    assert len(third_in_trouble) == 6, "nobody is sent again but the one who failed"
+    assert third_in_trouble.count(third_in_trouble[2]) == 2
     assert run.report["users"]["created"] == 5
     assert len(world.mi.members("Sales")) == 5
 
 
-@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.usefixtures("third_in_trouble")
 def test_a_chunk_that_fails_after_its_last_try_leaves_a_report_with_all_the_others(
-    world: World, sync: Sync, store: Store, connection: Callable[..., None]
+    world: World, sync: Sync, store: Store
 ) -> None:
-    world.okta.group("Sales")
-    world.okta.crowd("Sales", 5)
-    connection("metric_insights_default", extra={"max_concurrency": 1})
-    original, calls = EnsuringWriter.create_user, []
-
-    def create(self: EnsuringWriter, *arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 3:
-            world.mi.fault("503", method="POST", route="users", count=4)
-        return original(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EnsuringWriter, "create_user", create)
-        run = sync(BY_TWO)
+    run = sync(BY_TWO)
 
     assert run.state == "failed"
     (unlucky,) = [task for task, state in states(run).items() if state == "failed"]
     assert len(states(run)) == 3
-    report = stored_report(store, run.key)
+    report = stored_report(store, run)
     assert report["error"].startswith(f"Changes {run.labels[unlucky]}: 1 change of ")
     assert (run.report["users"]["created"], run.report["users"]["failed"]) == (4, 1)
     assert sorted(change["status"] for change in report["changes"]) == [*["done"] * 5, "failed"]
@@ -193,7 +169,7 @@ def test_a_user_who_is_refused_in_any_chunk_is_in_the_report(world: World, sync:
     assert run.state == "failed"
     assert set(states(run).values()) == {"success"}
     assert (run.report["users"]["created"], run.report["users"]["failed"]) == (4, 1)
-    (failed,) = [each for each in stored_report(store, run.key)["changes"] if each["status"] == "failed"]
+    (failed,) = [each for each in stored_report(store, run)["changes"] if each["status"] == "failed"]
     assert "400" in failed["error"]
 
 
@@ -207,7 +183,7 @@ def test_where_one_chunk_has_failed_too_often_the_next_is_not_begun(world: World
     assert run.state == "failed"
     assert sorted(states(run).values()) == ["failed", "failed", "success"], "the first one has tried all of its users"
     assert world.mi.writes().count("POST /api/user") == 20
-    report = stored_report(store, run.key)
+    report = stored_report(store, run)
     assert re.fullmatch(
         "Changes [0-9]+ to [0-9]+ of 60; changes [0-9]+ to [0-9]+ of 60: 20 of 20 writes of other parts of the plan "
         "failed, more than 40%, so this part was not tried.",
@@ -234,128 +210,3 @@ def test_leavers_are_a_chunk_of_their_own_after_all_others(
     assert sorted(run.labels.values()) == ["1 to 2 of 4", "3 to 3 of 4", "4 to 4 of 4"]
     assert run.report["memberships"] == {"added": 3, "removed": 1}
     assert [request.split()[0] for request in world.mi.writes()][-1] == "DELETE"
-
-
-# ---------------------------------------------------------------------- one chunk
-
-
-@pytest.fixture
-def chunk(world: World, dags: Dags) -> Callable[..., Any]:
-    """Runs one chunk of a run, as Airflow does."""
-
-    def run(groups: str, key: str, number: int, parts: Mapping[int, Mapping[str, int]], **more: Any) -> Any:
-        task: Any = dags(groups).dags[DAG_ID].get_task("upsert_users")
-        instance = Instance(key, map_index=number, states=more.pop("states", {}))
-        for name, value in more.items():
-            setattr(instance, name, value)
-        context = {"ti": instance, "dag_run": SimpleNamespace(run_type="manual")}
-        return task.unmap({"chunk": parts[number]}).execute(context)
-
-    return run
-
-
-@pytest.fixture
-def planned(world: World, dags: Dags) -> Callable[[str, str], dict[int, Mapping[str, int]]]:
-    """A run up to its chunks."""
-
-    def run(groups: str, key: str) -> dict[int, Mapping[str, int]]:
-        dag = dags(groups).dags[DAG_ID]
-        for task_id in ("fetch", "diff", "create_groups"):
-            returned = dag.get_task(task_id).execute(
-                {"ti": Instance(key), "params": dag.params.dump(), "dag_run": SimpleNamespace(run_type="manual")}
-            )
-        return dict(enumerate(returned))
-
-    return run
-
-
-def test_airflow_s_own_retry_leaves_what_failed_for_good_and_a_person_s_does_not(
-    world: World, planned: Callable[..., Any], chunk: Callable[..., Any]
-) -> None:
-    world.okta.group("Sales", "ana")
-    parts = planned(BY_TWO, "run1")
-    world.mi.fault("400", method="POST", route="users", count=1)
-    assert chunk(BY_TWO, "run1", 0, parts)["failed"] == 1
-    world.mi.forget_requests()
-
-    retried = BY_TWO.replace("retries: 0", "retries: 2")
-    chunk(retried, "run1", 0, parts, try_number=2, max_tries=2)
-    assert world.mi.writes() == []
-
-    # Cleared after its second try: Airflow adds to the tries that there may be.
-    chunk(retried, "run1", 0, parts, try_number=3, max_tries=4)
-    assert world.mi.writes() == ["POST /api/user"]
-    assert len(world.mi.members("Sales")) == 1
-
-
-@pytest.fixture
-def leaver(world: World, sync: Sync, planned: Callable[..., Any]) -> dict[int, Mapping[str, int]]:
-    """The chunks of a plan that gives access to three and takes it from one."""
-    world.okta.group("Sales", "ana", "bo")
-    sync(MANAGED)
-    world.okta.leave("Sales", "ana")
-    for name in ("cy", "dan", "eve"):
-        world.okta.user(name, "Sales")
-    parts: dict[int, Mapping[str, int]] = planned(MANAGED, "run2")
-    assert [(part["start"], part["end"]) for part in parts.values()] == [(0, 2), (2, 3), (3, 4)]
-    world.mi.forget_requests()
-    return parts
-
-
-def test_nobody_loses_access_before_everybody_was_given_theirs(
-    world: World, leaver: dict[int, Mapping[str, int]], chunk: Callable[..., Any], store: Store
-) -> None:
-    from airflow.sdk.exceptions import AirflowRescheduleException
-
-    waiting = {"upsert_users_0": "running", "upsert_users_1": "up_for_retry", "upsert_users_2": "running"}
-    with pytest.raises(AirflowRescheduleException):
-        chunk(MANAGED, "run2", 2, leaver, states=waiting)
-    assert world.mi.writes() == []
-    assert store.find_all(RunKey(DAG_ID, "run2"), ArtifactKind.FAILURE) == []
-
-    chunk(MANAGED, "run2", 0, leaver)
-    with pytest.raises(AirflowRescheduleException):
-        chunk(MANAGED, "run2", 2, leaver, states={**waiting, "upsert_users_0": "success"})
-    chunk(MANAGED, "run2", 1, leaver)
-
-    # The store knows before Airflow does.
-    assert chunk(MANAGED, "run2", 2, leaver, states=waiting)["done"] == 1
-    assert len(world.mi.members("Sales")) == 4
-
-
-def test_nobody_loses_access_when_others_will_not_get_theirs(
-    world: World, leaver: dict[int, Mapping[str, int]], chunk: Callable[..., Any], failing: Failing
-) -> None:
-    chunk(MANAGED, "run2", 0, leaver)
-    world.mi.forget_requests()
-
-    ended = {"upsert_users_0": "success", "upsert_users_1": "failed", "upsert_users_2": "running"}
-    with failing("1 change before these were not tried, so nobody loses access"):
-        chunk(MANAGED, "run2", 2, leaver, states=ended)
-
-    assert world.mi.writes() == []
-
-
-def test_a_chunk_of_another_plan_is_not_written(
-    world: World, planned: Callable[..., Any], chunk: Callable[..., Any], failing: Failing
-) -> None:
-    world.okta.group("Sales", "ana", "bo")
-    planned(BY_TWO, "run1")
-    world.mi.forget_requests()
-
-    with failing("The parts of the plan do not fit it.*Clear task 'fetch'"):
-        chunk(BY_TWO, "run1", 0, {0: {"start": 0, "end": 2, "total": 7}})
-
-    assert world.mi.writes() == []
-
-
-def test_airflow_s_limit_makes_chunks_larger(
-    world: World, planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "4")
-    world.okta.group("Sales")
-    world.okta.crowd("Sales", 20)
-
-    parts = planned(BY_TWO, "run1")
-
-    assert [part["end"] - part["start"] for part in parts.values()] == [7, 7, 6]

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 
 from okta_mi_provider.cli.main import main
 from okta_mi_provider.simulators import credentials
-from tests.airflow.conftest import run_dag
+from tests.airflow.runs import run_dag
 from tests.integration.world import World, logins
 
 if TYPE_CHECKING:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflow.conftest import DAGS, run_dag
+from tests.airflow.conftest import DAGS, Dags
+from tests.airflow.runs import run_dag
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
-
-Dags = Callable[[str], "DagBag"]
 
 TASKS = ["fetch", "diff", "create_groups", "upsert_users", "report"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.airflow.conftest import DAGS, REPOSITORY, airflow_environment, run_dag
+from tests.airflow.conftest import DAGS, REPOSITORY, airflow_environment
+from tests.airflow.runs import run_dag
 from tests.integration.world import World, logins
 
 if TYPE_CHECKING:

@@ -2,96 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from okta_mi_provider.store import ArtifactKind, RunKey, Store
-from okta_mi_provider.store.schema import ARTIFACTS, RUNS
-from okta_mi_provider.sync.report import Approval
-from tests.airflow.conftest import DAG_ID, SALES, Failing, Instance, runnable
+from okta_mi_provider.store import Store
+from tests.airflow.conftest import SALES, Dags, Failing
+from tests.airflow.step_by_step import Run, lists_of_users, planned
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
 
-KEY = RunKey(DAG_ID, "run1")
+#: A person is asked about every plan.
 ASKS = SALES.replace("retries: 0", "approve: always\n        retries: 0")
 
 
-@dataclass
-class Run:
-    """One run, whose tasks are executed one by one."""
-
-    dag: Any
-    store: Store
-    returned: dict[str, Any] = field(default_factory=dict)
-
-    def __call__(self, *task_ids: str) -> None:
-        for task_id in task_ids:
-            context = {
-                "ti": Instance(KEY.run_id, self.returned),
-                "params": self.dag.params.dump(),
-                "dag_run": SimpleNamespace(run_type="manual"),
-            }
-            self.returned[task_id] = runnable(self.dag, task_id).execute(context)
-
-    def approved(self, by: str = "boss") -> None:
-        """A person says yes, just now."""
-        at = datetime.now(UTC).isoformat()
-        approval = Approval("approved", by, at, self.returned["diff"]["plan"])
-        self.store.save(KEY, ArtifactKind.APPROVAL, approval.to_json())
-
-    def wait(self, hours: float) -> None:
-        """Lets everything that has happened be so much longer ago."""
-        ago = timedelta(hours=hours)
-        with self.store.writing() as connection:
-            for table, column in ((RUNS, RUNS.c.started_at), (ARTIFACTS, ARTIFACTS.c.created_at)):
-                for (value,) in connection.execute(table.select().with_only_columns(column).distinct()).all():
-                    connection.execute(update(table).where(column == value).values({column.name: value - ago}))
-        if found := self.store.find(KEY, ArtifactKind.APPROVAL):
-            at = datetime.fromisoformat(found.data["at"]) - ago
-            changed = {**found.data, "at": at.isoformat()}
-            self.store.save(KEY, ArtifactKind.APPROVAL, changed)
-
-
 @pytest.fixture
-def silent(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+def silent(world: World, dags: Dags, store: Store) -> Run:
     """A run about which nobody is asked, up to its plan: to add Ana to a group that has nobody yet."""
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
-    return _planned(dags(SALES), world, store)
+    return planned(dags(SALES), world, store)
 
 
 @pytest.fixture
-def approved(world: World, dags: Callable[[str], Any], store: Store) -> Run:
+def approved(world: World, dags: Dags, store: Store) -> Run:
     """The same, and a person has approved it."""
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
-    run = _planned(dags(ASKS), world, store)
+    run = planned(dags(ASKS), world, store)
     run.approved()
-    return run
-
-
-def _planned(bag: Any, world: World, store: Store) -> Run:
-    run = Run(bag.dags[DAG_ID], store)
-    run("fetch", "diff")
-    world.mi.forget_requests()
     return run
 
 
 def somebody_works_in_mi(world: World) -> None:
     world.mi.add_user("ana")
     world.mi.forget_requests()
-
-
-def lists_of_users(world: World) -> int:
-    """How often all users of MI were read."""
-    return len(world.mi.requests("GET", "/api/user"))
 
 
 def test_a_run_about_which_nobody_is_asked_reads_mi_once(world: World, silent: Run) -> None:
@@ -174,10 +120,10 @@ def test_hours_later_a_plan_is_written_that_mi_still_makes(
 
 
 def test_the_group_that_the_run_has_created_itself_makes_no_plan_stale(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
+    world: World, dags: Dags, store: Store, failing: Failing
 ) -> None:
     world.okta.group("Sales", "ana", "bo")
-    run = _planned(dags(SALES), world, store)
+    run = planned(dags(SALES), world, store)
     run("create_groups")
     run.wait(2)
     world.mi.add_user("cy")
@@ -191,11 +137,11 @@ def test_the_group_that_the_run_has_created_itself_makes_no_plan_stale(
     assert world.mi.members("Sales") == logins("ana", "bo")
 
 
-def test_what_was_begun_is_finished_hours_later(world: World, dags: Callable[[str], Any], store: Store) -> None:
+def test_what_was_begun_is_finished_hours_later(world: World, dags: Dags, store: Store) -> None:
     """What a try of the run has written itself makes its plan stale for nobody."""
     world.okta.group("Sales", "ana", "bo")
     world.mi.add_group("Sales")
-    run = _planned(dags(ASKS), world, store)
+    run = planned(dags(ASKS), world, store)
     run.approved()
     world.mi.fault("400", method="POST", route="users", count=1)
     run("create_groups", "upsert_users")
@@ -247,122 +193,6 @@ def test_what_another_try_writes_while_mi_is_read_again_makes_no_plan_stale(
     assert world.mi.members("Sales") == logins("ana")
 
 
-def test_of_several_chunks_the_first_one_looks_and_the_others_go_on(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
-) -> None:
-    world.okta.group("Sales", "ana", "bo")
-    world.mi.add_group("Sales")
-    run = _planned(dags(SALES), world, store)
-    run.wait(2)
-
-    world.mi.add_user("bo")
-    with failing("MI has changed since plan"):
-        _chunk(run, 1, 2)
-    world.mi.delete_user("bo")
-    assert _chunk(run, 0, 2)["done"] == 1
-    assert _chunk(run, 1, 2)["done"] == 1, "what the first one has written makes nothing stale"
-    assert world.mi.members("Sales") == logins("ana", "bo")
-
-
-@pytest.fixture
-def half_written(world: World, dags: Callable[[str], Any], store: Store) -> Run:
-    """A run of two chunks, the first of which was written 20 hours ago: Ana has got another name, and Bo shall."""
-    world.okta.group("Sales", "ana", "bo")
-    world.mi.add_group("Sales")
-    for name in ("ana", "bo"):
-        world.mi.add_user(name, "Sales", last_name="Old")
-    run = _planned(dags(SALES), world, store)
-    run("create_groups")
-    assert _chunk(run, 0, 2)["done"] == 1
-    run.wait(20)
-    world.mi.forget_requests()
-    return run
-
-
-def _chunk(run: Run, number: int, of: int, *, changes: int = 1) -> Any:
-    """Writes the change at a place, or several from there on."""
-    chunk = {"start": number, "end": number + changes, "total": of}
-    task: Any = run.dag.get_task("upsert_users").unmap({"chunk": chunk})
-    instance = Instance(KEY.run_id, run.returned, map_index=number)
-    return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})
-
-
-@pytest.mark.parametrize(("field", "value"), [("enabled", "N"), ("type", "power"), ("first_name", "Bob")])
-def test_hours_later_the_rest_leaves_alone_whom_somebody_has_changed_by_hand(
-    world: World, half_written: Run, store: Store, field: str, value: str
-) -> None:
-    """An update sends all that was read: it would enable again whom somebody has locked out."""
-    world.mi.add_user("bo", **{"last_name": "Old", field: value})
-    world.mi.forget_requests()
-
-    assert _chunk(half_written, 1, 2)["failed"] == 1
-
-    assert world.mi.writes() == []
-    assert world.mi.user("bo")[field] == value
-    found = store.outcomes(KEY, store.load_plan(KEY, made_by="diff"))
-    assert [(each.status, each.passing) for each in found.values()] == [("done", False), ("failed", False)]
-    assert "Somebody has changed this user in MI since the plan was made" in str([*found.values()][1].error)
-    assert lists_of_users(world) == 1
-    assert _chunk(half_written, 1, 2)["failed"] == 1
-    assert lists_of_users(world) == 1, "what one look has found is good for half an hour"
-
-
-def test_hours_later_the_rest_is_written_also_if_somebody_has_changed_most_of_it_by_hand(
-    world: World, dags: Callable[[str], Any], store: Store
-) -> None:
-    """Whom we leave alone is no write that has failed: MI is not in trouble."""
-    names = [f"u{number:02}" for number in range(22)]
-    world.okta.group("Sales", *names)
-    world.mi.add_group("Sales")
-    for name in names:
-        world.mi.add_user(name, "Sales", last_name="Old")
-    run = _planned(dags(SALES), world, store)
-    run("create_groups")
-    assert _chunk(run, 0, 22)["done"] == 1
-    run.wait(20)
-    for name in names[1:21]:
-        world.mi.add_user(name, last_name="Old", enabled="N")
-
-    assert _chunk(run, 1, 22, changes=20)["failed"] == 20
-    assert _chunk(run, 21, 22)["done"] == 1
-
-    assert world.mi.user("u21")["last_name"] == "Doe"
-    assert {world.mi.user(name)["enabled"] for name in names[1:21]} == {"N"}
-
-
-def test_hours_later_the_rest_is_written_of_whom_nobody_has_changed(world: World, half_written: Run) -> None:
-    world.mi.add_user("cy", enabled="N")
-
-    assert _chunk(half_written, 1, 2)["done"] == 1
-
-    assert world.mi.user("bo")["last_name"] == "Doe"
-    assert lists_of_users(world) == 1
-    world.mi.forget_requests()
-    assert _chunk(half_written, 1, 2) == {"plan": half_written.returned["diff"]["plan"]}
-    assert lists_of_users(world) == 0, "one look is good for half an hour"
-
-
-def test_hours_later_nobody_is_let_into_a_group_that_has_got_another_name(
-    world: World, dags: Callable[[str], Any], store: Store, failing: Failing
-) -> None:
-    """Whoever has renamed it may want it for others; and a restored server gives its id to another one."""
-    world.okta.group("Sales", "ana", "bo")
-    for name in ("ana", "bo"):
-        world.mi.add_user(name)
-    run = _planned(dags(SALES), world, store)
-    run("create_groups")
-    assert _chunk(run, 0, 2)["done"] == 1
-    run.wait(20)
-    groups = world.mi.system.state.groups
-    groups.update({key: replace(each, name="Board") for key, each in groups.items() if each.name == "Sales"})
-    world.mi.forget_requests()
-
-    with failing("What was MI group 'Sales' when plan .* was made is 'Board' by now.*Trigger a new run, or clear"):
-        _chunk(run, 1, 2)
-
-    assert world.mi.writes() == []
-
-
 def test_a_clock_that_is_hours_behind_makes_no_plan_fresh(world: World, silent: Run, failing: Failing) -> None:
     silent.wait(-5)
     somebody_works_in_mi(world)
@@ -390,10 +220,10 @@ def test_a_week_later_nothing_is_written_of_what_okta_has_said_then(
     assert world.mi.writes() == []
 
 
-def test_an_answer_that_comes_days_later_is_one(world: World, dags: Callable[[str], Any], store: Store) -> None:
+def test_an_answer_that_comes_days_later_is_one(world: World, dags: Dags, store: Store) -> None:
     world.okta.group("Sales", "ana")
     world.mi.add_group("Sales")
-    run = _planned(dags(ASKS), world, store)
+    run = planned(dags(ASKS), world, store)
     run.wait(3 * 24)
     run.approved()
 

@@ -15,12 +15,11 @@ from okta_mi_provider.store.schema import MEMBERSHIPS
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Failing, Instance
+from tests.airflow.conftest import SALES, Failing, Sync
+from tests.airflow.runs import DAG_ID, Instance
 from tests.integration.world import World, login, logins
 
 pytestmark = pytest.mark.airflow
-
-Sync = Callable[..., Ended]
 
 MANAGED = f"{SALES}    prune: managed\n        max_removals: 100%\n"
 

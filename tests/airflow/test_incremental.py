@@ -11,7 +11,8 @@ import pytest
 
 from okta_mi_provider.store import Store, okta_changes
 from okta_mi_provider.sync import incremental
-from tests.airflow.conftest import Ended, run_dag
+from tests.airflow.conftest import Sync
+from tests.airflow.runs import run_dag
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
@@ -24,7 +25,6 @@ TWO = """
     defaults: {auto_create: all, incremental: true}
     groups: [{name: Sales}, {name: Support}]
 """
-Sync = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)

@@ -17,17 +17,15 @@ from okta_mi_provider.operators.links import LINKS, Links, MetricInsightsGroupLi
 from okta_mi_provider.store import ArtifactKind, RunKey, Store
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Instance, run_dag
+from tests.airflow.conftest import SALES, Connection, Sync
 from tests.airflow.person import Person
+from tests.airflow.runs import DAG_ID, Ended, Instance, run_dag
 from tests.integration.world import World
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
-
-Connection = Callable[..., None]
-Sync = Callable[..., Ended]
 
 CONSOLE = "https://acme-admin.okta.com"
 NOTHING = {"Metric Insights group": None, "Okta group": None, "Plan": None}

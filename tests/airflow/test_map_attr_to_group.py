@@ -11,7 +11,7 @@ import pytest
 from okta_mi_provider.cli.main import main
 from okta_mi_provider.settings_error import SettingsError
 from okta_mi_provider.store import History, Store
-from tests.airflow.conftest import Ended
+from tests.airflow.runs import Ended
 from tests.integration.world import World, login, logins
 
 pytestmark = pytest.mark.airflow

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflow.conftest import DAG_ID, DAGS, SALES
+from tests.airflow.conftest import DAGS, SALES
+from tests.airflow.runs import DAG_ID
 from tests.integration.world import World, login
 
 if TYPE_CHECKING:

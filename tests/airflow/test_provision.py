@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from okta_mi_provider.settings_error import SettingsError
-from tests.airflow.conftest import DAGS, Failing, Instance, run_dag
+from tests.airflow.conftest import DAGS, Failing
+from tests.airflow.runs import Instance, run_dag
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,15 +15,12 @@ from okta_mi_provider.plugins.pools import make_pools, on_starting
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import Store
 from okta_mi_provider.version_compat import HAS_RETRY_POLICY
-from tests.airflow.conftest import DAG_ID, SALES, Instance, runnable
+from tests.airflow.conftest import SALES, Dags
+from tests.airflow.runs import DAG_ID, Instance, runnable
 from tests.integration.world import World, logins
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
 
-Dags = Callable[[str], "DagBag"]
 #: Okta's windows are a minute long, so this is one that goes on beyond `max_wait`.
 RESET_S = 600
 

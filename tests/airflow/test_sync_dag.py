@@ -14,12 +14,11 @@ from sqlalchemy import create_engine, text
 
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.store import ArtifactKind, Store
-from tests.airflow.conftest import SALES, Ended
-from tests.integration.world import World, assert_exact_keys, logins
+from tests.airflow.conftest import SALES, Sync
+from tests.airflow.runs import stored_report
+from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow
-
-Sync = Callable[..., Ended]
 
 NOTHING_ELSE = {
     "users": {
@@ -39,13 +38,6 @@ def counts(*, groups: int = 0, added: int = 0, state: str = "done", **users: int
         "memberships": {"added": added, "removed": 0},
         "state": state,
     }
-
-
-def stored_report(store: Store, run: Ended) -> dict[str, Any]:
-    found = store.find(run.key, ArtifactKind.REPORT)
-    assert found is not None
-    assert_exact_keys(found.data)
-    return dict(found.data)
 
 
 def test_a_group_and_its_users_are_created_and_a_second_run_writes_nothing(

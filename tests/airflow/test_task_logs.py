@@ -7,14 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.airflow.conftest import SALES, Ended
+from tests.airflow.conftest import SALES, Sync
 from tests.integration.world import World
 from tests.log_groups import groups_of
 from tests.unit.test_task_logs import HOSTILE
 
 pytestmark = pytest.mark.airflow
-
-Sync = Callable[..., Ended]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from sqlalchemy import update
 
 from okta_mi_provider.store import ArtifactKind, History, RunKey, Store
 from okta_mi_provider.store.schema import ARTIFACTS, RUNS
-from tests.airflow.conftest import DAG_ID, SALES, Ended, Execute, Failing, Instance
+from tests.airflow.conftest import SALES, Execute, Failing
+from tests.airflow.runs import DAG_ID, Ended, Instance
 from tests.integration.world import World, logins
 
 pytestmark = pytest.mark.airflow

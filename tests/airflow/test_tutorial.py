@@ -14,8 +14,9 @@ import yaml
 from okta_mi_provider.cli import main as okta_mi
 from okta_mi_provider.version_compat import AIRFLOW_VERSION
 from tests.airflow import person as people
-from tests.airflow.conftest import DAGS, run_dag
+from tests.airflow.conftest import DAGS
 from tests.airflow.person import Person
+from tests.airflow.runs import run_dag
 from tests.airflow.tutorial import Block, Programs, Shell, assert_printed, blocks
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("migrated")]

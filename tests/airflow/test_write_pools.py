@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,15 +14,12 @@ from hypothesis import strategies as st
 from okta_mi_provider import write_pools
 from okta_mi_provider.plugins.pools import make_pools
 from okta_mi_provider.write_pools import WritePool, WritePoolError
-from tests.airflow.conftest import DAG_ID, SALES, Instance, runnable
+from tests.airflow.conftest import SALES, Connection, Dags, Sync
+from tests.airflow.runs import DAG_ID, Instance, runnable
 from tests.integration.world import World, logins
-
-if TYPE_CHECKING:
-    from airflow.dag_processing.dagbag import DagBag
 
 pytestmark = pytest.mark.airflow
 
-Dags = Callable[[str], "DagBag"]
 SETTING = "AIRFLOW__OKTA_MI__WRITE_POOLS"
 
 
@@ -39,6 +36,17 @@ def pools(migrated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     yield configure
     with create_session() as session:
         session.execute(delete(Pool).where(Pool.pool.like("mi_%")))
+
+
+@pytest.fixture
+def mi_prod(pools: Callable[..., None], connection: Connection) -> Callable[..., None]:
+    """Configures a pool of 8 slots, and how many writes its connection allows at once."""
+
+    def configure(most: int, **more: int) -> None:
+        pools(metric_insights_default={"pool": "mi_prod", "slots": 8, **more})
+        connection("metric_insights_default", extra={"max_concurrency": most})
+
+    return configure
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.data())
@@ -106,10 +114,9 @@ def test_in_a_pool_chunks_run_at_the_same_time_and_without_one_after_the_other(
 
 
 def test_a_task_in_the_pool_takes_its_part_of_max_concurrency(
-    world: World, pools: Callable[..., None], dags: Dags, connection: Callable[..., None]
+    world: World, mi_prod: Callable[..., None], dags: Dags, connection: Connection
 ) -> None:
-    pools(metric_insights_default={"pool": "mi_prod", "slots": 8, "task_slots": 4})
-    connection("metric_insights_default", extra={"max_concurrency": 8})
+    mi_prod(8, task_slots=4)
     dag = dags(SALES).dags[DAG_ID]
 
     def in_flight(task_id: str) -> int:
@@ -126,10 +133,9 @@ def test_a_task_in_the_pool_takes_its_part_of_max_concurrency(
 
 
 def test_a_pool_that_does_not_go_with_the_connection_is_an_error_before_anything_is_written(
-    world: World, pools: Callable[..., None], sync: Callable[..., Any], connection: Callable[..., None]
+    world: World, mi_prod: Callable[..., None], sync: Sync
 ) -> None:
-    pools(metric_insights_default={"pool": "mi_prod", "slots": 8, "task_slots": 1})
-    connection("metric_insights_default", extra={"max_concurrency": 4})
+    mi_prod(4, task_slots=1)
     make_pools()
     world.okta.group("Sales", "ana")
 
@@ -140,10 +146,9 @@ def test_a_pool_that_does_not_go_with_the_connection_is_an_error_before_anything
 
 
 def test_a_connection_that_allows_fewer_than_the_pool_has_slots_writes_all_the_same(
-    world: World, pools: Callable[..., None], sync: Callable[..., Any], connection: Callable[..., None]
+    world: World, mi_prod: Callable[..., None], sync: Sync
 ) -> None:
-    pools(metric_insights_default={"pool": "mi_prod", "slots": 8, "task_slots": 4})
-    connection("metric_insights_default", extra={"max_concurrency": 4})
+    mi_prod(4, task_slots=4)
     make_pools()
     world.okta.group("Sales", "ana")
 
@@ -151,13 +156,10 @@ def test_a_connection_that_allows_fewer_than_the_pool_has_slots_writes_all_the_s
     assert world.mi.members("Sales") == logins("ana")
 
 
-def test_a_provision_operator_in_the_pool_takes_its_part_too(
-    world: World, pools: Callable[..., None], connection: Callable[..., None]
-) -> None:
+def test_a_provision_operator_in_the_pool_takes_its_part_too(world: World, mi_prod: Callable[..., None]) -> None:
     from okta_mi_provider.operators.provision import ProvisionOperator
 
-    pools(metric_insights_default={"pool": "mi_prod", "slots": 8})
-    connection("metric_insights_default", extra={"max_concurrency": 8})
+    mi_prod(8)
     tasks = [
         ProvisionOperator(task_id="one", group="Sales", pool="mi_prod", pool_slots=2),
         ProvisionOperator(task_id="two", group="Sales"),

@@ -61,6 +61,8 @@ def measure(scale: Scale) -> Findings:
             f"{load.sync.cost.wall_s:.1f} s",
             f"{load.sync.cost.cpu_s:.1f} s",
             f"{load.sync.cost.over_bare_mb:.0f} MB",
+            load.sync.okta,
+            load.sync.mi_reads,
             f"{load.sync.mi_writes:,}",
             f"{load.writes_per_s:.1f}",
             f"{load.bound_writes_per_s:.1f}",
@@ -71,8 +73,8 @@ def measure(scale: Scale) -> Findings:
         for load in loads
     ]
     head = [
-        "latency", "in flight", "users", "wall clock", "CPU", "memory", "MI writes", "writes per second",
-        "those of the bound", "bound", "ratio", "CPU of the servers",
+        "latency", "in flight", "users", "wall clock", "CPU", "memory", "Okta requests", "MI reads", "MI writes",
+        "writes per second", "those of the bound", "bound", "ratio", "CPU of the servers",
     ]  # fmt: skip
     text = (
         "One Okta group, none of whose users is in MI. Both servers answer each call after the latency. *Writes per "

@@ -152,7 +152,7 @@ def told(report: Report) -> list[str]:
         as_text(report, full=False),
         as_text(report, full=True),
         as_markdown(report, full=True),
-        as_csv(report),
+        as_csv([report]),
         repr(report),
     ]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from okta_mi_provider.simulators import credentials
 from okta_mi_provider.sync.model import SourceGroup
 from tests.integration.conftest import Provision
-from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, World, logins, without
+from tests.integration.world import ENVIRONMENT, MetricInsights, Okta, Run, World, logins, without
 
 # ---------------------------------------------------------------------- --okta-host, --okta-token
 
@@ -77,13 +78,20 @@ def test_a_wrong_okta_token_is_bad_usage_and_never_shown(
 # ---------------------------------------------------------------------- --mi-..., secrets of Metric Insights
 
 
-def test_a_personal_token_needs_no_application(
-    okta_mi: Provision, finance: SourceGroup, world: World, mi: MetricInsights
-) -> None:
-    options = without(world.options, "--mi-user", "--mi-application-id")
-    env = {"OKTA_API_TOKEN": credentials.OKTA_API_TOKEN, "MI_API_TOKEN": credentials.MI_API_TOKEN}
-    run = okta_mi("provision", *options, "-a", "all", "Finance", env=env)
-    assert run.code == 0
+@pytest.fixture
+def with_token(okta_mi: Provision, finance: SourceGroup, world: World) -> Callable[[str], Run]:
+    """Syncs Finance with a personal token of MI, and without an application."""
+
+    def run(token: str) -> Run:
+        options = without(world.options, "--mi-user", "--mi-application-id")
+        env = {"OKTA_API_TOKEN": credentials.OKTA_API_TOKEN, "MI_API_TOKEN": token}
+        return okta_mi("provision", *options, "-a", "all", "Finance", env=env)
+
+    return run
+
+
+def test_a_personal_token_needs_no_application(with_token: Callable[[str], Run], mi: MetricInsights) -> None:
+    assert with_token(credentials.MI_API_TOKEN).code == 0
     assert mi.has("ana", "bruno")
     assert mi.requests(path="/api/get_token") == []
 
@@ -138,11 +146,9 @@ def test_an_application_that_must_not_manage_users_is_bad_usage(
 
 
 def test_a_token_of_somebody_who_is_no_administrator_is_bad_usage(
-    okta_mi: Provision, finance: SourceGroup, world: World, mi: MetricInsights
+    with_token: Callable[[str], Run], mi: MetricInsights
 ) -> None:
-    options = without(world.options, "--mi-user", "--mi-application-id")
-    env = {"OKTA_API_TOKEN": credentials.OKTA_API_TOKEN, "MI_API_TOKEN": credentials.MI_VIEWER_API_TOKEN}
-    run = okta_mi("provision", *options, "-a", "all", "Finance", env=env)
+    run = with_token(credentials.MI_VIEWER_API_TOKEN)
     assert run.code == 2
     assert "administrator" in run.err
     assert mi.writes() == []

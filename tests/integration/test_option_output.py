@@ -71,6 +71,43 @@ def test_the_summary_has_numbers_but_no_users(provision: Provision, finance: Sou
     assert login("ana") not in out
 
 
+def test_without_a_summary_it_is_still_told_why_the_exit_code_is_not_0(
+    provision: Provision, finance: SourceGroup, okta: Okta, mi: MetricInsights
+) -> None:
+    okta.group("Sales", "carla")
+    mi.add_user("x", email=login("ana"))
+    mi.add_user("y", email=login("carla"))
+    run = provision("-q", "-a", "all", "Finance", "Sales", "Nobody")
+    assert (run.code, run.out) == (1, "")
+    finance_line, sales_line, nobody_line = run.err.splitlines()
+    assert f"Conflict: Okta group 'Finance': The e-mail address '{login('ana')}'" in finance_line
+    assert "rename the MI user" in finance_line
+    assert f"Conflict: Okta group 'Sales': The e-mail address '{login('carla')}'" in sales_line
+    assert "'Nobody'" in nobody_line
+
+
+def test_twins_are_one_line_on_stderr(provision: Provision, okta: Okta) -> None:
+    group = okta.group("Finance", "ana")
+    okta.user("bruno", group, email=login("ana"))
+    run = provision("-q", "-a", "all", "Finance")
+    assert len(run.report["findings"]) == 2
+    (line,) = run.err.splitlines()
+    assert "2 users of the Okta group have the" in line
+
+
+def test_many_conflicts_do_not_flood_stderr(provision: Provision, okta: Okta, mi: MetricInsights) -> None:
+    okta.group("Finance")
+    for number, name in enumerate(okta.crowd("Finance", 13)):
+        mi.add_user(f"x{number}", email=name)
+    run = provision("-q", "-a", "all", "Finance")
+    assert run.users["conflicts"] == 13
+    *named, rest = run.err.splitlines()
+    assert [line.partition("The e-mail address '")[2].partition("'")[0] for line in named] == [
+        f"user{number:04d}@acme.example" for number in range(10)
+    ]
+    assert "3 more conflicts of Okta group 'Finance'; --full-summary or --report FILE names them" in rest
+
+
 @pytest.mark.parametrize("flag", ["-q", "--no-summary"])
 def test_no_summary_prints_nothing(provision: Provision, finance: SourceGroup, mi: MetricInsights, flag: str) -> None:
     run = provision(flag, "-a", "all", "Finance")

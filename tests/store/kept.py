@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from okta_mi_provider.store import History, RunKey
-from okta_mi_provider.store.schema import LINKS, MEMBERSHIPS
+from okta_mi_provider.store import History, RunKey, Store
+from okta_mi_provider.store.schema import CHANGES, LINKS, MEMBERSHIPS
 from okta_mi_provider.sync.outcome import Status
 from tests.store.fakes import Sync
 
@@ -29,3 +30,12 @@ def links(sync: Sync) -> dict[str, str]:
 
 def statuses(sync: Sync, run: int) -> dict[str | None, Status]:
     return {change.username: change.status for change in History(sync.store).changes_of_run(run)}
+
+
+def an_hour_passes(store: Store) -> None:
+    """What was in doubt is so for an hour."""
+    in_doubt = CHANGES.c.status == Status.BEGUN.value
+    with store.writing() as connection:
+        for row in connection.execute(select(CHANGES.c.id, CHANGES.c.at).where(in_doubt)).all():
+            before = row.at - timedelta(hours=1)
+            connection.execute(update(CHANGES).where(CHANGES.c.id == row.id).values(at=before))

@@ -171,8 +171,8 @@ def test_two_tries_and_two_chunks_write_at_the_same_time(
             key for key, each in journal.outcomes(wanted, positions).items() if each.status in {"done", "already"}
         }
         with journal:
-            changes = replace(wanted, changes=part.of(wanted))
-            for outcome in upsert_users(changes, group, shared, 4, settled=settled, journal=journal):
+            left = replace(wanted, changes=tuple(each for each in part.of(wanted) if each.key not in settled))
+            for outcome in upsert_users(left, group, shared, 4, journal=journal):
                 journal.note(outcome)
 
     with ThreadPoolExecutor(4) as pool:

@@ -9,12 +9,13 @@ from okta_mi_provider.store import Beginning, History, RunKey
 from okta_mi_provider.store.runs import INTERRUPTED
 from okta_mi_provider.store.settle import NOT_DONE
 from okta_mi_provider.sync.fetch import GroupSelector
+from okta_mi_provider.sync.model import TargetGroup
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
 from okta_mi_provider.sync.report import State
 from okta_mi_provider.sync.run import Sides, provision
 from tests.store.fakes import HOST, ORG, Sync
-from tests.store.kept import ledger, links, statuses
+from tests.store.kept import an_hour_passes, ledger, links, statuses
 from tests.unit.worlds import DEFAULT_GROUP
 
 
@@ -48,6 +49,7 @@ class TestCrash:
     def test_what_was_done_is_told_of_the_run_that_has_done_it(self, sync: Sync) -> None:
         assert sync.crash(at=2, after=True)
         assert statuses(sync, 1) == {None: Status.DONE, "ana": Status.BEGUN, "bob": Status.BEGUN}
+        an_hour_passes(sync.store)
 
         sync.run()
 
@@ -82,6 +84,62 @@ class TestCrash:
         sync.run(prune="managed")
 
         assert sync.mi.names_in("Sales") == {"ana"}
+
+    def test_a_member_who_is_made_when_the_next_run_has_read_mi_is_ours_and_leaves_with_okta(self, sync: Sync) -> None:
+        """A request can be on its way for longer than the process that has sent it lives."""
+        assert sync.crash(at=3, after=False)
+        sync.okta.leave("Sales", "bob")
+        sync.run(prune="managed")
+        assert statuses(sync, 1)["bob"] is Status.BEGUN
+        sync.mi.add_user("bob", "Sales")
+
+        sync.run(prune="managed")
+
+        assert sync.mi.names_in("Sales") == {"ana"}
+        assert statuses(sync, 1)["bob"] is Status.DONE
+
+    def test_a_member_who_is_made_between_the_reading_and_the_write_of_the_next_run_is_ours(
+        self, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert sync.crash(at=2, after=False)
+        members = sync.mi.members
+
+        def read_too_early(group: TargetGroup) -> frozenset[str]:
+            found = members(group)
+            if group.name == "Sales":
+                sync.mi.add_user("ana", "Sales")
+            return found
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sync.mi, "members", read_too_early)
+            sync.run()
+        assert statuses(sync, 2)["ana"] is Status.ALREADY
+        assert "ana" not in ledger(sync)
+
+        sync.run()
+
+        assert statuses(sync, 1)["ana"] is Status.DONE
+        assert ledger(sync)["ana"].run == 1
+
+    def test_what_a_later_run_has_done_is_told_of_that_one(self, sync: Sync) -> None:
+        assert sync.crash(at=2, after=False)
+        sync.run()
+        assert statuses(sync, 1) == {None: Status.DONE, "ana": Status.BEGUN, "bob": Status.BEGUN}
+
+        sync.run()
+
+        _, ana, bob = History(sync.store).changes_of_run(1)
+        assert ana.status is bob.status is Status.FAILED
+        assert "a later run has done it" in str(ana.error)
+        assert {row.run for row in ledger(sync).values()} == {2}
+
+    def test_what_is_not_there_after_minutes_was_not_done(self, sync: Sync) -> None:
+        assert sync.crash(at=2, after=False)
+        an_hour_passes(sync.store)
+
+        sync.run()
+
+        assert statuses(sync, 1) == {None: Status.DONE, "ana": Status.FAILED, "bob": Status.FAILED}
 
     def test_a_user_who_was_created_but_is_no_member_yet_is_created_by_us(self, sync: Sync) -> None:
         assert sync.crash(at=2, after=True)

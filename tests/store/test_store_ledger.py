@@ -177,31 +177,33 @@ class TestLedger:
             sync.run(group, key=key, shared=True, target_group="T")
         sync.okta.leave("Marketing", "cy")
 
-        refused = sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed").report
+        report = sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed").report
 
-        assert [(each.kind, each.user) for each in refused.changes] == [(ChangeKind.REMOVE_MEMBER, "cy")]
-        assert refused.plan is not None
-        approve = refused.plan.digest
-        sync.run("Marketing", key=keys[1], shared=True, target_group="T", prune="managed", approve_plan=approve)
+        assert [(each.kind, each.user) for each in report.changes] == [(ChangeKind.REMOVE_MEMBER, "cy")]
         assert sync.mi.names_in("T") == {"ana", "bob", "dan"}
 
-    def test_the_first_run_that_removes_more_people_waits_for_a_person(self, sync: Sync) -> None:
+    def test_leavers_go_as_soon_as_that_is_switched_on(self, sync: Sync) -> None:
         sync.run()
         sync.okta.leave("Sales", "bob")
 
-        refused = sync.run(prune="managed").report
+        assert sync.run(prune="managed").report.state is State.DONE
+        assert sync.mi.names_in("Sales") == {"ana"}
+
+    def test_the_first_run_that_also_removes_whom_others_have_added_waits_for_a_person(self, sync: Sync) -> None:
+        sync.run()
+        sync.mi.add_user("eve", "Sales")
+
+        refused = sync.run(prune="all").report
 
         assert refused.state is State.REFUSED
-        assert "prune: off -> managed" in (refused.error or "")
+        assert "prune: off -> all" in (refused.error or "")
         assert refused.plan is not None
-        sync.run(prune="managed", approve_plan=refused.plan.digest)
-        assert sync.mi.names_in("Sales") == {"ana"}
-        # It was wanted: from now on leavers go by themselves. And to remove nobody any more is no harm.
-        sync.okta.join("Sales", "cy", "dan")
-        sync.run(prune="managed")
-        sync.okta.leave("Sales", "cy")
-        assert sync.run(prune="managed").report.state is State.DONE
-        sync.okta.join("Sales", "eve")
+        sync.run(prune="all", approve_plan=refused.plan.digest)
+        assert sync.mi.names_in("Sales") == {"ana", "bob"}
+        # It was wanted: from now on they go by themselves. And to remove nobody any more is no harm.
+        sync.mi.put_in("eve", "Sales")
+        assert sync.run(prune="all").report.state is State.DONE
+        sync.okta.join("Sales", "cy")
         assert sync.run(prune="off").report.state is State.DONE
 
     def test_a_run_of_a_former_version_has_not_noted_prune_and_makes_nothing_unusual(self, sync: Sync) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from okta_mi_provider.sync.plan import ChangeKind
 from tests.unit.worlds import DEFAULT_GROUP, MI_SALES, mi_user
 
 ANA = mi_user("ana", "7")
+BEGUN_AT = datetime(2026, 1, 15, 8, tzinfo=UTC)
 NEW = {"email": "ana@example.com", "first_name": "Ana", "last_name": "Doe", "type": "regular"}
 
 
@@ -38,6 +40,7 @@ def judged(target: Target, kind: ChangeKind, **more: Any) -> Noted:
         "user_id": None if kind is ChangeKind.CREATE_USER else "7",
         "username": "ana",
         "new": NEW if kind is ChangeKind.CREATE_USER else None,
+        "begun_at": BEGUN_AT,
     }
     (verdict,) = settle([Doubt(**{**values, **more})], target, target.group_named("Sales"), "Sales")
     return verdict.noted
@@ -135,3 +138,22 @@ def test_an_account(kind: ChangeKind, enabled: bool) -> None:
     as_wanted = enabled is (kind is ChangeKind.ENABLE_USER)
     assert judged(mi(replace(ANA, enabled=enabled)), kind) == (done() if as_wanted else FAILED)
     assert judged(mi(), kind) == FAILED
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.CREATE_USER, ChangeKind.ADD_MEMBER])
+@pytest.mark.parametrize(("minutes", "is_judged"), [(0, False), (4, False), (5, True), (60, True)])
+def test_who_is_no_member_may_come_to_be_one_yet(kind: ChangeKind, minutes: int, is_judged: bool) -> None:
+    doubt = Doubt(1, 3, "o", "d", "g", kind, None, "Sales", "00u-ana", "7", "ana", NEW, BEGUN_AT)
+    target = mi(read_at=BEGUN_AT + timedelta(minutes=minutes))
+
+    verdicts = list(settle([doubt], target, MI_SALES, "Sales"))
+
+    assert [each.noted for each in verdicts] == ([FAILED] if is_judged else [])
+
+
+def test_what_a_later_run_has_done_was_not_done_by_this_one() -> None:
+    noted = judged(mi(ANA, members={"7"}), ChangeKind.CREATE_USER, done_since=True)
+
+    assert (noted.status, noted.joined) == (Status.FAILED, False)
+    assert noted.error is not None
+    assert "a later run" in noted.error

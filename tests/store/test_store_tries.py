@@ -31,6 +31,12 @@ class TestTries:
     def journal(self, sync: Sync, *, by: str = "cron") -> StoreJournal:
         return StoreJournal(sync.store, RUN, Beginning(SyncSettings(auto_create="all"), by)).resumed()
 
+    def two_tries(self, sync: Sync) -> tuple[StoreJournal, StoreJournal]:
+        """Two tries that go on at the same time: Airflow has given up the first one."""
+        first = self.journal(sync)
+        first.start()
+        return first, self.journal(sync)
+
     def tried(self, journal: StoreJournal, change: Change, status: Status, **more: Any) -> None:
         journal.begin([change])
         with journal:
@@ -105,9 +111,7 @@ class TestTries:
 
     def test_what_another_try_may_have_sent_stays_in_doubt(self, sync: Sync, plan: Plan) -> None:
         _, ana, bob = plan.changes
-        first = self.journal(sync)
-        first.start()
-        second = self.journal(sync)
+        first, second = self.two_tries(sync)
         for journal in (first, second):
             journal.planned(plan)
         first.begin([ana])
@@ -128,9 +132,7 @@ class TestTries:
     ) -> None:
         """A try that Airflow has given up goes on while the next one writes the same."""
         group, ana, _ = plan.changes
-        first, second = self.journal(sync), self.journal(sync)
-        first.start()
-        second = self.journal(sync)
+        first, second = self.two_tries(sync)
         first.planned(plan)
         second.planned(plan)
         self.tried(first, group, Status.DONE, target_id="7")
@@ -147,9 +149,7 @@ class TestTries:
 
     def test_the_other_order_gives_the_same(self, sync: Sync, plan: Plan) -> None:
         _, ana, _ = plan.changes
-        first = self.journal(sync)
-        first.start()
-        second = self.journal(sync)
+        first, second = self.two_tries(sync)
         for journal in (first, second):
             journal.planned(plan)
             journal.found_group(TargetGroup("7", "Sales"))

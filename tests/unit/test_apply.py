@@ -188,13 +188,6 @@ def test_no_more_writes_are_in_flight_than_allowed(limit: int) -> None:
     assert 1 <= mi.peak <= limit
 
 
-def test_what_is_settled_is_not_tried_again() -> None:
-    plan, mi = _plan("ana", "bob"), FakeMI()
-    settled = {change.key for change in plan.changes if change.user == "ana"}
-    list(upsert_users(plan, MI_SALES, mi, 1, settled=settled))
-    assert [user for _, user, _ in mi.calls] == ["bob"]
-
-
 class AnotherTry(NoJournal):
     """Hears from another try that some changes are settled."""
 

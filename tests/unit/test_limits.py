@@ -13,7 +13,7 @@ from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.errors import PlanRefused, PlanUnusual
 from okta_mi_provider.sync.limits import fingerprint, over
 from okta_mi_provider.sync.memory import LastSync, Link, Memory
-from okta_mi_provider.sync.plan import Plan
+from okta_mi_provider.sync.plan import ChangeKind, Plan
 from okta_mi_provider.sync.snapshot import Snapshot
 from tests.unit.worlds import SALES, any_settings, mi_user, okta_user, settings, snapshot, worlds
 
@@ -175,12 +175,17 @@ def test_other_settings_may_change() -> None:
 
 @pytest.mark.parametrize("before", ["off", "managed", "all"])
 @pytest.mark.parametrize("now", ["off", "managed", "all"])
-def test_to_remove_more_people_than_before_is_unusual_and_to_remove_fewer_is_not(before: str, now: str) -> None:
+@pytest.mark.parametrize("somebody_leaves", [True, False])
+def test_to_remove_also_whom_others_have_added_is_unusual(before: str, now: str, somebody_leaves: bool) -> None:
     last = LastSync(fingerprint(settings(prune=before), [SALES], "Sales"), 1)
-    world = snapshot([okta_user("ana")], memory=Memory(last=last))
-    more = (before, now) in {("off", "managed"), ("off", "all"), ("managed", "all")}
+    there = [mi_user("bob")] if somebody_leaves else []
+    made = (Link("00u-bob", "id-bob", "bob"),)
+    memory = Memory(last=last, made=made if somebody_leaves else ())
+    world = snapshot([okta_user("ana")], there, members={user.id for user in there}, memory=memory)
     plan = diff(world, settings(auto_create="all", prune=now))
-    assert [f"prune: {before} -> {now}" in each for each in plan.unusual] == [True] * more
+    assert plan.count(ChangeKind.REMOVE_MEMBER) == (somebody_leaves and now != "off")
+    held = now == "all" and before != "all" and somebody_leaves
+    assert [f"prune: {before} -> {now}" in each for each in plan.unusual] == [True] * held
 
 
 def test_what_the_last_sync_has_not_noted_has_not_changed() -> None:

@@ -15,7 +15,7 @@ from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
-from okta_mi_provider.sync.render import as_csv, as_markdown, as_text
+from okta_mi_provider.sync.render import COLUMNS, as_csv, as_markdown, as_text
 from okta_mi_provider.sync.report import Report, State
 from tests.unit.worlds import mi_user, okta_user, settings, snapshot
 
@@ -188,7 +188,9 @@ def test_the_brief_summary_does_not_flood() -> None:
     assert len(text.splitlines()) < 30
 
 
-@pytest.mark.parametrize("render", [lambda r: as_text(r, full=True), lambda r: as_markdown(r, full=True), as_csv])
+@pytest.mark.parametrize(
+    "render", [lambda r: as_text(r, full=True), lambda r: as_markdown(r, full=True), lambda r: as_csv([r])]
+)
 def test_hostile_names_stay_text(render: object) -> None:
     world = snapshot([okta_user("ana", username=_HOSTILE, first_name="=cmd()")])
     text = render(Report.of_plan(diff(world, settings()), dry_run=True))  # type: ignore[operator]
@@ -208,6 +210,21 @@ def test_markdown_has_no_markup_from_names() -> None:
 @given(st.text())
 def test_csv_cells_are_never_formulas(name: str) -> None:
     world = snapshot([okta_user("ana", username=name or "x")])
-    rows = list(csv.DictReader(io.StringIO(as_csv(Report.of_plan(diff(world, settings()), dry_run=True)))))
+    rows = list(csv.DictReader(io.StringIO(as_csv([Report.of_plan(diff(world, settings()), dry_run=True)]))))
     assert len(rows) == 1
     assert not rows[0]["user"].startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_no_csv_has_more_than_its_heading_if_there_is_nothing() -> None:
+    assert as_csv([]) == ",".join(COLUMNS) + "\r\n"
+
+
+@given(st.text())
+def test_an_error_is_no_markup_and_no_formula(said: str) -> None:
+    report = Report(
+        "o", (SourceGroup("", "Sales"),), "h", TargetGroup("", "Sales"), dry_run=False, error=f"={said}\n# x"
+    )
+    (row,) = csv.DictReader(io.StringIO(as_csv([report])))
+    assert (row["source"], row["class"], row["kind"]) == ("Sales", "error", "failed")
+    assert row["message"].startswith("'=")
+    assert len(as_markdown(report, full=True).splitlines()) == 3
