@@ -13,12 +13,14 @@ def nothing_collected() -> Iterator[None]:
 
     It would go through everything that the process has, again and again: a tenth of the time of parsing many groups, a
     sixth of that of reading and comparing many users. What goes out of use is freed all the same, unless it refers to
-    itself. Works as a decorator too. Of several threads at the same time, the first to begin decides.
+    itself. Works as a decorator too. Of several threads at the same time, others may collect again once one has ended.
     """
-    collects = gc.isenabled()
+    if not gc.isenabled():
+        # Not disabled once more: another thread may have enabled it just now, and nobody would do so again.
+        yield
+        return
     gc.disable()
     try:
         yield
     finally:
-        if collects:
-            gc.enable()
+        gc.enable()

@@ -16,7 +16,7 @@ from okta_mi_provider import entry_options
 from okta_mi_provider.entry import BrokenEntry, Entry, GroupsFile, contested
 from okta_mi_provider.entry_options import ENTRY_OPTIONS, UNION
 from okta_mi_provider.settings import SyncSettings, lasting, options
-from okta_mi_provider.settings_error import SettingsError, unknown_key
+from okta_mi_provider.settings_error import SettingsError, is_of_a_secret, unknown_key
 from okta_mi_provider.sync.text import one_line, quoted
 from okta_mi_provider.yaml_nodes import Mistake, Pair, as_written, compose, mistake, pairs, plain
 
@@ -195,7 +195,7 @@ def _draft(node: yaml.Node, common: Mapping[str, Any]) -> _Draft:
 def _perhaps_a_name(node: yaml.MappingNode) -> str:
     """What to say of a mapping of one pair that may be meant as a name with a colon in it."""
     words = [each.value for pair in node.value for each in pair if isinstance(each, yaml.ScalarNode) and each.value]
-    if len(node.value) != 1 or len(words) != 2 or words[0] in {*ENTRY_OPTIONS, *lasting()}:
+    if len(node.value) != 1 or len(words) != 2 or words[0] in {*ENTRY_OPTIONS, *lasting()} or is_of_a_secret(words[0]):
         return ""
     return f". Or is it a name with a colon? Put it in quotes: {quoted(': '.join(words))}"
 

@@ -32,6 +32,11 @@ def unknown_key(key: object, known: Iterable[str]) -> Problem:
     names = sorted(known)
     near = difflib.get_close_matches(str(key), names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(names)}"
-    if not near and any(word in str(key).lower() for word in _SECRET_WORDS):
+    if not near and is_of_a_secret(str(key)):
         hint = "secrets belong into the Airflow connection or the environment, never in here"
     return Problem(str(key), f"unknown key; {hint}")
+
+
+def is_of_a_secret(key: str) -> bool:
+    """Whether what stands under a key, or in a line with it, may be a secret: it must be in no message."""
+    return any(word in key.lower() for word in _SECRET_WORDS)

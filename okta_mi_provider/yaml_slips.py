@@ -6,6 +6,7 @@ import re
 
 import yaml
 
+from okta_mi_provider.settings_error import is_of_a_secret
 from okta_mi_provider.sync.text import quoted
 
 #: What a value begins with that means something else to YAML, as the minute of a schedule that is `*`.
@@ -34,15 +35,21 @@ def slip(text: str, error: yaml.MarkedYAMLError) -> str:
         found = _COLON_IN_VALUE.fullmatch(line[: mark.column])
         if found:
             value = _without_comment(line[found.start("value") :])
-            return f"a colon in a value; put it in quotes: {quoted(value)}"
+            return f"a colon in a value; put it in quotes{_as_it_is(line, value)}"
         return (
             "a key where none can be: compare with the lines around it how far it is indented, and look for a missing "
             "blank behind the colon of the line before"
         )
     if line[begin.column : begin.column + 1] in {*_NO_BEGINNING} and "scanning" in (error.context or ""):
         value = _without_comment(line[begin.column :])
-        return f"{value[0]} cannot begin a value; put it in quotes: {quoted(_up_to_bracket(line, begin.column, value))}"
+        shown = _as_it_is(line, _up_to_bracket(line, begin.column, value))
+        return f"{value[0]} cannot begin a value; put it in quotes{shown}"
     return ""
+
+
+def _as_it_is(line: str, value: str) -> str:
+    """The value as it stands in a line; nothing of one that may be a secret, which belongs elsewhere anyway."""
+    return "" if is_of_a_secret(line) else f": {quoted(value)}"
 
 
 def _without_comment(value: str) -> str:

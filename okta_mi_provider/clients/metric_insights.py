@@ -161,8 +161,9 @@ class MetricInsightsClient:
         return next((user for user in users if self.dialect.name_key(user.username) == wanted), None)
 
     def groups(self) -> tuple[TargetGroup, ...]:
-        """All groups (`GET /api/user_group`)."""
-        return tuple(group_of(row, call) for call, row in self.lists.whole(GROUPS, "user_groups", "user_group", {}))
+        """All groups (`GET /api/user_group`), each once, as `users`: two of one name would be synced by nobody."""
+        rows = self.lists.whole(GROUPS, "user_groups", "user_group", {})
+        return tuple(dict.fromkeys(group_of(row, call) for call, row in rows))
 
     def members(self, group: TargetGroup) -> frozenset[str]:
         """Ids of all users of a group (`GET /api/user_group_member?group=`)."""

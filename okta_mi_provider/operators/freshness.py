@@ -54,12 +54,12 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     # Another machine may have noted the time: one whose clock is hours ahead has not looked in the future.
     if abs(now - (look.at or begun_at)) < MI_VALID_FOR and (look.at or not approval):
         return look.overtaken
-    client, is_begun = target(), job.store.any_user_tried(job.run, plan)
+    client, is_begun = target(), job.store.any_user_written(job.run, plan)
     directory = fetch_directory(client, job.settings())
     if is_begun:
         return _overtaken(job, plan, directory, look, advice)
     found = _plan_of_now(job, plan, client, directory)
-    if found.digest != plan.digest and job.store.any_user_tried(job.run, plan):
+    if found.digest != plan.digest and job.store.any_user_written(job.run, plan):
         # Another try has looked as well, and written while this one was reading.
         return _overtaken(job, plan, directory, look, advice)
     raise_if_stale(plan, found, approved=approval is not None, advice=advice)

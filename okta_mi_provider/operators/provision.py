@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.journal import Journal
 
 
+#: What a DAG may say to its sensors in `default_args`, under a name that is one of our settings, too.
+_MODES_OF_SENSORS = ("poke", "reschedule")
+
 _Init = TypeVar("_Init", bound="Callable[..., None]")
 
 
@@ -95,8 +98,13 @@ class ProvisionOperator(ServersOperator):
         **kwargs: Any,
     ) -> None:
         settings = {name: kwargs.pop(name) for name in defaults() if name in kwargs}
+        of_dag = (kwargs.get("default_args") or {}).get("mode")
+        if of_dag in _MODES_OF_SENSORS and settings.get("mode") == of_dag:
+            del settings["mode"]
+        # Mapped, it is given None where nobody has said one.
+        policy = {} if kwargs.get("retry_policy") else retry_policy()
         try:
-            super().__init__(**{**retry_policy(), **kwargs})
+            super().__init__(**{**kwargs, **policy})
         except TypeError as error:
             if misspelt := _misspelt(kwargs):
                 raise TypeError(f"{type(self).__name__}: {'; '.join(misspelt)}") from error

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Update,
+    and_,
     bindparam,
     case,
     delete,
@@ -116,10 +117,12 @@ def any_tried(connection: Connection, run: int) -> bool:
     return bool(connection.scalar(query))
 
 
-def any_user_tried(connection: Connection, run: int) -> bool:
-    """Whether any change of a user of a run was begun."""
-    begun = (CHANGES.c.status != Status.PLANNED.value, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value)
-    return connection.scalar(select(CHANGES.c.id).where(CHANGES.c.run == run, *begun).limit(1)) is not None
+def any_user_written(connection: Connection, run: int) -> bool:
+    """Whether any change of a user of a run was made, or may have been. What has failed for good was refused."""
+    made = CHANGES.c.status.in_([Status.BEGUN.value, *(each.value for each in SETTLED)])
+    may_be = or_(made, and_(CHANGES.c.status == Status.FAILED.value, CHANGES.c.passing))
+    of_users = (CHANGES.c.run == run, CHANGES.c.kind != ChangeKind.CREATE_GROUP.value)
+    return connection.scalar(select(CHANGES.c.id).where(*of_users, may_be).limit(1)) is not None
 
 
 def settled(connection: Connection, run: int) -> set[int]:
@@ -232,8 +235,11 @@ def outcomes(connection: Connection, run: int, of: Plan, among: range | None = N
     query = select(CHANGES).where(CHANGES.c.run == run, CHANGES.c.status != Status.PLANNED.value)
     if among is not None:
         query = query.where(CHANGES.c.position >= among.start, CHANGES.c.position < among.stop)
+    # All at once: the plan is read from the same database beside it, and SQLite without a log of writes lets nobody
+    # begin to read while a writer waits for this one to end.
+    rows = connection.execute(query.order_by(CHANGES.c.position)).all()
     found: dict[ChangeKey, Outcome] = {}
-    for row in connection.execute(query.order_by(CHANGES.c.position)):
+    for row in rows:
         change, status = of.changes[row.position], Status(row.status)
         target_id = row.group_id if change.kind is ChangeKind.CREATE_GROUP else row.user_id
         found[change.key] = Outcome(

@@ -15,7 +15,7 @@ from okta_mi_provider.store.schema import CHANGES, FOLDED_LENGTH, RUNS
 from okta_mi_provider.sync.model import SourceGroup, TargetGroup
 from okta_mi_provider.sync.outcome import Status
 from okta_mi_provider.sync.plan import ChangeKind
-from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.report import DIFFERS, State
 
 #: No run has a higher number: a column of whole numbers takes no more on PostgreSQL, and a database refuses to compare.
 LARGEST_NUMBER = 2**31 - 1
@@ -78,8 +78,12 @@ class RunRecord:
 
     @property
     def found_differences(self) -> bool:
-        """Whether it was a look for drift that has come to its end and found some: then it has failed, as it should."""
-        return self.mode == "drift" and self.state is State.FAILED and self.plan_digest is not None
+        """Whether it was a look for drift that has come to its end and found some: then it has failed, as it should.
+
+        Conflicts are some too. One that broke off after its plan has another error.
+        """
+        to_its_end = self.error is None or self.error.startswith(DIFFERS)
+        return self.mode == "drift" and self.state is State.FAILED and self.plan_digest is not None and to_its_end
 
 
 @dataclass(frozen=True, slots=True)

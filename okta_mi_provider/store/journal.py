@@ -174,6 +174,8 @@ class StoreJournal:
                     f"A part of another plan was written in run {self._key.run_id!r}. Clear its first task and all "
                     "after it, or trigger a new run."
                 )
+            # All of it is read before anything is written: without a log of writes SQLite may keep readers out then.
+            plan = replace(plan, changes=tuple(plan.changes), matched=tuple(plan.matched))
             runs.planned(connection, run, plan, digest, approved_by=approved_by, approved_at=approved_at)
             account.plan(connection, run, plan, triggered_by=self._beginning.triggered_by, approved_by=approved_by)
             links.put(connection, plan.host, plan.org, run, plan.matched)

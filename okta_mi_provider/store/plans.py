@@ -6,6 +6,7 @@ Functions on an open connection, and the sequences that read pieces once somebod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, overload
 
 from sqlalchemy import Connection
@@ -67,7 +68,7 @@ def unpack(head: Artifact, piece: Callable[[ArtifactKind, int], Artifact | None]
         what: How messages call the plan.
 
     Raises:
-        ArtifactMissing: If another version of the package has stored it.
+        ArtifactMissing: If another version of the package has stored it, also later, when more of it is looked at.
     """
 
     def rows(name: str, long: dict[str, Any]) -> StoredRows:
@@ -81,14 +82,22 @@ def unpack(head: Artifact, piece: Callable[[ArtifactKind, int], Artifact | None]
                 raise ArtifactMissing(
                     f"{what} was made anew while it was read. Clear the task that makes it and all after it."
                 )
-            return tuple(map(ROWS[name], found.data))
+            with _of_this_version(what):
+                return tuple(map(ROWS[name], found.data))
 
         return StoredRows(long["rows"], long["digest"], read)
 
-    try:
+    with _of_this_version(what):
         data = dict(head.data)
         long = data.pop(_LONG)
         return Plan.from_json({**data, **{name: rows(name, long[name]) for name in _KINDS}})
+
+
+@contextmanager
+def _of_this_version(what: str) -> Iterator[None]:
+    """What stands in the store is read as this version writes it; an error names the plan as messages call it."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactMissing(
             f"{what} was written by another version of okta-mi-provider. Clear its first task and all after it, or "

@@ -79,11 +79,11 @@ class Store(Database):
             found = _of_plan(connection, run, plan)
             return {} if found is None else changes.outcomes(connection, found, plan)
 
-    def any_user_tried(self, run: RunKey, plan: Plan) -> bool:
-        """Whether any change of a user of a plan was begun, in the last attempt of a run."""
+    def any_user_written(self, run: RunKey, plan: Plan) -> bool:
+        """Whether any change of a user of a plan was made, or may have been, in the last attempt of a run."""
         with self.reading() as connection:
             found = _of_plan(connection, run, plan)
-            return found is not None and changes.any_user_tried(connection, found)
+            return found is not None and changes.any_user_written(connection, found)
 
     def settled(self, run: RunKey, plan: Plan) -> set[int]:
         """Places of the changes of a plan that need not be tried again, in the last attempt of a run."""

@@ -6,15 +6,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, bindparam, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, bindparam, case, func, not_, or_, select
 
 from okta_mi_provider.store.batches import batches
 from okta_mi_provider.store.database import Database
 from okta_mi_provider.store.history import RunRecord, run_records
 from okta_mi_provider.store.reports import is_kept
-from okta_mi_provider.store.schema import RUNS
+from okta_mi_provider.store.schema import CHANGES, RUNS
 from okta_mi_provider.sync.model import TargetGroup
-from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.outcome import SETTLED
+from okta_mi_provider.sync.report import DIFFERS, State
 
 #: What the id of a sync from the command line begins with.
 COMMAND = "cli:"
@@ -59,15 +60,17 @@ class Point(NamedTuple):
 
 
 class Undo(NamedTuple):
-    """That a run was taken back.
+    """That a run was taken back, or a part of it.
 
     Attributes:
         at: When.
         run: Id of the run that did; None if it is not to be seen.
+        left: How many changes that one was to write, and did not: they failed, or were not tried.
     """
 
     at: datetime
     run: int | None
+    left: int = 0
 
 
 class Waiting(NamedTuple):
@@ -191,18 +194,25 @@ class Syncs:
         return [each for each in found if each.run_id == run_id or each.run_id.removeprefix(f"{run_id}:").isdigit()]
 
     def taken_back(self, runs: Collection[int]) -> dict[int, Undo]:
-        """Which of some runs were taken back, and by what; of several undos the last one.
+        """Which of some runs were taken back, and by what; of several undos the last one that has written anything.
 
         Whoever sees a run is told that it was taken back, also where the undo itself is not to be seen.
         """
+        is_settled = CHANGES.c.status.in_([each.value for each in SETTLED])
+        settled, left = (func.sum(case((each, 1), else_=0)) for each in (is_settled, not_(is_settled)))
         query = (
-            select(RUNS.c.undoes, RUNS.c.id, RUNS.c.dag_id, RUNS.c.started_at)
+            select(RUNS.c.undoes, RUNS.c.id, RUNS.c.dag_id, RUNS.c.started_at, left.label("left"))
+            .join(CHANGES)
             .where(RUNS.c.undoes.in_(runs))
+            .group_by(RUNS.c.id)
+            .having(settled > 0)
             .order_by(RUNS.c.id)
         )
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
-        return {row.undoes: Undo(row.started_at, row.id if row.dag_id in self._dag_ids else None) for row in rows}
+        return {
+            row.undoes: Undo(row.started_at, row.id if row.dag_id in self._dag_ids else None, row.left) for row in rows
+        }
 
     def _newest(self, connection: Connection) -> list[int]:
         """Ids of the latest run of each sync."""
@@ -229,7 +239,10 @@ class Syncs:
             return query
         if state == "running":
             return query.where(RUNS.c.state.is_(None))
-        differs = and_(RUNS.c.mode == "drift", RUNS.c.state == State.FAILED.value, RUNS.c.plan_digest.is_not(None))
+        # `RunRecord.found_differences` in SQL.
+        to_its_end = or_(RUNS.c.error.is_(None), RUNS.c.error.startswith(DIFFERS))
+        failed = RUNS.c.mode == "drift", RUNS.c.state == State.FAILED.value, RUNS.c.plan_digest.is_not(None)
+        differs = and_(*failed, to_its_end)
         return query.where(differs if state == "differs" else and_(RUNS.c.state == state.value, not_(differs)))
 
 

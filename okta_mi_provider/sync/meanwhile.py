@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from okta_mi_provider.sync.errors import SyncError
-from okta_mi_provider.sync.model import Target, TargetGroup, TargetUser
+from okta_mi_provider.sync.model import ADMINISTRATOR, Target, TargetGroup, TargetUser
 from okta_mi_provider.sync.outcome import Outcome, Status
 from okta_mi_provider.sync.people import people
 from okta_mi_provider.sync.plan import Change, ChangeKind, Plan
@@ -24,7 +24,8 @@ _WHOLE = frozenset({ChangeKind.UPDATE_USER, ChangeKind.DISABLE_USER, ChangeKind.
 def overtaken(changes: Iterable[tuple[int, Change]], now: Target) -> Iterator[int]:
     """Places of changes about users who are neither as the plan has found them nor as it makes them.
 
-    Whoever is not there any more is none of them: MI says so when it is asked to write.
+    Of those whose membership alone changes, only who has got another name, or who is to be removed and has become an
+    administrator. Whoever is not there any more is none of them: MI says so when it is asked to write.
 
     Args:
         changes: What is left of a plan, with the places in it.
@@ -38,7 +39,10 @@ def overtaken(changes: Iterable[tuple[int, Change]], now: Target) -> Iterator[in
             continue
         known = (change.before, change.after) if change.kind in _WHOLE else ()
         is_known = any(_comparable(user) == _comparable(each) for each in known if each) or not known
-        if not is_known or fold(user.username) != fold(change.after.username):
+        # Who is one in the plan may be removed; of whom it did not know it, nobody has decided that.
+        is_promoted = user.type == ADMINISTRATOR and not change.of_administrator
+        spared = is_promoted and change.kind is ChangeKind.REMOVE_MEMBER
+        if not is_known or spared or fold(user.username) != fold(change.after.username):
             yield place
 
 

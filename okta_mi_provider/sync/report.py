@@ -22,6 +22,8 @@ from okta_mi_provider.sync.plan import (
 )
 from okta_mi_provider.sync.text import plural
 
+#: How the error of a look for drift begins that has found some.
+DIFFERS = "MI differs from Okta"
 #: Version of the JSON report. Keys are added without changing it, never renamed or removed.
 SCHEMA = 1
 
@@ -271,4 +273,4 @@ def _drift(plan: Plan, mode: str) -> str | None:
         f"{plural(by_hand, 'difference')} {'was' if by_hand == 1 else 'were'} made by hand" if by_hand else "",
         f"{plural(left, 'member')} {'has' if left == 1 else 'have'} left, and nobody is removed" if left else "",
     ]
-    return f"MI differs from Okta: {' and '.join(filter(None, found))}."
+    return f"{DIFFERS}: {' and '.join(filter(None, found))}."

@@ -30,9 +30,9 @@ class Run:
         for task_id in task_ids:
             self.returned[task_id] = execute_task(self.dag, task_id, Instance(KEY.run_id, self.returned))
 
-    def chunk(self, number: int, *, of: int) -> Any:
-        """Writes a single change of its plan, at a place, as a chunk of its own."""
-        chunk = {"start": number, "end": number + 1, "total": of}
+    def chunk(self, number: int, *, of: int, changes: int = 1) -> Any:
+        """Writes a single change of its plan, at a place, as a chunk of its own; or several from there on."""
+        chunk = {"start": number, "end": number + changes, "total": of}
         task: Any = self.dag.get_task("upsert_users").unmap({"chunk": chunk})
         instance = Instance(KEY.run_id, self.returned, map_index=number)
         return task.execute({"ti": instance, "dag_run": SimpleNamespace(run_type="manual")})

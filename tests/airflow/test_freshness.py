@@ -153,6 +153,24 @@ def test_what_was_begun_is_finished_hours_later(world: World, dags: Dags, store:
     assert world.mi.members("Sales") == logins("ana", "bo")
 
 
+@pytest.mark.parametrize("which", ["silent", "approved"])
+def test_a_plan_of_which_mi_has_refused_everything_is_not_begun(
+    world: World, which: str, request: pytest.FixtureRequest, failing: Failing
+) -> None:
+    """Of what was written is nothing to be finished: hours later it has to be what MI makes now."""
+    run: Run = request.getfixturevalue(which)
+    world.mi.fault("400", method="POST", route="users", count=1)
+    run("create_groups", "upsert_users")
+    assert not world.mi.members("Sales")
+    run.wait(2)
+    somebody_works_in_mi(world)
+
+    with failing("MI has changed since plan"):
+        run("upsert_users")
+
+    assert world.mi.writes() == []
+
+
 def test_what_another_try_writes_while_mi_is_read_again_makes_no_plan_stale(
     world: World, silent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,29 @@ def test_hours_later_the_rest_leaves_alone_whom_somebody_has_changed_by_hand(
     assert lists_of_users(world) == 1, "what one look has found is good for half an hour"
 
 
+def test_hours_later_the_rest_is_written_also_if_somebody_has_changed_most_of_it_by_hand(
+    world: World, dags: Dags, store: Store
+) -> None:
+    """Whom we leave alone is no write that has failed: MI is not in trouble."""
+    names = [f"u{number:02}" for number in range(22)]
+    world.okta.group("Sales", *names)
+    world.mi.add_group("Sales")
+    for name in names:
+        world.mi.add_user(name, "Sales", last_name="Old")
+    run = planned(dags(SALES), world, store)
+    run("create_groups")
+    assert run.chunk(0, of=22)["done"] == 1
+    run.wait(20)
+    for name in names[1:21]:
+        world.mi.add_user(name, last_name="Old", enabled="N")
+
+    assert run.chunk(1, of=22, changes=20)["failed"] == 20
+    assert run.chunk(21, of=22)["done"] == 1
+
+    assert world.mi.user("u21")["last_name"] == "Doe"
+    assert {world.mi.user(name)["enabled"] for name in names[1:21]} == {"N"}
+
+
 def test_hours_later_the_rest_is_written_of_whom_nobody_has_changed(world: World, half_written: Run) -> None:
     world.mi.add_user("cy", enabled="N")
 

@@ -212,6 +212,24 @@ def test_a_setting_may_stand_in_the_defaults_of_a_dag(migrated: None) -> None:
     assert (task.settings.auto_create, task.settings.prune) == ("groups", "all")
 
 
+@pytest.mark.parametrize("of_dag", ["poke", "reschedule"])
+def test_what_a_dag_says_to_its_sensors_is_not_said_to_it(migrated: None, of_dag: str) -> None:
+    """A DAG with sensors often has their `mode` in its `default_args`."""
+    from airflow.sdk import DAG
+
+    from okta_mi_provider.operators.provision import ProvisionOperator
+
+    with DAG("with_sensors", schedule=None, default_args={"mode": of_dag}):
+        task = ProvisionOperator(task_id="provision", group="Sales")
+        mapped = ProvisionOperator.partial(task_id="mapped").expand(group=["Sales"])
+        assert (task.settings.mode, mapped.unmap({"group": "Sales"}).settings.mode) == ("sync", "sync")
+        assert ProvisionOperator(task_id="looks", group="Sales", mode="drift").settings.mode == "drift"
+        with pytest.raises(SettingsError, match="mode: 'pull' is not allowed"):
+            ProvisionOperator(task_id="wrong", group="Sales", mode="pull")
+    with pytest.raises(SettingsError, match=f"mode: '{of_dag}' is not allowed"):
+        ProvisionOperator(task_id="alone", group="Sales", mode=of_dag)
+
+
 def test_group_and_target_are_templates(migrated: None) -> None:
     from okta_mi_provider.operators.provision import ProvisionOperator
 

@@ -84,6 +84,8 @@ def test_the_operator_for_people_s_own_dags_hands_it_over_as_well(
 
     if HAS_RETRY_POLICY:
         assert isinstance(ProvisionOperator(task_id="sync", group="Sales").retry_policy, retry.SyncRetryPolicy)
+        mapped = ProvisionOperator.partial(task_id="mapped").expand(group=["Sales"]).unmap({"group": "Sales"})
+        assert isinstance(mapped.retry_policy, retry.SyncRetryPolicy)
     monkeypatch.setattr(retry, "HAS_RETRY_POLICY", False)
     with pytest.raises(AirflowRescheduleException):
         execute(ProvisionOperator(task_id="sync", group="Sales"))

@@ -201,6 +201,15 @@ def test_a_user_who_is_listed_twice_is_one_user() -> None:
         assert client(server.url).users() == (ANA,)
 
 
+def test_a_group_that_is_listed_twice_is_one_group() -> None:
+    """Two of one name would be synced by nobody."""
+    row = {"id": 57, "name": "Finance"}
+    with canned(
+        Answer({"user_groups": [row, {"id": "57", "name": "Finance"}, {"id": 58, "name": "Finance"}]})
+    ) as server:
+        assert client(server.url).groups() == (TargetGroup("57", "Finance"), TargetGroup("58", "Finance"))
+
+
 def test_an_id_of_thousands_of_digits_is_a_text() -> None:
     with canned(Answer({"user_group_member": {"id": 1}}, 201)) as server:
         client(server.url).add_member("9" * 5000, "57")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import delete
 
@@ -14,13 +16,15 @@ from okta_mi_provider.store import ArtifactKind, Beginning, RunKey, RunRecord, S
 from okta_mi_provider.store.lookup import Lookup, Wanted
 from okta_mi_provider.store.schema import ARTIFACTS, CHANGES
 from okta_mi_provider.store.syncs import SyncKey, Syncs, stored_dag_ids
+from okta_mi_provider.sync.diff import diff
 from okta_mi_provider.sync.fetch import GroupSelector
 from okta_mi_provider.sync.model import ADMINISTRATOR
-from okta_mi_provider.sync.outcome import Status
-from okta_mi_provider.sync.plan import ChangeKind, FindingClass
-from okta_mi_provider.sync.report import State
+from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.plan import Change, ChangeKind, FindingClass
+from okta_mi_provider.sync.report import Report, State
 from okta_mi_provider.sync.run import Sides, provision
 from tests.store.fakes import HOST, ORG, Sync
+from tests.unit.worlds import mi_user, settings, snapshot
 
 KEY = RunKey("nightly:provision", "1")
 
@@ -217,6 +221,21 @@ def test_a_look_for_drift_that_has_found_some_is_told_from_a_sync_that_has_faile
     assert (syncs.count(key, state="differs"), syncs.count(key, state=State.DONE)) == (1, 2)
 
 
+def test_a_look_for_drift_that_broke_off_after_its_plan_has_failed(sync: Sync) -> None:
+    """Nobody has looked to the end, so nobody knows whether anything differs."""
+    plan = sync.run(key=KEY, mode="drift").report.plan
+    assert plan
+    begun = Beginning(SyncSettings(mode="drift"), "cron", target_group="Sales")
+    with StoreJournal(sync.store, KEY._replace(run_id="2"), begun) as journal:
+        why = "Failed without leaving a reason: create_groups. See the log."
+        journal.close(Report.of_plan(plan, dry_run=False, error=why, mode="drift"))
+    syncs, key = syncs_of(sync), SyncKey.of(KEY.dag_id, "Sales")
+
+    assert [words.state_of(run) for run in syncs.runs(key)] == ["failed", "differs"]
+    assert [run.run_id for run in syncs.runs(key, state="differs")] == ["1"]
+    assert [run.run_id for run in syncs.runs(key, state=State.FAILED)] == ["2"]
+
+
 def test_a_link_to_a_user_means_nobody_else_on_another_server(store: Store) -> None:
     """Servers of MI count their users: without an Okta id, the number alone would show two people as one."""
     other = "https://mi-test.example.org"
@@ -276,16 +295,33 @@ def test_administrators_come_first_before_and_after_a_plan_is_written(sync: Sync
     assert (written[0].user, written[0].danger, written[0].of_administrator) == ("root", 1, True)
 
 
+def undo(sync: Sync, number: int, undoes: int, *statuses: Status) -> int:
+    """An undo of a run, with what became of its changes; returns its id."""
+    changes = [
+        Change(ChangeKind.REMOVE_MEMBER, "Sales", before=user, after=user)
+        for user in (mi_user(f"u{place}") for place in range(len(statuses)))
+    ]
+    plan = replace(diff(snapshot([], []), settings()), host=HOST, changes=tuple(changes))
+    begun = Beginning(SyncSettings(), "eve", ORG, HOST, target_group="Sales", mode="undo", undoes=undoes)
+    with StoreJournal(sync.store, RunKey("cli:Sales", str(number)), begun) as journal:
+        journal.planned(plan)
+        for change, status in zip(changes, statuses, strict=True):
+            if status is not Status.PLANNED:
+                journal.begin([change])
+            if status not in {Status.PLANNED, Status.BEGUN}:
+                journal.note(Outcome(change, status))
+    return journal.run
+
+
 def test_which_runs_were_taken_back_is_told_to_whoever_sees_them(sync: Sync) -> None:
     sync.run(key=KEY, shared=True)
     undoes = newest(sync).id
-    begin = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=undoes)
-    undo = sync.store.begin(RunKey("cli:Sales", "1"), begin)
-    after = sync.store.begin(RunKey("cli:Sales", "2"), begin)
+    before = undo(sync, 1, undoes, Status.DONE, Status.DONE)
+    after = undo(sync, 2, undoes, Status.ALREADY)
 
-    seen = syncs_of(sync).taken_back([undoes, undo])
+    seen = syncs_of(sync).taken_back([undoes, before])
 
-    assert {run: each.run for run, each in seen.items()} == {undoes: after}
+    assert {run: (each.run, each.left) for run, each in seen.items()} == {undoes: (after, 0)}
     assert {run: each.run for run, each in Syncs(sync.store, [KEY.dag_id]).taken_back([undoes]).items()} == {
         undoes: None
     }
@@ -293,3 +329,17 @@ def test_which_runs_were_taken_back_is_told_to_whoever_sees_them(sync: Sync) -> 
     found = syncs_of(sync).run(after)
     assert found
     assert found.undoes == undoes
+
+
+def test_an_undo_that_has_come_to_nothing_has_taken_nothing_back(sync: Sync) -> None:
+    """Whoever reads that a run was taken back believes that what it gave is gone."""
+    sync.run(key=KEY, shared=True)
+    undoes = newest(sync).id
+
+    undo(sync, 1, undoes, Status.FAILED, Status.BEGUN, Status.PLANNED)
+    assert syncs_of(sync).taken_back([undoes]) == {}
+
+    partly = undo(sync, 2, undoes, Status.DONE, Status.FAILED, Status.BEGUN, Status.PLANNED)
+    undo(sync, 3, undoes, Status.FAILED)
+    (seen,) = syncs_of(sync).taken_back([undoes]).values()
+    assert (seen.run, seen.left) == (partly, 3)

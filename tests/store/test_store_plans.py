@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy.engine import URL
 
-from okta_mi_provider.store import ArtifactKind, ArtifactMissing, Beginning, RunKey, Store
+from okta_mi_provider.store import (
+    ArtifactKind,
+    ArtifactMissing,
+    Beginning,
+    RunKey,
+    Store,
+    StoreJournal,
+    engine,
+)
 from okta_mi_provider.store import plans as stored
 from okta_mi_provider.store.artifacts import pack
 from okta_mi_provider.store.plans import StoredRows
-from okta_mi_provider.store.schema import ARTIFACTS
+from okta_mi_provider.store.schema import ARTIFACTS, CHANGES, LINKS
 from okta_mi_provider.sync import plan as planning
 from okta_mi_provider.sync.chunks import Chunk, first_removal
 from okta_mi_provider.sync.diff import diff
@@ -171,6 +183,27 @@ def test_a_plan_of_another_version_is_told(kept: Store, plan: Plan) -> None:
         kept.find_plan(RUN)
 
 
+@pytest.mark.parametrize("part", ["changes", "findings", "matched"])
+def test_a_piece_of_another_version_is_told_once_somebody_looks(
+    kept: Store, plan: Plan, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """The head of a plan may be as ours, and its rows not: an attribute more of each user is in these alone."""
+    as_written = Plan.to_json
+
+    def with_more(self: Plan) -> dict[str, Any]:
+        data = as_written(self)
+        data[part] = [[*row, "more"] if isinstance(row, list) else {"more": 1} for row in data[part]]
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Plan, "to_json", with_more)
+        kept.save_plan(RUN, plan)
+    found = load(kept)
+
+    with pytest.raises(ArtifactMissing, match=r"another version of okta-mi-provider\. Clear its first task"):
+        list(getattr(found, part))
+
+
 def test_a_plan_that_another_try_has_made_meanwhile_is_not_read_with_the_old_one(kept: Store, plan: Plan) -> None:
     found = load(kept)
     kept.save_plan(RUN, replace(plan, changes=plan.changes[1:]))
@@ -185,6 +218,68 @@ def test_the_task_that_reads_gets_what_the_one_before_has_handed_over(kept: Stor
         kept.load_plan(RUN, made_by="diff", digest="0" * 64)
     with pytest.raises(ArtifactMissing, match="is not in the store"):
         kept.load_plan(RunKey("another", "1"), made_by="diff")
+
+
+@pytest.fixture
+def without_log(path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store on a disk where SQLite has no log of writes, with a plan that does not fit into its memory."""
+
+    def opened(url: URL, *, connect_args: Mapping[str, Any], **options: Any) -> Engine:
+        return create_engine(url, connect_args={**connect_args, "factory": _WithoutLog}, **options)
+
+    monkeypatch.setattr(engine, "create_engine", opened)
+    monkeypatch.setattr(engine, "_BUSY_TIMEOUT_S", 0.01)
+    store = Store(f"sqlite:///{path}")
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    store.begin(RUN, Beginning(settings(), "alice"))
+    changes = [replace(plan.changes[0], group=f"Sales {number}") for number in range(300)]
+    store.save_plan(RUN, replace(plan, changes=tuple(changes)))
+    yield store
+    store.close()
+
+
+def test_a_plan_is_noted_where_who_writes_keeps_readers_out(without_log: Store) -> None:
+    """The task that notes it reads the plan from the same file."""
+    with StoreJournal(without_log, RUN, Beginning(settings(), "alice")).resumed() as journal:
+        journal.planned(load(without_log))
+
+    with without_log.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(CHANGES)) == 300
+        assert connection.scalar(select(func.count()).select_from(LINKS)) == 4
+
+
+def test_outcomes_are_found_where_who_reads_keeps_writers_out(
+    without_log: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer who waits for a reader lets nobody begin to read, not even that one, who reads the plan beside."""
+    found = load(without_log)
+    with StoreJournal(without_log, RUN, Beginning(settings(), "alice")).resumed() as journal:
+        journal.planned(found)
+        journal.begin(found.changes[:200])
+    read, found = Store.find, load(without_log)
+
+    def while_somebody_writes(self: Store, *what: Any, **more: Any) -> Any:
+        with closing(sqlite3.connect(path, timeout=0)) as other:
+            other.execute("UPDATE okta_mi_runs SET triggered_by = 'bob'")
+            other.commit()
+        return read(self, *what, **more)
+
+    monkeypatch.setattr(Store, "find", while_somebody_writes)
+
+    assert len(without_log.outcomes(RUN, found)) == 200
+
+
+class _WithoutLog(sqlite3.Connection):
+    """As on a disk that has no memory that processes share; and as if the plan were much larger."""
+
+    def cursor(self, *_: Any) -> sqlite3.Cursor:
+        return super().cursor(_CursorWithoutLog)
+
+
+class _CursorWithoutLog(sqlite3.Cursor):
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        return super().execute("PRAGMA cache_size=5" if "journal_mode=WAL" in sql else sql, *parameters)
 
 
 @given(st.lists(st.integers(), max_size=20), st.integers(-25, 25), st.slices(20))

@@ -312,6 +312,27 @@ def test_a_name_with_a_colon_looks_like_a_mapping(entry: str, said: str) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "defaults:\n  okta_token: @3cr3t\n",
+        "defaults:\n  okta_token: 3cr3t: 3cr3t\n",
+        "groups:\n  - {name: x, PASSWORD: %3cr3t}\n",
+        "groups:\n  - okta_token: 3cr3t\n",
+        "groups:\n  - {mi-api-key: 3cr3t}\n",
+    ],
+)
+def test_what_may_be_a_secret_is_in_no_message(text: str) -> None:
+    """It belongs into a connection, and a message stands in Airflow's UI for whoever may see the DAG."""
+    try:
+        said = str(broken(parse(text, FILE)))
+    except GroupsFileError as error:
+        said = str(error)
+
+    assert "3cr3t" not in said
+    assert "put it in quotes" in said or "a group without a name" in said
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("approve: yes", "approve: yes is not allowed; allowed: never"),

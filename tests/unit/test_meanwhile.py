@@ -63,6 +63,14 @@ def test_a_membership_is_only_if_the_id_is_somebody_else_s() -> None:
     assert list(overtaken({1: ADD, 2: REMOVE}.items(), mi(replace(ANA, username="eve")))) == [1, 2]
 
 
+def test_nobody_who_has_become_an_administrator_since_is_taken_out_of_a_group() -> None:
+    """Administrators are protected, and where they are not, a new run removes them as well."""
+    promoted = replace(ANA, type="administrator")
+    assert list(overtaken({1: ADD, 2: REMOVE}.items(), mi(promoted))) == [2]
+    known = Change(ChangeKind.REMOVE_MEMBER, "Sales", "00u1", promoted, promoted)
+    assert list(overtaken({2: known}.items(), mi(promoted))) == []
+
+
 def test_another_spelling_of_an_address_or_a_username_is_no_difference() -> None:
     spelt = replace(ANA, email=ANA.email.upper(), username="ANA")
     assert list(overtaken({0: UPDATE, 1: ADD}.items(), mi(spelt))) == []

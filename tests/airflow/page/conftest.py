@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from okta_mi_provider.settings import SyncSettings
-from okta_mi_provider.store import Beginning, RunKey, Store
+from okta_mi_provider.store import Beginning, RunKey, Store, StoreJournal
+from okta_mi_provider.sync.diff import diff
+from okta_mi_provider.sync.outcome import Outcome, Status
+from okta_mi_provider.sync.plan import Change, ChangeKind
 from tests.airflow.conftest import REPOSITORY
 from tests.airflow.picky import READS
 from tests.standalone.page_world import fill
 from tests.store.fakes import Sync
+from tests.unit.worlds import mi_user, snapshot
 
 #: Entries with mistakes: of a group that has never run, and of one that has.
 WRONG = """
@@ -42,10 +47,21 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     sync.okta.join("Secret", "person01")
     sync.okta.join("Secret", "stranger@acme.example", "twin", email="same@example.com")
     sync.run("Secret", key=RunKey("nightly:secret", "manual__1"), shared=True)
-    undo = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=1)
-    store.begin(RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), undo)
+    _take_back(store, 1)
     store.close()
     return f"sqlite:///{path}"
+
+
+def _take_back(store: Store, run: int) -> None:
+    """An undo that takes one of three memberships away, cannot take another one, and has not come to the third."""
+    users = [mi_user(name) for name in ("gone", "held", "later")]
+    changes = tuple(Change(ChangeKind.REMOVE_MEMBER, "Sales", before=user, after=user) for user in users)
+    begun = Beginning(SyncSettings(), "eve", target_group="Sales", mode="undo", undoes=run)
+    with StoreJournal(store, RunKey("cli:Sales", "2026-11-28T12:00:00Z-0"), begun) as journal:
+        journal.planned(replace(diff(snapshot([]), SyncSettings()), changes=changes))
+        journal.begin(changes[:2])
+        journal.note(Outcome(changes[0], Status.DONE))
+        journal.note(Outcome(changes[1], Status.FAILED, "MI is away."))
 
 
 @pytest.fixture(scope="package")

@@ -128,8 +128,11 @@ class TestWhoMayReadSome:
 def test_a_run_that_was_taken_back_says_so_and_leads_there_whoever_may_see_it(of: Client, runs: dict[str, int]) -> None:
     undo = runs["cli:Sales"]
 
+    group = of("root").get("/okta-mi/group?dag=okta_mi__Sales").text
     back, all_runs = of("root").get("/okta-mi/run?id=1").text, of("root").get(f"/okta-mi/run?id={undo}").text
     assert f'This run was taken back by <a href="/okta-mi/run?id={undo}">run {undo}</a>' in back
+    assert "as it had left it; but <b>2 changes of that were not written</b>." in back
+    assert f'taken back in part by <a href="/okta-mi/run?id={undo}">' in group
     assert 'Takes back <a href="/okta-mi/run?id=1">run 1</a>' in all_runs
     partly = of("sam").get("/okta-mi/run?id=1").text
     assert "This run was taken back at <time" in partly
