@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from okta_mi_provider.operators.job import Job, StoredPlan
 from okta_mi_provider.operators.task_ids import FETCH
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from okta_mi_provider.sync.report import Approval
 
 
-def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> frozenset[int]:
+class Fresh(NamedTuple):
+    """What may be written of a plan.
+
+    Attributes:
+        overtaken: Places of the changes that must not be written.
+        read_at: When MI was read for that.
+    """
+
+    overtaken: frozenset[int]
+    read_at: datetime | None
+
+
+def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], TargetReader]) -> Fresh:
     """Lets a plan be written, or finished, that is not too old, and that MI still makes.
 
     MI is read again unless that can be spared, because it was read a moment ago. Where a person was asked, only a look
@@ -37,9 +49,6 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
         job: Whose plan it is.
         stored: The plan.
         target: Makes whoever reads MI, if it has to be read.
-
-    Returns:
-        Places of the changes that must not be written.
 
     Raises:
         SyncError: If Okta was read too long ago, MI cannot be read, or a group of the plan is another one now.
@@ -53,18 +62,18 @@ def raise_if_out_of_date(job: Job, stored: StoredPlan, target: Callable[[], Targ
     look = _Look(job, stored, approval)
     # Another machine may have noted the time: one whose clock is hours ahead has not looked in the future.
     if abs(now - (look.at or begun_at)) < MI_VALID_FOR and (look.at or not approval):
-        return look.overtaken
+        return Fresh(look.overtaken, look.at or begun_at)
     client, is_begun = target(), job.store.any_user_written(job.run, plan)
     directory = fetch_directory(client, job.settings())
     if is_begun:
-        return _overtaken(job, plan, directory, look, advice)
+        return Fresh(_overtaken(job, plan, directory, look, advice), directory.read_at)
     found = _plan_of_now(job, plan, client, directory)
     if found.digest != plan.digest and job.store.any_user_written(job.run, plan):
         # Another try has looked as well, and written while this one was reading.
-        return _overtaken(job, plan, directory, look, advice)
+        return Fresh(_overtaken(job, plan, directory, look, advice), directory.read_at)
     raise_if_stale(plan, found, approved=approval is not None, advice=advice)
     look.note()
-    return frozenset()
+    return Fresh(frozenset(), directory.read_at)
 
 
 class _Look:

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException
 
 from okta_mi_provider import metrics
 from okta_mi_provider.operators.base import SyncOperator
-from okta_mi_provider.operators.freshness import raise_if_out_of_date
+from okta_mi_provider.operators.freshness import Fresh, raise_if_out_of_date
 from okta_mi_provider.operators.job import Job
 from okta_mi_provider.operators.logs import Row, log_dry_run, log_failure
 from okta_mi_provider.operators.servers import ensuring
@@ -87,8 +87,8 @@ class UpsertUsersOperator(SyncOperator):
             log_dry_run(stored.plan.changes[position] for position in positions)
             self.conclude(self._title(stored.plan), [("changes that would be written", len(positions))])
         elif not stored.superseded:
-            overtaken = raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
-            counts = self._write(job, stored.plan, settings, overtaken)
+            fresh = raise_if_out_of_date(job, stored, lambda: self.metric_insights(read_only=True))
+            counts = self._write(job, stored.plan, settings, fresh)
         return {"plan": stored.digest, **{status.value: counts[status] for status in Status if counts[status]}}
 
     def _positions(self, plan: Plan) -> range:
@@ -105,8 +105,8 @@ class UpsertUsersOperator(SyncOperator):
                 f"The parts of the plan do not fit it: {error}. Clear task {FETCH!r} and all after it."
             ) from None
 
-    def _write(self, job: Job, plan: Plan, settings: SyncSettings, overtaken: Collection[int]) -> Counter[Status]:
-        looked_at, positions = datetime.now(UTC), self._positions(plan)
+    def _write(self, job: Job, plan: Plan, settings: SyncSettings, fresh: Fresh) -> Counter[Status]:
+        positions = self._positions(plan)
         changes = plan.changes[positions.start : positions.stop]
         journal = job.journal(settings).resumed()
         journal.planned(plan, positions)
@@ -115,13 +115,13 @@ class UpsertUsersOperator(SyncOperator):
         settled = _settled(earlier, changes, for_good=self._is_retry(job))
         # Whoever is tried again may be what makes it better. And whom others have changed counts as failed, which says
         # nothing of MI: then each part finds out by itself.
-        if not earlier and not overtaken:
+        if not earlier and not fresh.overtaken:
             raise_if_too_many_failed(*journal.tally())
         todo = len(changes) - len(settled)
         given_up = [
             change
             for place, change in zip(positions, changes, strict=True)
-            if place in overtaken and change.key not in settled
+            if place in fresh.overtaken and change.key not in settled
         ]
         client = self.metric_insights(read_only=False)
         group = _group(plan, journal, client)
@@ -139,7 +139,7 @@ class UpsertUsersOperator(SyncOperator):
                     client.max_concurrency,
                     journal=journal,
                     stopped=lambda: self.pauses.stopped,
-                    read_at=looked_at,
+                    read_at=fresh.read_at,
                 )
                 for outcome in chain(map(left_alone, given_up), written):
                     journal.note(outcome)

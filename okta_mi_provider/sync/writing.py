@@ -1,18 +1,20 @@
-"""Writes a whole plan in one process, and reads MI again whenever that has taken longer than a reading is good for."""
+"""Writes a whole plan, and reads MI again whenever that has taken longer than a reading is good for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from okta_mi_provider.sync.apply import apply
 from okta_mi_provider.sync.approval import MI_VALID_FOR
+from okta_mi_provider.sync.errors import SyncError
 from okta_mi_provider.sync.journal import Announcements
 from okta_mi_provider.sync.meanwhile import left_alone, overtaken, raise_if_renamed
-from okta_mi_provider.sync.model import Target, TargetGroup
+from okta_mi_provider.sync.model import Target
 from okta_mi_provider.sync.outcome import Outcome
-from okta_mi_provider.sync.plan import ChangeKey, ChangeKind, Plan
+from okta_mi_provider.sync.people import Register
+from okta_mi_provider.sync.plan import Change, ChangeKey, ChangeKind, Plan
 from okta_mi_provider.sync.writer import TargetWriter
 
 
@@ -43,25 +45,62 @@ def write(
         SyncError: After the outcomes, when the rest cannot succeed or was not worth trying, MI cannot be read again, or
             a group of the plan is another one by now.
     """
-    tried: set[ChangeKey] = set()
-
-    def is_old() -> bool:
-        # A clock that was put back makes nothing younger.
-        return read_at is not None and abs(now() - read_at) > MI_VALID_FOR
-
-    while True:
-        for outcome in apply(plan, writer, concurrency, journal=journal, stopped=lambda: stopped() or is_old()):
-            tried.add(outcome.change.key)
-            if outcome.change.kind is ChangeKind.CREATE_GROUP and outcome.target_id:
-                plan = replace(plan, target_group=TargetGroup(outcome.target_id, outcome.change.group))
+    looking = _Looking(plan, journal, read, read_at, now)
+    try:
+        for outcome in apply(plan, writer, concurrency, journal=looking, stopped=stopped):
+            if outcome.change.kind is ChangeKind.CREATE_GROUP:
+                looking.made = outcome.target_id
             yield outcome
-        left = tuple(change for change in plan.changes if change.key not in tried)
-        if not left or stopped() or not is_old():
-            return
-        directory = read()
-        raise_if_renamed(plan, directory, "A new run begins with what MI has now.")
-        read_at = directory.read_at
-        places = frozenset(overtaken(enumerate(left), directory))
-        for place in sorted(places):
-            yield left_alone(left[place])
-        plan = replace(plan, changes=tuple(change for place, change in enumerate(left) if place not in places))
+            yield from looking.given_up()
+    except SyncError:
+        yield from looking.given_up()
+        raise
+    yield from looking.given_up()
+
+
+class _Looking:
+    """Announces changes after a look at MI, if the last one was long ago.
+
+    Attributes:
+        made: Id of the plan's group, where that was created.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Announcements,
+        read: Callable[[], Target],
+        read_at: datetime | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.made: str | None = None
+        self._plan = plan
+        self._journal = journal
+        self._read, self._read_at, self._now = read, read_at, now
+        self._seen: Target | None = None
+        self._given_up: list[Outcome] = []
+
+    def begin(self, changes: Sequence[Change]) -> Collection[ChangeKey]:
+        """See `Announcements`. What was overtaken is not announced, and not sent."""
+        if self._is_old():
+            directory = self._read()
+            raise_if_renamed(self._plan, directory, "A new run begins with what MI has now.", made=self.made)
+            # Looked into for every batch, and indexed once.
+            self._seen, self._read_at = replace(directory, users=Register(directory.users)), directory.read_at
+        places = frozenset(overtaken(enumerate(changes), self._seen)) if self._seen else frozenset[int]()
+        self._given_up += [left_alone(changes[place]) for place in sorted(places)]
+        settled = self._journal.begin([change for place, change in enumerate(changes) if place not in places])
+        return {*settled, *(changes[place].key for place in places)}
+
+    def withdraw(self, changes: Sequence[Change]) -> None:
+        """See `Announcements`."""
+        self._journal.withdraw(changes)
+
+    def given_up(self) -> Iterator[Outcome]:
+        """What was overtaken, each once."""
+        while self._given_up:
+            yield self._given_up.pop(0)
+
+    def _is_old(self) -> bool:
+        # A clock that was put back makes nothing younger.
+        return self._read_at is not None and abs(self._now() - self._read_at) > MI_VALID_FOR

@@ -22,12 +22,12 @@ from tests.store.fakes import ORG, FakeMI
 from tests.unit.worlds import okta_user, settings
 
 SETTINGS = settings(auto_create="all")
-NAMES = [f"u{number}" for number in range(10)]
+NAMES = [f"u{number:03}" for number in range(170)]
 
 
 @dataclass
 class SlowMI(FakeMI):
-    """Needs ten minutes for each write, so that the fourth one is of an old reading.
+    """Needs a minute for each write, so that from the second fifty on each fifty is of an old reading.
 
     Attributes:
         by_hand: What somebody does there before the write of a number.
@@ -40,7 +40,7 @@ class SlowMI(FakeMI):
 
     def _write(self, name: str, write: Callable[[], Written]) -> Written:
         self.by_hand.get(self.writes, lambda: None)()
-        self.now += timedelta(minutes=10)
+        self.now += timedelta(minutes=1)
         return super()._write(name, write)
 
     def read(self) -> Target:
@@ -53,7 +53,7 @@ def source(*users: SourceUser) -> Source:
 
 
 def renaming(mi: SlowMI) -> Plan:
-    """Okta calls ten members by other names than MI."""
+    """Okta calls many members by other names than MI."""
     mi.add_group("Sales")
     for name in NAMES:
         mi.add_user(name, "Sales", last_name="Old")
@@ -74,13 +74,13 @@ def test_mi_is_read_again_as_often_as_its_reading_is_too_old() -> None:
 
     assert [each.change.user for each in outcomes] == NAMES
     assert {each.status for each in outcomes} == {Status.DONE}
-    assert mi.readings == 2
+    assert mi.readings == 3
 
 
 def test_who_was_disabled_by_hand_since_the_reading_stays_disabled() -> None:
     mi = SlowMI()
     plan = renaming(mi)
-    disabled = mi.id_of("u8")
+    disabled = mi.id_of("u120")
 
     def disable() -> None:
         mi.accounts[disabled] = replace(mi.accounts[disabled], enabled=False)
@@ -90,9 +90,10 @@ def test_who_was_disabled_by_hand_since_the_reading_stays_disabled() -> None:
     outcomes = {each.change.user: each for each in written(mi, plan)}
 
     assert not mi.accounts[disabled].enabled
-    assert outcomes["u8"].status is Status.FAILED
-    assert "changed this user" in str(outcomes["u8"].error)
-    assert {each.status for name, each in outcomes.items() if name != "u8"} == {Status.DONE}
+    assert outcomes["u120"].status is Status.FAILED
+    assert "changed this user" in str(outcomes["u120"].error)
+    assert outcomes.keys() == set(NAMES)
+    assert {each.status for name, each in outcomes.items() if name != "u120"} == {Status.DONE}
 
 
 def test_a_group_that_was_created_meanwhile_is_the_one_that_is_gone_on_with() -> None:
@@ -124,3 +125,18 @@ def test_whoever_is_told_to_stop_reads_nothing_again() -> None:
 
     assert len(outcomes) == 4
     assert mi.readings == 0
+
+
+def test_a_reading_that_takes_longer_than_it_is_good_for_does_not_keep_anything_from_being_written() -> None:
+    mi = SlowMI()
+    plan = renaming(mi)
+    read = mi.read
+
+    def read_slowly() -> Target:
+        target = read()
+        mi.now += timedelta(minutes=40)
+        return target
+
+    mi.read = read_slowly  # type: ignore[method-assign]
+
+    assert {each.status for each in written(mi, plan)} == {Status.DONE}
