@@ -160,7 +160,8 @@ def raise_if_too_old(plan: Plan, *, read_at: datetime, approval: Approval | None
     since = read_at
     if approval and approval.answer == APPROVED and approval.at:
         since = max(since, datetime.fromisoformat(approval.at))
-    if now - since > VALID_FOR:
+    # The clock of the worker that has read Okta may be ahead: that makes nothing younger.
+    if abs(now - since) > VALID_FOR:
         raise SyncError(
             f"Plan {plan.digest[:SHORT_DIGEST]} comes from what Okta said at {read_at:%Y-%m-%d %H:%M} UTC, and may be "
             f"written for {VALID_FOR // timedelta(hours=1)} hours. What is left of it is not written. {advice}"

@@ -218,6 +218,12 @@ def test_a_plan_is_written_within_a_day_after_it_was_made_or_approved(age: timed
         raise_if_too_old(UNUSUAL, read_at=now - age, approval=approval, now=now, advice="Clear it.")
 
 
+def test_a_clock_that_was_days_ahead_makes_no_plan_younger() -> None:
+    now = datetime.fromisoformat(_AT)
+    with pytest.raises(SyncError, match="may be written for 24 hours"):
+        raise_if_too_old(UNUSUAL, read_at=now + VALID_FOR * 2, approval=None, now=now, advice="")
+
+
 def test_a_question_that_nobody_has_answered_makes_no_plan_younger() -> None:
     now = datetime.fromisoformat(_AT)
     asked = replace(answered(UNUSUAL, ASKED), at=_AT)
