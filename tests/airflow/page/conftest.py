@@ -75,9 +75,12 @@ def server(filled: str, migrated: None, tmp_path_factory: pytest.TempPathFactory
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{name}:viewer" for name in READS))
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64)
-        new = [*_add_dags(), *_add_stand_ins(tmp_path_factory.mktemp("dags"))]
+        # What other tests have run cannot be taken away again, and is not to be seen.
+        before = _hide_dags()
+        _add_dags()
+        added = [*DAGS, *_add_stand_ins(tmp_path_factory.mktemp("dags"))]
         yield create_app(apps="core")
-        _remove_dags(new)
+        _remove_dags([dag_id for dag_id in added if dag_id not in before])
         purge_cached_app()
 
 
@@ -111,22 +114,29 @@ def runs(filled: str) -> dict[str, int]:
     return found
 
 
-def _add_dags() -> list[str]:
-    """Returns those that other tests have not run before: what has runs cannot be taken away again."""
+def _hide_dags() -> set[str]:
+    """Makes all DAGs some that there were once, and returns their ids."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select, update
+
+    with create_session() as session:
+        session.execute(update(DagModel).values(is_stale=True))
+        return set(session.scalars(select(DagModel.dag_id)))
+
+
+def _add_dags() -> None:
     from airflow.models.dag import DagModel, DagTag
     from airflow.models.dagbundle import DagBundleModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
 
     with create_session() as session:
-        there = set(session.scalars(select(DagModel.dag_id)))
         session.merge(DagBundleModel(name="page"))
         session.flush()
         for dag_id in DAGS:
             session.merge(DagModel(dag_id=dag_id, bundle_name="page", is_paused=False, is_stale=False, fileloc="x"))
             if dag_id.startswith("okta_mi__"):
                 session.merge(DagTag(dag_id=dag_id, name="okta_mi"))
-    return [dag_id for dag_id in DAGS if dag_id not in there]
 
 
 def _add_stand_ins(folder: Path) -> list[str]:
